@@ -1,0 +1,79 @@
+# holdfast_library(NAME SOURCES ... USES ... TESTS ...)
+#   One static library per folder. USES is the folder's dependency list; TESTS are the x_test.cc files
+#   beside the sources, which become one test program, NAME_test.
+# holdfast_store(NAME SOURCES ... WIRES ... TESTS ... LINKS ...)
+#   A backend: a library named store_NAME that links state, net and the wires it names.
+
+option(HOLDFAST_LTO "Link-time optimisation" OFF)
+option(HOLDFAST_FUZZ "Build the libFuzzer targets" OFF)
+option(HOLDFAST_COVERAGE "Instrument for line coverage" OFF)
+set(HOLDFAST_SANITIZE "" CACHE STRING "Value of -fsanitize, empty for none")
+option(HOLDFAST_WERROR "Warnings are errors (CI)" OFF)
+
+add_library(holdfast_flags INTERFACE)
+target_compile_features(holdfast_flags INTERFACE cxx_std_23)
+target_compile_options(holdfast_flags INTERFACE -Wall -Wextra -Wpedantic -fno-omit-frame-pointer)
+target_include_directories(holdfast_flags INTERFACE ${CMAKE_SOURCE_DIR}/src)
+target_compile_definitions(holdfast_flags INTERFACE
+  HOLDFAST_VERSION="${PROJECT_VERSION}"
+  BOOST_ASIO_SEPARATE_COMPILATION BOOST_ASIO_NO_DEPRECATED BOOST_BEAST_SEPARATE_COMPILATION
+  SPDLOG_COMPILED_LIB SPDLOG_FMT_EXTERNAL)
+target_link_options(holdfast_flags INTERFACE -fuse-ld=lld-19 -Wl,--gc-sections -Wl,--as-needed)
+if(HOLDFAST_WERROR)
+  target_compile_options(holdfast_flags INTERFACE -Werror)
+endif()
+if(CMAKE_BUILD_TYPE STREQUAL "Release")
+  target_compile_options(holdfast_flags INTERFACE -O2 -ffunction-sections -fdata-sections)
+endif()
+if(HOLDFAST_SANITIZE)
+  target_compile_options(holdfast_flags INTERFACE -fsanitize=${HOLDFAST_SANITIZE} -fno-sanitize-recover=all)
+  target_link_options(holdfast_flags INTERFACE -fsanitize=${HOLDFAST_SANITIZE})
+endif()
+if(HOLDFAST_FUZZ)
+  target_compile_options(holdfast_flags INTERFACE -fsanitize=fuzzer-no-link)
+endif()
+if(HOLDFAST_COVERAGE)
+  target_compile_options(holdfast_flags INTERFACE -fprofile-instr-generate -fcoverage-mapping)
+  target_link_options(holdfast_flags INTERFACE -fprofile-instr-generate)
+endif()
+if(HOLDFAST_LTO)
+  set(CMAKE_CXX_COMPILE_OPTIONS_IPO -flto=thin)
+  set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
+endif()
+
+set(CMAKE_POSITION_INDEPENDENT_CODE ON)
+set(CMAKE_CXX_EXTENSIONS OFF)
+
+function(holdfast_library name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;USES;TESTS;TEST_USES" ${ARGN})
+  add_library(${name} STATIC ${ARG_SOURCES})
+  target_link_libraries(${name} PUBLIC holdfast_flags ${ARG_USES})
+  if(ARG_TESTS)
+    holdfast_test(${name}_test SOURCES ${ARG_TESTS} USES ${name} ${ARG_TEST_USES})
+  endif()
+endfunction()
+
+function(holdfast_store name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;WIRES;LINKS;TESTS;TEST_USES" ${ARGN})
+  holdfast_library(store_${name} SOURCES ${ARG_SOURCES} USES state net ${ARG_WIRES} ${ARG_LINKS}
+    TESTS ${ARG_TESTS} TEST_USES ${ARG_TEST_USES})
+endfunction()
+
+function(holdfast_test name)
+  cmake_parse_arguments(ARG "" "" "SOURCES;USES" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE holdfast_flags ${ARG_USES} GTest::gmock GTest::gtest_main)
+  add_test(NAME ${name} COMMAND ${name})
+  set_tests_properties(${name} PROPERTIES TIMEOUT 300)
+endfunction()
+
+# holdfast_fuzz(NAME SOURCES ... USES ...): built only by the fuzz preset.
+function(holdfast_fuzz name)
+  if(NOT HOLDFAST_FUZZ)
+    return()
+  endif()
+  cmake_parse_arguments(ARG "" "" "SOURCES;USES" ${ARGN})
+  add_executable(${name} ${ARG_SOURCES})
+  target_link_libraries(${name} PRIVATE holdfast_flags ${ARG_USES})
+  target_link_options(${name} PRIVATE -fsanitize=fuzzer)
+endfunction()

@@ -1,0 +1,32 @@
+// Text encodings used all over: base64, hex, percent-encoding, UTF-8 checks. Pure functions.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace holdfast {
+
+std::string base64_encode(std::string_view bytes);
+// Standard alphabet, padding required; nothing for malformed text.
+std::optional<std::string> base64_decode(std::string_view text);
+// URL alphabet without padding.
+std::string base64url_encode(std::string_view bytes);
+std::optional<std::string> base64url_decode(std::string_view text);
+
+std::string hex_encode(std::string_view bytes);
+
+bool is_utf8(std::string_view text);
+
+enum class Plus { literal, space };
+// Decodes %XX once; nothing when an escape is malformed.
+std::optional<std::string> percent_decode(std::string_view text, Plus plus);
+// Everything but unreserved characters (RFC 3986) becomes %XX.
+std::string percent_encode(std::string_view text);
+
+char ascii_lower(char c);
+std::string to_lower(std::string_view text);
+bool iequals(std::string_view a, std::string_view b);
+std::string_view trim(std::string_view text);
+
+}  // namespace holdfast

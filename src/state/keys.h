@@ -1,0 +1,34 @@
+// Which keys a listing shows, and LIKE patterns. Pure; every store that filters for itself uses these.
+#pragma once
+
+#include <optional>
+#include <string>
+#include <string_view>
+
+namespace holdfast::state {
+
+inline constexpr std::string_view kKeySeparator = "||";
+
+// Whether a key under `own_bytes` of mapped prefix belongs to this listing: no further "||" after them, and not
+// an outbox marker ("outbox-...").
+bool is_listable(std::string_view key, std::size_t own_bytes);
+
+// The least key greater than every key that begins with `prefix`; nothing when there is none (all 0xff).
+std::optional<std::string> prefix_end(std::string_view prefix);
+
+// A compiled SQL LIKE pattern: % any run, _ one UTF-8 character, \ escapes the next. Anchored, case-sensitive.
+class LikePattern {
+ public:
+  // The pattern must not be empty. A trailing lone backslash stands for itself.
+  explicit LikePattern(std::string_view pattern);
+  bool matches(std::string_view key) const;
+  // What every match begins with.
+  const std::string& literal_prefix() const { return literal_prefix_; }
+
+ private:
+  std::string literal_prefix_;
+  std::string bytes_;
+  std::string kinds_;  // parallel to bytes_: 'l', '_' or '%'
+};
+
+}  // namespace holdfast::state
