@@ -19,6 +19,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/cancellation.h"
 #include "base/clock.h"
 #include "base/result.h"
 #include "base/scheduler.h"
@@ -28,11 +29,6 @@
 namespace holdfast::state {
 
 struct Query;  // state/query.h
-
-// Set by the request's owner, polled by stores between steps of long work.
-struct Cancellation {
-  bool requested = false;
-};
 
 struct CallContext {
   SteadyTime deadline = SteadyTime::max();

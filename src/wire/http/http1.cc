@@ -1,0 +1,197 @@
+#include "wire/http/http1.h"
+
+#include <boost/beast/http/basic_parser.hpp>
+
+#include <charconv>
+#include <new>
+#include <optional>
+
+#include "base/encoding.h"
+
+namespace holdfast::http {
+
+namespace beast = boost::beast::http;
+using ErrorCode = boost::system::error_code;
+
+namespace {
+
+// Beast's string_view is its own type in 1.81.
+std::string_view view(boost::beast::string_view s) { return {s.data(), s.size()}; }
+
+class Sink final : public beast::basic_parser<true> {
+ public:
+  Sink(Request& request, std::uint64_t body_max) : request_(request), body_max_(body_max) {}
+  int version() const { return version_; }
+
+ private:
+  void on_request_impl(beast::verb, boost::beast::string_view method, boost::beast::string_view target, int version,
+                       ErrorCode&) override {
+    request_.method_text = view(method);
+    request_.method = http::parse_method(request_.method_text);
+    request_.target = view(target);
+    version_ = version;
+  }
+  void on_response_impl(int, boost::beast::string_view, int, ErrorCode&) override {}
+  void on_field_impl(beast::field, boost::beast::string_view name, boost::beast::string_view value,
+                     ErrorCode&) override {
+    request_.headers.add(view(name), view(value));
+  }
+  void on_header_impl(ErrorCode&) override {}
+  void on_body_init_impl(boost::optional<std::uint64_t> const& length, ErrorCode& ec) override {
+    if (length && body_max_ != 0 && *length > body_max_) ec = beast::error::body_limit;
+  }
+  std::size_t on_body_impl(boost::beast::string_view body, ErrorCode& ec) override { return take(body, ec); }
+  void on_chunk_header_impl(std::uint64_t, boost::beast::string_view, ErrorCode&) override {}
+  std::size_t on_chunk_body_impl(std::uint64_t, boost::beast::string_view body, ErrorCode& ec) override {
+    return take(body, ec);
+  }
+  void on_finish_impl(ErrorCode&) override {}
+
+  std::size_t take(boost::beast::string_view body, ErrorCode& ec) {
+    if (body_max_ != 0 && request_.body.size() + body.size() > body_max_) {
+      ec = beast::error::body_limit;
+      return 0;
+    }
+    request_.body.append(body.data(), body.size());
+    return body.size();
+  }
+
+  Request& request_;
+  std::uint64_t body_max_;
+  int version_ = 11;
+};
+
+}  // namespace
+
+class Http1Parser::Impl {
+ public:
+  Impl(Request& request, const Http1Limits& limits) : request_(request), limits_(limits) { renew(); }
+  void renew() {
+    sink_.emplace(request_, limits_.body_bytes_max);
+    sink_->header_limit(limits_.head_bytes_max);
+    sink_->body_limit(boost::none);
+  }
+  Sink& sink() { return *sink_; }
+
+ private:
+  Request& request_;
+  const Http1Limits& limits_;
+  std::optional<Sink> sink_;
+};
+
+Http1Parser::Http1Parser(const Http1Limits& limits)
+    : limits_(limits), impl_(std::make_unique<Impl>(request_, limits_)) {}
+Http1Parser::~Http1Parser() = default;
+
+void Http1Parser::reset() {
+  request_.clear();
+  state_ = State::head;
+  keep_alive_ = true;
+  http10_ = false;
+  expects_continue_ = false;
+  content_length_ = 0;
+  impl_->renew();
+}
+
+void Http1Parser::fail_with(int status, std::string text) {
+  state_ = State::failed;
+  keep_alive_ = false;
+  error_status_ = status;
+  error_text_ = std::move(text);
+}
+
+void Http1Parser::head_done() {
+  Sink& sink = impl_->sink();
+  state_ = State::body;
+  keep_alive_ = sink.keep_alive();
+  http10_ = sink.version() == 10;
+  expects_continue_ = iequals(request_.headers.find("expect"), "100-continue");
+  if (const auto length = sink.content_length()) content_length_ = *length;
+}
+
+std::size_t Http1Parser::feed(std::string_view bytes) {
+  if (state_ == State::complete || state_ == State::failed) return 0;
+  Sink& sink = impl_->sink();
+  std::size_t used = 0;
+  // Beast wants the empty lines that RFC 9112 2.2 lets clients send before a request skipped for it.
+  while (state_ == State::head && request_.headers.size() == 0 && used < bytes.size() &&
+         (bytes[used] == '\r' || bytes[used] == '\n'))
+    ++used;
+  const std::size_t skipped = used;
+  if (skipped == bytes.size() && state_ == State::head) return skipped;
+  sink.eager(state_ == State::body);
+  ErrorCode ec;
+  used += sink.put(boost::asio::const_buffer(bytes.data() + used, bytes.size() - used), ec);
+  if (ec == beast::error::need_more) {
+    if (state_ == State::head && bytes.size() - skipped > limits_.head_bytes_max)
+      fail_with(431, "the request head is larger than the limit");
+    return state_ == State::head ? skipped : used;
+  }
+  if (ec == beast::error::body_limit) {
+    if (state_ == State::head) head_done();
+    request_.body.clear();
+    request_.body_too_large = true;
+    keep_alive_ = false;
+    state_ = State::complete;
+    return used;
+  }
+  if (ec) {
+    if (ec == beast::error::header_limit) {
+      fail_with(431, "the request head is larger than the limit");
+    } else if (ec == beast::error::bad_version) {
+      fail_with(505, "unsupported HTTP version");
+    } else {
+      fail_with(400, "malformed HTTP request: " + ec.message());
+    }
+    return used;
+  }
+  if (state_ == State::head && sink.is_header_done()) head_done();
+  if (state_ == State::body && sink.is_done()) state_ = State::complete;
+  return used;
+}
+
+namespace {
+
+void append_number(std::string& out, std::uint64_t number) {
+  char digits[20];
+  const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
+  out.append(digits, end);
+}
+
+}  // namespace
+
+void append_http1(std::string& out, const Response& response, bool keep_alive, bool http10, bool head_only,
+                  std::string_view date) {
+  const bool bodiless = response.status == 204 || response.status == 304 || response.status < 200;
+  out += "HTTP/1.1 ";
+  append_number(out, static_cast<std::uint64_t>(response.status));
+  out += ' ';
+  out += reason_phrase(response.status);
+  out += "\r\n";
+  out += date;
+  for (const auto& [name, value] : response.headers) {
+    out += name;
+    out += ": ";
+    out += value;
+    out += "\r\n";
+  }
+  if (!bodiless) {
+    if (!response.content_type.empty()) {
+      out += "Content-Type: ";
+      out += response.content_type;
+      out += "\r\n";
+    }
+    out += "Content-Length: ";
+    append_number(out, response.body.size());
+    out += "\r\n";
+  }
+  if (!keep_alive || response.close) {
+    out += "Connection: close\r\n";
+  } else if (http10) {
+    out += "Connection: keep-alive\r\n";
+  }
+  out += "\r\n";
+  if (!bodiless && !head_only) out += response.body;
+}
+
+}  // namespace holdfast::http

@@ -1,0 +1,81 @@
+#include "wire/http/message.h"
+
+#include "base/encoding.h"
+
+namespace holdfast::http {
+
+Method parse_method(std::string_view text) {
+  if (text == "GET") return Method::get;
+  if (text == "POST") return Method::post;
+  if (text == "PUT") return Method::put;
+  if (text == "DELETE") return Method::del;
+  if (text == "HEAD") return Method::head;
+  if (text == "PATCH") return Method::patch;
+  if (text == "OPTIONS") return Method::options;
+  return Method::other;
+}
+
+void HeaderBlock::add(std::string_view name, std::string_view value) {
+  Entry entry{};
+  entry.name_at = static_cast<std::uint32_t>(text_.size());
+  entry.name_bytes = static_cast<std::uint32_t>(name.size());
+  for (const char c : name) text_ += ascii_lower(c);
+  entry.value_at = static_cast<std::uint32_t>(text_.size());
+  entry.value_bytes = static_cast<std::uint32_t>(value.size());
+  text_ += value;
+  entries_.push_back(entry);
+}
+
+std::string_view HeaderBlock::find(std::string_view wanted) const {
+  for (std::size_t i = 0; i < entries_.size(); ++i)
+    if (name(i) == wanted) return value(i);
+  return {};
+}
+
+bool HeaderBlock::has(std::string_view wanted) const {
+  for (std::size_t i = 0; i < entries_.size(); ++i)
+    if (name(i) == wanted) return true;
+  return false;
+}
+
+void Request::clear() {
+  method = Method::other;
+  method_text.clear();
+  target.clear();
+  headers.clear();
+  body.clear();
+  body_too_large = false;
+  cancel = nullptr;
+}
+
+std::string_view reason_phrase(int status) {
+  switch (status) {
+    case 100: return "Continue";
+    case 101: return "Switching Protocols";
+    case 200: return "OK";
+    case 201: return "Created";
+    case 204: return "No Content";
+    case 304: return "Not Modified";
+    case 400: return "Bad Request";
+    case 401: return "Unauthorized";
+    case 403: return "Forbidden";
+    case 404: return "Not Found";
+    case 405: return "Method Not Allowed";
+    case 408: return "Request Timeout";
+    case 409: return "Conflict";
+    case 410: return "Gone";
+    case 412: return "Precondition Failed";
+    case 413: return "Payload Too Large";
+    case 415: return "Unsupported Media Type";
+    case 422: return "Unprocessable Entity";
+    case 431: return "Request Header Fields Too Large";
+    case 500: return "Internal Server Error";
+    case 501: return "Not Implemented";
+    case 503: return "Service Unavailable";
+    case 504: return "Gateway Timeout";
+    case 505: return "HTTP Version Not Supported";
+    default: return "Unknown";
+  }
+}
+
+}  // namespace holdfast::http

@@ -1,0 +1,71 @@
+// An HTTP request and response as values, whatever carried them (HTTP/1.1 or HTTP/2).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "base/cancellation.h"
+
+namespace holdfast::http {
+
+enum class Method : std::uint8_t { get, head, post, put, del, patch, options, other };
+Method parse_method(std::string_view text);
+
+// Header fields in order of arrival, names in lower case, in one allocation that is reused between requests.
+// Views that it hands out live until the next clear().
+class HeaderBlock {
+ public:
+  void clear() {
+    text_.clear();
+    entries_.clear();
+  }
+  void add(std::string_view name, std::string_view value);
+  std::size_t size() const { return entries_.size(); }
+  std::string_view name(std::size_t i) const { return view(entries_[i].name_at, entries_[i].name_bytes); }
+  std::string_view value(std::size_t i) const { return view(entries_[i].value_at, entries_[i].value_bytes); }
+  // The first field of that (lower-case) name; empty when absent.
+  std::string_view find(std::string_view name) const;
+  bool has(std::string_view name) const;
+
+ private:
+  struct Entry {
+    std::uint32_t name_at, name_bytes, value_at, value_bytes;
+  };
+  std::string_view view(std::uint32_t at, std::uint32_t bytes) const {
+    return std::string_view(text_).substr(at, bytes);
+  }
+  std::string text_;
+  std::vector<Entry> entries_;
+};
+
+struct Request {
+  Method method = Method::other;
+  std::string method_text;
+  std::string target;  // as sent: path and query, still escaped
+  HeaderBlock headers;
+  std::string body;
+  bool body_too_large = false;  // the body was cut at the limit and is not to be used
+  bool is_http2 = false;
+  const Cancellation* cancel = nullptr;  // set when the client goes away; null: not watched
+
+  void clear();
+};
+
+struct Response {
+  using Headers = std::vector<std::pair<std::string, std::string>>;
+
+  int status = 200;
+  std::string_view content_type;  // a literal; empty: none
+  Headers headers;
+  std::string body;
+  Headers trailers;           // HTTP/2 only
+  bool has_trailers = false;
+  bool close = false;         // HTTP/1.1: no further request on this connection
+};
+
+std::string_view reason_phrase(int status);
+
+}  // namespace holdfast::http
