@@ -31,8 +31,8 @@ enum class SettingKind : unsigned char { text, boolean, duration, integer, ident
 struct Setting {
   std::string_view name;
   SettingKind kind = SettingKind::text;
-  std::string_view fallback;  // the default, as it would be written
-  std::string_view help;
+  std::string_view fallback = "";  // the default, as it would be written
+  std::string_view help = "";
   std::string_view alias = "";   // a second name, used when the first is absent
   std::string_view alias2 = "";
   bool required = false;
@@ -48,13 +48,14 @@ struct StoreEnvironment {
 // One row per name and version a component file may use; stores/all.cc lists the rows.
 struct StoreType {
   std::string_view type;     // "state.sqlite"
-  std::string_view alias;    // "state.sqlite3"; empty: none
-  std::string_view version;  // "" where the type has one version; else "v1", "v2"
-  std::string_view summary;
-  std::span<const Setting> settings;
-  std::span<const std::string_view> dapr_features;  // what Dapr declares for this type and version, in its order
+  std::string_view alias = "";    // "state.sqlite3"; empty: none
+  std::string_view version = "";  // "" where the type has one version; else "v1", "v2"
+  std::string_view summary = "";
+  std::span<const Setting> settings = {};
+  std::span<const std::string_view> dapr_features = {};  // what Dapr declares for this type and version, in its order
   // Checks the settings and opens what all loops share. May block (start-up, reload).
-  Result<std::shared_ptr<StoreCore>> (*prepare)(const Component& component, const StoreEnvironment& environment);
+  Result<std::shared_ptr<StoreCore>> (*prepare)(const Component& component,
+                                                const StoreEnvironment& environment) = nullptr;
 };
 
 // Settings that the runtime reads on every component, whatever its type; backends ignore them.
@@ -64,7 +65,7 @@ class Registry {
  public:
   explicit Registry(std::vector<const StoreType*> types) : types_(std::move(types)) {}
   // Dapr's resolution: type and version in any case; "", v0 and v1 are the unversioned row; the empty version of
-  // a versioned type is v1. Errc::not_found: "couldn't find state store TYPE/VERSION".
+  // a versioned type is its lowest (v1, but v2 for yugabytedb). Errc::not_found: "couldn't find state store TYPE/VERSION".
   Result<const StoreType*> find(std::string_view type, std::string_view version) const;
   std::span<const StoreType* const> types() const { return types_; }
 
@@ -77,9 +78,12 @@ class Registry {
 class Settings {
  public:
   // Errc::invalid_argument names the component, the field and the file for: a required field that is missing,
-  // the same field twice, a value of the wrong kind. Fields the table lacks are listed in unknown().
+  // one field in two spellings, a value of the wrong kind. One spelling twice: the last wins, as in Dapr. Fields
+  // that neither the table nor common_settings() has are listed in unknown(). `table` must outlive the result.
+  // Kinds: an empty duration or integer is 0, an identifier is letters, digits and underscores.
   static Result<Settings> read(const Component& component, std::span<const Setting> table);
 
+  // By the table's main name; throws std::logic_error for a name the table lacks.
   const std::string& text(std::string_view name) const;
   bool boolean(std::string_view name) const;
   Milliseconds duration(std::string_view name) const;
@@ -101,7 +105,10 @@ class Settings {
 
 // Dapr's readings of text, shared by settings, flags and metadata.
 bool truthy(std::string_view text);                             // y yes true t on 1, any case
-Result<Milliseconds> parse_go_duration(std::string_view text);  // "1m30s", "250ms", "-1s"
-Result<std::uint64_t> parse_quantity(std::string_view text);    // "4Mi", "1k", "1.5G", "512"
+// "1m30s", "250ms", "-1s"; a unit is required except for 0. Away from zero to the next millisecond, so that a
+// tiny timeout does not read as 0, which often means none. Errors are Go's texts and quote what was given.
+Result<Milliseconds> parse_go_duration(std::string_view text);
+// A Kubernetes quantity in whole bytes, rounded up: "4Mi", "1k", "1.5G", "512", "1e3". Not negative.
+Result<std::uint64_t> parse_quantity(std::string_view text);
 
 }  // namespace holdfast::state
