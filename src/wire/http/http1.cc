@@ -113,20 +113,15 @@ std::size_t Http1Parser::feed(std::string_view bytes) {
   if (state_ == State::complete || state_ == State::failed) return 0;
   Sink& sink = impl_->sink();
   std::size_t used = 0;
-  // Beast wants the empty lines that RFC 9112 2.2 lets clients send before a request skipped for it.
-  while (state_ == State::head && request_.headers.size() == 0 && used < bytes.size() &&
+  // RFC 9112 2.2: empty lines before a request are skipped; Beast leaves that to its caller.
+  while (state_ == State::head && request_.target.empty() && used < bytes.size() &&
          (bytes[used] == '\r' || bytes[used] == '\n'))
     ++used;
-  const std::size_t skipped = used;
-  if (skipped == bytes.size() && state_ == State::head) return skipped;
+  if (used == bytes.size()) return used;
   sink.eager(state_ == State::body);
   ErrorCode ec;
   used += sink.put(boost::asio::const_buffer(bytes.data() + used, bytes.size() - used), ec);
-  if (ec == beast::error::need_more) {
-    if (state_ == State::head && bytes.size() - skipped > limits_.head_bytes_max)
-      fail_with(431, "the request head is larger than the limit");
-    return state_ == State::head ? skipped : used;
-  }
+  if (ec == beast::error::need_more) return used;
   if (ec == beast::error::body_limit) {
     if (state_ == State::head) head_done();
     request_.body.clear();

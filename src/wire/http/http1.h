@@ -32,9 +32,9 @@ class Http1Parser {
   explicit Http1Parser(const Http1Limits& limits);
   ~Http1Parser();
 
-  // Takes what it can use from the front of `bytes` and returns how much. While State::head it takes all or
-  // nothing: bytes not taken must be offered again, with more behind them. Stops after the head, and after the
-  // request, so that callers see both; call again with the rest.
+  // Takes what it can use from the front of `bytes` and returns how much. Bytes not taken must be offered again,
+  // with more behind them. Stops after the head, and after the request, so that callers see both; call again
+  // with the rest.
   // A body beyond the limit ends in State::complete with request().body_too_large; keep_alive() is false then.
   std::size_t feed(std::string_view bytes);
 

@@ -1,0 +1,56 @@
+// The process-wide bound on bytes in flight: request bodies being received and responses not yet sent.
+// Each connection may hold a small free allowance; only what goes beyond is charged here. Thread-safe.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+
+namespace holdfast::net {
+
+class Budget {
+ public:
+  explicit Budget(std::int64_t bytes) : left_(bytes) {}
+  bool take(std::int64_t bytes) {
+    if (left_.fetch_sub(bytes, std::memory_order_relaxed) >= bytes) return true;
+    give(bytes);
+    return false;
+  }
+  void give(std::int64_t bytes) { left_.fetch_add(bytes, std::memory_order_relaxed); }
+  std::int64_t left() const { return left_.load(std::memory_order_relaxed); }
+
+ private:
+  std::atomic<std::int64_t> left_;
+};
+
+// What one request holds of a Budget; gives it back when it ends. One loop's.
+class Charge {
+ public:
+  static constexpr std::int64_t kFree = 16 * 1024;  // each request's free allowance
+
+  explicit Charge(Budget& budget) : budget_(&budget) {}
+  Charge(const Charge&) = delete;
+  Charge& operator=(const Charge&) = delete;
+  ~Charge() { release(); }
+
+  // Holds enough for `bytes` from now on; false when the budget is spent.
+  bool cover(std::size_t bytes) {
+    const auto wanted = static_cast<std::int64_t>(bytes);
+    if (wanted <= kFree + held_) return true;
+    // In steps, so that a body that grows by packets does not touch the shared counter each time.
+    const std::int64_t step = (wanted - held_ + kStep - 1) / kStep * kStep;
+    if (!budget_->take(step)) return false;
+    held_ += step;
+    return true;
+  }
+  void release() {
+    if (held_ > 0) budget_->give(held_);
+    held_ = 0;
+  }
+
+ private:
+  static constexpr std::int64_t kStep = 64 * 1024;
+  Budget* budget_;
+  std::int64_t held_ = 0;
+};
+
+}  // namespace holdfast::net

@@ -1,0 +1,92 @@
+// One accepted connection, and the list of them that its loop sweeps. Internal to net/.
+#pragma once
+
+#include <string>
+
+#include "net/asio_loop.h"
+#include "net/budget.h"
+#include "net/handler.h"
+#include "net/server.h"
+
+namespace holdfast::net {
+
+class Connection;
+
+// The connections of one loop: who is late is closed twice a second, so that a request sets no timer.
+class ConnectionList {
+ public:
+  ConnectionList(Loop& loop, Handler& handler, Budget& budget, const ServerOptions& options)
+      : loop(loop), handler(handler), budget(budget), options(options) {}
+  ~ConnectionList();
+
+  // Loop thread. Takes over an accepted socket.
+  void adopt(Socket socket);
+  void start_sweeping();
+  // Loop thread: no further request is read; idle connections end.
+  void drain();
+  void cut();
+
+  Loop& loop;
+  Handler& handler;
+  Budget& budget;
+  const ServerOptions& options;
+  std::atomic<std::uint32_t> count{0};
+  bool draining = false;
+
+ private:
+  friend class Connection;
+  void sweep();
+  Connection* head_ = nullptr;
+};
+
+class Connection {
+ public:
+  Connection(ConnectionList& list, Socket socket);
+  Connection(const Connection&) = delete;
+  Connection& operator=(const Connection&) = delete;
+  ~Connection();
+
+  Loop& loop() { return list_.loop; }
+  Handler& handler() { return list_.handler; }
+  Budget& budget() { return list_.budget; }
+  const ServerOptions& options() { return list_.options; }
+  bool draining() const { return list_.draining; }
+  Socket& socket() { return socket_; }
+
+  // The sweep closes the connection when this time has passed.
+  void expect_within(Milliseconds time) { deadline_ = loop().coarse_now() + time; }
+  void expect_nothing() { deadline_ = SteadyTime::max(); }
+
+  // Sends what the socket takes now; how much that was. Failure shows as `failed`.
+  std::size_t write_now(std::string_view bytes, bool& failed);
+  // Sends all, waiting as long as the peer makes progress. False when it is gone.
+  Task<bool> write_all(std::string_view bytes);
+  // Ends our side and swallows what the peer still sends for a moment, so that it reads our last answer
+  // instead of a reset (RFC 9112 9.6).
+  Task<void> linger();
+  void close();
+
+ private:
+  friend class ConnectionList;
+  ConnectionList& list_;
+  Socket socket_;
+  SteadyTime deadline_ = SteadyTime::max();
+  // Set by an HTTP/2 session, which has more to say on drain than "close when idle".
+  std::move_only_function<void()> on_drain_;
+  bool idle_ = true;  // between requests: drain may close it
+  Connection* previous_ = nullptr;
+  Connection* next_ = nullptr;
+
+ public:
+  void set_idle(bool idle) { idle_ = idle; }
+  void on_drain(std::move_only_function<void()> work) { on_drain_ = std::move(work); }
+};
+
+// Serve a connection whose first bytes are in `received`, until it ends.
+Task<void> serve_http1(Connection& connection, std::string received);
+Task<void> serve_http2(Connection& connection, std::string received);
+// After "Upgrade: h2c" was accepted: `request` becomes stream 1; `settings` is the decoded HTTP2-Settings field.
+Task<void> serve_http2_upgraded(Connection& connection, std::string received, http::Request request,
+                                std::string settings);
+
+}  // namespace holdfast::net

@@ -1,0 +1,648 @@
+// HTTP/2 on one connection, over nghttp2. Requests are handled as their bodies complete; everything that becomes
+// ready in one turn of the loop leaves in one write.
+//
+// Bounds: kStreamsMax streams, a 1 MiB receive window for the connection, caps on what a peer may send per second
+// without asking for anything (PING, SETTINGS, RST_STREAM), and the process budget for bodies. Windows open only
+// as bodies are accepted, so a peer cannot push more than we agreed to hold.
+#include <nghttp2/nghttp2.h>
+
+#include <unordered_map>
+
+#include "base/log.h"
+#include "net/connection.h"
+
+namespace holdfast::net {
+namespace {
+
+constexpr std::uint32_t kStreamsMax = 100;
+constexpr std::int32_t kConnectionWindow = 1 << 20;
+constexpr std::uint32_t kStreamWindow = 256 * 1024;
+constexpr std::size_t kFlushAt = 128 * 1024;
+constexpr std::size_t kReadBytes = 16 * 1024;
+constexpr auto kRequestTime = std::chrono::seconds(60);  // for the rest of a half-sent request to arrive
+constexpr std::size_t kStreamQueueMax = 1 << 20;  // unread output of one BodyStream
+// Per second and connection. Resets are generous: a client that cancels 100 calls ten times a second is odd, not
+// an attack; rapid-reset attacks send tens of thousands.
+constexpr std::uint32_t kResetsMax = 2000;
+constexpr std::uint32_t kControlMax = 200;
+
+class Session;
+
+struct Stream final : BodyStream {
+  Stream(Session& owner, std::int32_t number, Budget& budget) : session(owner), id(number), charge(budget) {}
+
+  Task<std::optional<std::string>> read() override;
+  bool write(std::string bytes, std::string_view content_type) override;
+
+  Session& session;
+  std::int32_t id;
+  http::Request request;
+  http::Response response;
+  std::size_t body_at = 0;   // what of response.body has been framed
+  std::size_t head_bytes = 0;
+  Charge charge;
+  Cancellation cancel;
+  bool handling = false;      // a handler runs: the stream must outlive it
+  bool closed = false;        // nghttp2 has let go of it
+  bool head_too_large = false;
+  bool overloaded = false;
+  bool answered = false;
+  bool peer_done = false;     // END_STREAM came
+  bool counted = true;        // among the session's half-sent requests
+  // BodyStream only.
+  bool streaming = false;
+  bool head_sent = false;
+  bool finished = false;  // no further write(); trailers may follow
+  bool deferred = false;
+  std::coroutine_handle<> reader = nullptr;
+};
+
+class Session {
+ public:
+  explicit Session(Connection& connection);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
+
+  Task<void> run(std::string received);
+  bool upgrade(http::Request request, std::string_view settings);
+
+  Connection& connection;
+
+  void answer(Stream& stream, http::Response response);
+  void stream_wrote(Stream& stream);
+  void pump_soon();
+  Scheduler& loop() { return connection.loop(); }
+
+ private:
+  friend struct Callbacks;
+  Stream& open(std::int32_t id);
+  void dispatch(Stream& stream);
+  void request_ended(Stream& stream);
+  void finish_head(Stream& stream);
+  void take_body(Stream& stream, std::string_view bytes);
+  void stream_closed(Stream& stream);
+  void forget(Stream& stream);
+  void submit_head(Stream& stream, bool body_follows);
+  bool too_fast(std::uint32_t& count, std::uint32_t limit);
+  void count_frame(const nghttp2_frame& frame);
+  void pump();
+  Task<void> write_rest();
+  void set_deadline();
+  void begin_drain();
+  Task<void> settle();
+
+  nghttp2_session* h2_ = nullptr;
+  std::unordered_map<std::int32_t, std::unique_ptr<Stream>> streams_;
+  std::unique_ptr<Stream> spare_;  // the last closed stream, its buffers kept for the next
+  std::vector<nghttp2_nv> fields_;
+  std::string out_;
+  std::size_t handling_ = 0;
+  bool receiving_ = false;  // inside nghttp2_session_mem_recv
+  bool pump_posted_ = false;
+  bool writing_ = false;    // write_rest runs
+  bool dead_ = false;       // the socket failed
+  std::size_t half_sent_ = 0;  // streams whose request is not complete
+  SteadyTime second_{};
+  std::uint32_t resets_ = 0;
+  std::uint32_t control_ = 0;
+  std::coroutine_handle<> settled_ = nullptr;
+};
+
+Task<std::optional<std::string>> Stream::read() {
+  struct Wait {
+    Stream& stream;
+    bool await_ready() const noexcept {
+      return !stream.request.body.empty() || stream.peer_done || stream.closed;
+    }
+    void await_suspend(std::coroutine_handle<> waiter) noexcept { stream.reader = waiter; }
+    void await_resume() const noexcept {}
+  };
+  co_await Wait{*this};
+  if (request.body.empty()) co_return std::nullopt;
+  std::string bytes = std::move(request.body);
+  request.body.clear();
+  co_return bytes;
+}
+
+bool Stream::write(std::string bytes, std::string_view content_type) {
+  if (closed || finished) return false;
+  if (response.body.size() - body_at + bytes.size() > kStreamQueueMax) return false;
+  response.body.erase(0, body_at);
+  body_at = 0;
+  response.body += bytes;
+  if (!head_sent) response.content_type = content_type;
+  session.stream_wrote(*this);
+  return true;
+}
+
+// nghttp2's callbacks, with the session as user data and the Stream as stream user data.
+struct Callbacks {
+  static Session& session(void* user) { return *static_cast<Session*>(user); }
+  static Stream* stream(nghttp2_session* h2, std::int32_t id) {
+    return static_cast<Stream*>(nghttp2_session_get_stream_user_data(h2, id));
+  }
+
+  static int begin_headers(nghttp2_session* h2, const nghttp2_frame* frame, void* user) {
+    if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+    Stream& opened = session(user).open(frame->hd.stream_id);
+    nghttp2_session_set_stream_user_data(h2, frame->hd.stream_id, &opened);
+    return 0;
+  }
+
+  static int header(nghttp2_session* h2, const nghttp2_frame* frame, const std::uint8_t* name, std::size_t name_bytes,
+                    const std::uint8_t* value, std::size_t value_bytes, std::uint8_t, void* user) {
+    Stream* s = stream(h2, frame->hd.stream_id);
+    if (s == nullptr || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
+    s->head_bytes += name_bytes + value_bytes + 32;  // RFC 9113 6.5.2
+    if (s->head_bytes > session(user).connection.options().h2_head_bytes_max) {
+      s->head_too_large = true;
+      return 0;
+    }
+    const std::string_view n(reinterpret_cast<const char*>(name), name_bytes);
+    const std::string_view v(reinterpret_cast<const char*>(value), value_bytes);
+    if (n == ":method") {
+      s->request.method_text = v;
+      s->request.method = http::parse_method(v);
+    } else if (n == ":path") {
+      s->request.target = v;
+    } else if (n == ":authority") {
+      s->request.headers.add("host", v);
+    } else if (!n.starts_with(':')) {
+      s->request.headers.add(n, v);
+    }
+    return 0;
+  }
+
+  static int frame_recv(nghttp2_session* h2, const nghttp2_frame* frame, void* user) {
+    Session& self = session(user);
+    self.count_frame(*frame);
+    Stream* s = stream(h2, frame->hd.stream_id);
+    if (s == nullptr) return 0;
+    const bool ended = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
+    if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) self.finish_head(*s);
+    if (ended && (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA)) {
+      s->peer_done = true;
+      self.dispatch(*s);
+    }
+    return 0;
+  }
+
+  // An answer that ended before its request: the client need not send the rest (RFC 9113 8.1).
+  static int frame_sent(nghttp2_session* h2, const nghttp2_frame* frame, void*) {
+    if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return 0;
+    if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
+    Stream* s = stream(h2, frame->hd.stream_id);
+    if (s != nullptr && !s->peer_done)
+      nghttp2_submit_rst_stream(h2, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
+    return 0;
+  }
+
+  static int data_chunk(nghttp2_session* h2, std::uint8_t, std::int32_t id, const std::uint8_t* data,
+                        std::size_t bytes, void* user) {
+    if (Stream* s = stream(h2, id))
+      session(user).take_body(*s, {reinterpret_cast<const char*>(data), bytes});
+    nghttp2_session_consume(h2, id, bytes);
+    return 0;
+  }
+
+  static int stream_close(nghttp2_session* h2, std::int32_t id, std::uint32_t, void* user) {
+    if (Stream* s = stream(h2, id)) session(user).stream_closed(*s);
+    return 0;
+  }
+
+  static ssize_t read_body(nghttp2_session* h2, std::int32_t id, std::uint8_t* to, std::size_t room,
+                           std::uint32_t* flags, nghttp2_data_source* source, void*) {
+    Stream& s = *static_cast<Stream*>(source->ptr);
+    const std::size_t n = std::min(room, s.response.body.size() - s.body_at);
+    std::memcpy(to, s.response.body.data() + s.body_at, n);
+    s.body_at += n;
+    if (s.body_at < s.response.body.size()) return static_cast<ssize_t>(n);
+    if (s.streaming && !s.finished) {
+      if (n > 0) return static_cast<ssize_t>(n);
+      s.deferred = true;
+      return NGHTTP2_ERR_DEFERRED;
+    }
+    *flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (s.response.has_trailers) {
+      *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
+      submit_trailers(h2, id, s);
+    }
+    return static_cast<ssize_t>(n);
+  }
+
+  static nghttp2_nv field(std::string_view name, std::string_view value) {
+    return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
+            reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(), value.size(),
+            NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
+  }
+
+  static void submit_trailers(nghttp2_session* h2, std::int32_t id, Stream& s) {
+    std::vector<nghttp2_nv>& fields = s.session.fields_;
+    fields.clear();
+    for (const auto& [name, value] : s.response.trailers) fields.push_back(field(name, value));
+    nghttp2_submit_trailer(h2, id, fields.data(), fields.size());
+  }
+
+  static nghttp2_session_callbacks* make() {
+    nghttp2_session_callbacks* made = nullptr;
+    nghttp2_session_callbacks_new(&made);
+    nghttp2_session_callbacks_set_on_begin_headers_callback(made, begin_headers);
+    nghttp2_session_callbacks_set_on_header_callback(made, header);
+    nghttp2_session_callbacks_set_on_frame_recv_callback(made, frame_recv);
+    nghttp2_session_callbacks_set_on_frame_send_callback(made, frame_sent);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, data_chunk);
+    nghttp2_session_callbacks_set_on_stream_close_callback(made, stream_close);
+    return made;
+  }
+};
+
+nghttp2_option* session_options() {
+  nghttp2_option* made = nullptr;
+  nghttp2_option_new(&made);
+  nghttp2_option_set_no_auto_window_update(made, 1);
+  nghttp2_option_set_max_outbound_ack(made, kControlMax);
+  nghttp2_option_set_no_closed_streams(made, 1);
+  return made;
+}
+
+Session::Session(Connection& owner) : connection(owner) {
+  static nghttp2_session_callbacks* const callbacks = Callbacks::make();
+  static nghttp2_option* const options = session_options();
+  if (nghttp2_session_server_new2(&h2_, callbacks, this, options) != 0) throw std::bad_alloc();
+  const nghttp2_settings_entry settings[] = {
+      {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, kStreamsMax},
+      {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kStreamWindow},
+      {NGHTTP2_SETTINGS_MAX_HEADER_LIST_SIZE, connection.options().h2_head_bytes_max},
+  };
+  nghttp2_submit_settings(h2_, NGHTTP2_FLAG_NONE, settings, std::size(settings));
+  nghttp2_session_set_local_window_size(h2_, NGHTTP2_FLAG_NONE, 0, kConnectionWindow);
+  connection.on_drain([this] { begin_drain(); });
+}
+
+Session::~Session() {
+  connection.on_drain(nullptr);
+  nghttp2_session_del(h2_);
+}
+
+Stream& Session::open(std::int32_t id) {
+  std::unique_ptr<Stream> stream;
+  if (spare_) {
+    // Reuse the buffers of the last stream: a request then allocates next to nothing.
+    http::Request request = std::move(spare_->request);
+    std::string body = std::move(spare_->response.body);
+    stream = std::move(spare_);
+    std::destroy_at(stream.get());
+    std::construct_at(stream.get(), *this, id, connection.budget());
+    stream->request = std::move(request);
+    stream->request.clear();
+    stream->response.body = std::move(body);
+    stream->response.body.clear();
+  } else {
+    stream = std::make_unique<Stream>(*this, id, connection.budget());
+  }
+  stream->request.is_http2 = true;
+  stream->request.cancel = &stream->cancel;
+  Stream& ref = *stream;
+  streams_[id] = std::move(stream);
+  ++half_sent_;
+  return ref;
+}
+
+namespace {
+
+Task<void> run_handler(Session& session, Stream& stream) {
+  http::Response response;
+  try {
+    Handler& handler = session.connection.handler();
+    if (stream.streaming) {
+      response = co_await handler.handle_stream(stream.request, stream);
+    } else {
+      response = co_await handler.handle(stream.request);
+    }
+  } catch (const std::exception& e) {
+    log::error("holdfast.net", "a request handler failed: {}", e.what());
+    response = {};
+    response.status = 500;
+  }
+  session.answer(stream, std::move(response));
+}
+
+}  // namespace
+
+void Session::finish_head(Stream& stream) {
+  if (stream.head_too_large || stream.handling || stream.answered) return;
+  if (connection.handler().wants_stream(stream.request)) {
+    stream.streaming = true;
+    stream.handling = true;
+    ++handling_;
+    start(run_handler(*this, stream));
+  }
+}
+
+void Session::request_ended(Stream& stream) {
+  if (!stream.counted) return;
+  stream.counted = false;
+  --half_sent_;
+}
+
+// The request is complete, or as complete as we let it become.
+void Session::dispatch(Stream& stream) {
+  request_ended(stream);
+  if (stream.streaming) {
+    if (stream.reader) std::exchange(stream.reader, nullptr).resume();
+    return;
+  }
+  if (stream.handling || stream.answered) return;
+  stream.handling = true;
+  ++handling_;
+  if (stream.head_too_large) {
+    http::Response response;
+    response.status = 431;
+    return answer(stream, std::move(response));
+  }
+  if (stream.overloaded) return answer(stream, connection.handler().overloaded(stream.request));
+  start(run_handler(*this, stream));
+}
+
+void Session::take_body(Stream& stream, std::string_view bytes) {
+  if (stream.request.body_too_large || stream.overloaded || stream.head_too_large) return;
+  const std::uint64_t limit = connection.options().body_bytes_max;
+  std::string& body = stream.request.body;
+  // The five bytes of a gRPC frame's prefix are not part of the message that the limit is about.
+  if (limit != 0 && body.size() + bytes.size() > limit + 5) {
+    stream.request.body_too_large = true;
+    if (body.size() > 5) body.resize(5);
+    stream.charge.release();
+    return dispatch(stream);
+  }
+  if (!stream.charge.cover(body.size() + bytes.size())) {
+    stream.overloaded = true;
+    body.clear();
+    stream.charge.release();
+    return dispatch(stream);
+  }
+  body += bytes;
+  if (stream.reader) std::exchange(stream.reader, nullptr).resume();
+}
+
+void Session::answer(Stream& stream, http::Response response) {
+  stream.handling = false;
+  --handling_;
+  if (stream.closed || dead_) {
+    forget(stream);
+    if (handling_ == 0 && settled_) std::exchange(settled_, nullptr).resume();
+    return;
+  }
+  stream.answered = true;
+  if (stream.streaming) {
+    stream.finished = true;
+    stream.response.trailers = std::move(response.trailers);
+    stream.response.has_trailers = response.has_trailers;
+    if (stream.head_sent) {
+      if (stream.deferred) nghttp2_session_resume_data(h2_, stream.id);
+      stream.deferred = false;
+      return pump_soon();
+    }
+    stream.response.body = std::move(response.body);
+    stream.response.status = response.status;
+    stream.response.content_type = response.content_type;
+    stream.response.headers = std::move(response.headers);
+  } else if (!stream.charge.cover(stream.request.body.size() + response.body.size())) {
+    stream.response = connection.handler().overloaded(stream.request);
+  } else {
+    stream.response = std::move(response);
+  }
+  submit_head(stream, !stream.response.body.empty());
+  pump_soon();
+}
+
+// Header names are lower case on the wire in HTTP/2; ours are short enough to lower in place.
+void Session::submit_head(Stream& stream, bool body_follows) {
+  stream.head_sent = true;
+  fields_.clear();
+  static constexpr std::string_view kOk = "200";
+  static thread_local char status[4];
+  std::string_view status_text = kOk;
+  if (stream.response.status != 200) {
+    status[0] = static_cast<char>('0' + stream.response.status / 100);
+    status[1] = static_cast<char>('0' + stream.response.status / 10 % 10);
+    status[2] = static_cast<char>('0' + stream.response.status % 10);
+    status_text = {status, 3};
+  }
+  fields_.push_back(Callbacks::field(":status", status_text));
+  if (stream.response.status != 200) fields_.back().flags = NGHTTP2_NV_FLAG_NO_COPY_NAME;
+  if (!stream.response.content_type.empty() && stream.response.status != 204)
+    fields_.push_back(Callbacks::field("content-type", stream.response.content_type));
+  for (auto& [name, value] : stream.response.headers) {
+    for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
+    fields_.push_back(Callbacks::field(name, value));
+  }
+  const bool head_only = stream.request.method == http::Method::head || stream.response.status == 204 ||
+                         stream.response.status == 304;
+  if (body_follows && !head_only) {
+    nghttp2_data_provider provider{};
+    provider.source.ptr = &stream;
+    provider.read_callback = Callbacks::read_body;
+    nghttp2_submit_response(h2_, stream.id, fields_.data(), fields_.size(), &provider);
+  } else if (stream.response.has_trailers) {
+    // "Trailers-Only" of gRPC: one HEADERS frame with everything.
+    for (const auto& [name, value] : stream.response.trailers) fields_.push_back(Callbacks::field(name, value));
+    nghttp2_submit_response(h2_, stream.id, fields_.data(), fields_.size(), nullptr);
+  } else {
+    nghttp2_submit_response(h2_, stream.id, fields_.data(), fields_.size(), nullptr);
+  }
+}
+
+void Session::stream_wrote(Stream& stream) {
+  if (!stream.head_sent) {
+    submit_head(stream, true);
+  } else if (stream.deferred) {
+    stream.deferred = false;
+    nghttp2_session_resume_data(h2_, stream.id);
+  }
+  pump_soon();
+}
+
+void Session::stream_closed(Stream& stream) {
+  request_ended(stream);
+  stream.closed = true;
+  stream.cancel.requested = true;
+  const bool handling = stream.handling;  // resuming the reader may end the handler, and with it the stream
+  if (stream.reader) std::exchange(stream.reader, nullptr).resume();
+  if (!handling) forget(stream);
+}
+
+void Session::forget(Stream& stream) {
+  const auto found = streams_.find(stream.id);
+  if (found == streams_.end()) return;
+  found->second->charge.release();
+  if (found->second->request.body.capacity() + found->second->response.body.capacity() < 64 * 1024)
+    spare_ = std::move(found->second);
+  streams_.erase(found);
+}
+
+bool Session::too_fast(std::uint32_t& count, std::uint32_t limit) {
+  const SteadyTime now = connection.loop().coarse_now();
+  if (now - second_ >= std::chrono::seconds(1)) {
+    second_ = now;
+    resets_ = 0;
+    control_ = 0;
+  }
+  return ++count > limit;
+}
+
+void Session::count_frame(const nghttp2_frame& frame) {
+  bool abuse = false;
+  if (frame.hd.type == NGHTTP2_RST_STREAM) abuse = too_fast(resets_, kResetsMax);
+  if ((frame.hd.type == NGHTTP2_PING || frame.hd.type == NGHTTP2_SETTINGS) &&
+      (frame.hd.flags & NGHTTP2_FLAG_ACK) == 0)
+    abuse = too_fast(control_, kControlMax);
+  if (abuse) nghttp2_session_terminate_session(h2_, NGHTTP2_ENHANCE_YOUR_CALM);
+}
+
+void Session::pump_soon() {
+  if (receiving_ || pump_posted_) return;  // the end of this turn pumps
+  pump_posted_ = true;
+  ++handling_;  // keeps the session until the post has run
+  loop().post([this] {
+    pump_posted_ = false;
+    --handling_;
+    pump();
+    if (handling_ == 0 && settled_) std::exchange(settled_, nullptr).resume();
+  });
+}
+
+// Frames what is ready and sends it, while the socket takes it.
+void Session::pump() {
+  while (!writing_ && !dead_) {
+    const std::uint8_t* data = nullptr;
+    while (out_.size() < kFlushAt) {
+      const ssize_t n = nghttp2_session_mem_send(h2_, &data);
+      if (n <= 0) break;
+      out_.append(reinterpret_cast<const char*>(data), static_cast<std::size_t>(n));
+    }
+    if (out_.empty()) break;
+    bool failed = false;
+    const std::size_t sent = connection.write_now(out_, failed);
+    if (failed) {
+      dead_ = true;
+    } else if (sent < out_.size()) {
+      out_.erase(0, sent);
+      writing_ = true;
+      ++handling_;
+      start(write_rest());
+      return;
+    }
+    out_.clear();
+  }
+  if (dead_ || (nghttp2_session_want_read(h2_) == 0 && nghttp2_session_want_write(h2_) == 0)) {
+    connection.close();
+  } else {
+    set_deadline();
+  }
+}
+
+Task<void> Session::write_rest() {
+  if (!co_await connection.write_all(out_)) dead_ = true;
+  out_.clear();
+  writing_ = false;
+  pump();
+  --handling_;
+  if (handling_ == 0 && settled_) std::exchange(settled_, nullptr).resume();
+}
+
+void Session::set_deadline() {
+  if (writing_) return;
+  if (!streams_.empty()) {
+    // A peer with open streams may be waiting for us; only half-sent requests are on the clock.
+    if (half_sent_ > 0 && handling_ == 0) {
+      connection.expect_within(kRequestTime);
+    } else if (handling_ == 0) {
+      connection.expect_within(connection.options().write_timeout);  // only unread answers are left
+    } else {
+      connection.expect_nothing();
+    }
+  } else {
+    connection.expect_within(connection.options().idle_timeout);
+  }
+}
+
+void Session::begin_drain() {
+  nghttp2_submit_goaway(h2_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(h2_), NGHTTP2_NO_ERROR,
+                        nullptr, 0);
+  pump();
+}
+
+bool Session::upgrade(http::Request request, std::string_view settings) {
+  Stream& stream = open(1);
+  const bool head = request.method == http::Method::head;
+  stream.request = std::move(request);
+  stream.peer_done = true;
+  stream.request.is_http2 = true;
+  stream.request.cancel = &stream.cancel;
+  if (nghttp2_session_upgrade2(h2_, reinterpret_cast<const std::uint8_t*>(settings.data()), settings.size(),
+                               head ? 1 : 0, &stream) != 0) {
+    streams_.clear();
+    return false;
+  }
+  dispatch(stream);
+  return true;
+}
+
+Task<void> Session::run(std::string received) {
+  std::string in = std::move(received);
+  connection.set_idle(false);
+  for (;;) {
+    receiving_ = true;
+    const ssize_t used =
+        nghttp2_session_mem_recv(h2_, reinterpret_cast<const std::uint8_t*>(in.data()), in.size());
+    receiving_ = false;
+    pump();
+    if (used < 0 || dead_) break;
+    if (nghttp2_session_want_read(h2_) == 0 && nghttp2_session_want_write(h2_) == 0 && handling_ == 0) break;
+    in.resize_and_overwrite(kReadBytes, [](char*, std::size_t n) { return n; });
+    const Transfer got = co_await read_some(connection.socket(), in.data(), kReadBytes);
+    if (got.error) break;
+    in.resize(got.bytes);
+  }
+  co_await settle();
+}
+
+// The connection is over; handlers that still run keep their streams until they end.
+Task<void> Session::settle() {
+  dead_ = true;
+  for (const auto& [id, stream] : streams_) {
+    stream->closed = true;
+    stream->cancel.requested = true;
+  }
+  std::vector<std::coroutine_handle<>> readers;
+  for (const auto& [id, stream] : streams_)
+    if (stream->reader) readers.push_back(std::exchange(stream->reader, nullptr));
+  for (const auto reader : readers) reader.resume();
+  if (handling_ > 0) {
+    struct Wait {
+      Session& session;
+      bool await_ready() const noexcept { return false; }
+      void await_suspend(std::coroutine_handle<> waiter) noexcept { session.settled_ = waiter; }
+      void await_resume() const noexcept {}
+    };
+    co_await Wait{*this};
+  }
+}
+
+}  // namespace
+
+Task<void> serve_http2(Connection& connection, std::string received) {
+  Session session(connection);
+  co_await session.run(std::move(received));
+}
+
+Task<void> serve_http2_upgraded(Connection& connection, std::string received, http::Request request,
+                                std::string settings) {
+  Session session(connection);
+  if (!session.upgrade(std::move(request), settings)) co_return;
+  co_await session.run(std::move(received));
+}
+
+}  // namespace holdfast::net
