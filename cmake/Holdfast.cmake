@@ -55,7 +55,10 @@ endfunction()
 
 function(holdfast_store name)
   cmake_parse_arguments(ARG "" "" "SOURCES;WIRES;LINKS;TESTS;TEST_USES" ${ARGN})
-  holdfast_library(store_${name} SOURCES ${ARG_SOURCES} USES state net ${ARG_WIRES} ${ARG_LINKS}
+  if(TARGET net)
+    list(APPEND ARG_WIRES net)
+  endif()
+  holdfast_library(store_${name} SOURCES ${ARG_SOURCES} USES state ${ARG_WIRES} ${ARG_LINKS}
     TESTS ${ARG_TESTS} TEST_USES ${ARG_TEST_USES})
 endfunction()
 

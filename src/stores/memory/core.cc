@@ -1,0 +1,505 @@
+#include "stores/memory/core.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <charconv>
+#include <unordered_map>
+
+#include "base/random.h"
+#include "state/keys.h"
+#include "stores/memory/store.h"
+
+namespace holdfast::stores {
+
+using state::CheckRequest;
+using state::DeleteRequest;
+using state::GetRequest;
+using state::Operation;
+using state::Precondition;
+using state::Record;
+using state::RecordFields;
+using state::SetRequest;
+using state::WatchEvent;
+using state::Written;
+
+namespace {
+
+// Etags count up from a random number of 15 digits, so that none is seen twice for a key, not even
+// after a restart (as good as never), and none needs memory of its own: std::string keeps 15 bytes
+// inside itself.
+constexpr std::uint64_t kVersionMin = 100'000'000'000'000;
+constexpr std::uint64_t kVersionStarts = 400'000'000'000'000;
+
+constexpr std::int64_t kLastExpiryUs =
+    253'402'300'799'000'000;  // the year 9999, as far as RFC 3339 reaches
+constexpr std::size_t kSweepStep = 256;
+constexpr std::size_t kRecordOverheadBytes = 256;  // an Entry, its index node and what malloc adds
+constexpr std::size_t kSpareBytesMax =
+    1024;  // what a value may keep allocated beyond twice its size
+
+class EtagText {
+ public:
+  explicit EtagText(std::uint64_t version)
+      : end_(std::to_chars(text_.data(), text_.data() + text_.size(), version).ptr) {}
+  std::string_view view() const { return {text_.data(), end_}; }
+
+ private:
+  std::array<char, 20> text_;
+  char* end_;
+};
+
+std::string etag_of(const Entry& entry) { return std::string(EtagText(entry.version).view()); }
+
+bool holds(const Precondition& when, const Entry* live) {
+  if (when.kind == Precondition::Kind::any) return true;
+  if (live == nullptr) return when.holds(nullptr);
+  const EtagText text(live->version);
+  const std::string_view etag = text.view();
+  return when.holds(&etag);
+}
+
+Error refused(std::string_view key, const Precondition& when, const Entry* live) {
+  std::string_view why = "has another etag; read it again";
+  if (live == nullptr) why = "does not exist";
+  if (when.kind == Precondition::Kind::absent) why = "exists already";
+  Error error(Errc::precondition_failed, fmt::format("nothing was changed: \"{}\" {}", key, why));
+  if (live != nullptr) error.current_etag = etag_of(*live);
+  return error;
+}
+
+std::optional<WallTime> expiry_of(const Entry& entry) {
+  if (entry.expires_us == kNeverExpires) return std::nullopt;
+  return WallTime{entry.expires_us};
+}
+
+RecordFields fields_of(const Entry& entry) {
+  RecordFields fields;
+  fields.created = entry.created;
+  fields.created_by = entry.created_by;
+  fields.modified = entry.modified;
+  fields.modified_by = entry.modified_by;
+  if (entry.extra) {
+    fields.content_type = entry.extra->content_type;
+    fields.tags = entry.extra->tags;
+    fields.indexes = entry.extra->indexes;
+  }
+  return fields;
+}
+
+Record record_of(const Entry& entry, bool want_value, bool want_fields) {
+  Record record;
+  if (want_value) record.value = entry.value;
+  record.shape = entry.shape;
+  record.etag = etag_of(entry);
+  record.expires_at = expiry_of(entry);
+  if (want_fields) record.fields = fields_of(entry);
+  return record;
+}
+
+// A time to live of zero or less means none, as everywhere in Dapr's API.
+std::int64_t expiry_at(const std::optional<Milliseconds>& ttl, WallTime now) {
+  if (!ttl || ttl->count() <= 0) return kNeverExpires;
+  const std::int64_t left_ms = (kLastExpiryUs - now.us) / 1000;
+  return ttl->count() >= left_ms ? kLastExpiryUs : now.us + ttl->count() * 1000;
+}
+
+std::int64_t bytes_of(state::PairsView pairs) {
+  std::size_t bytes = 0;
+  for (const auto& [name, value] : pairs)
+    bytes += name.size() + value.size() + sizeof(state::Pairs::value_type);
+  return static_cast<std::int64_t>(bytes);
+}
+
+std::int64_t bytes_of(std::string_view key, const SetRequest& request) {
+  return static_cast<std::int64_t>(kRecordOverheadBytes + key.size() + request.value.size() +
+                                   request.content_type.size()) +
+         bytes_of(request.tags) + bytes_of(request.indexes);
+}
+
+std::int64_t bytes_of(const Entry& entry) {
+  auto bytes =
+      static_cast<std::int64_t>(kRecordOverheadBytes + entry.key.size() + entry.value.size());
+  if (entry.extra) {
+    bytes += static_cast<std::int64_t>(entry.extra->content_type.size()) +
+             bytes_of(entry.extra->tags) + bytes_of(entry.extra->indexes);
+  }
+  return bytes;
+}
+
+void assign_value(std::string& value, std::string_view bytes) {
+  if (value.capacity() > 2 * bytes.size() + kSpareBytesMax) value = std::string();
+  value.assign(bytes);
+}
+
+void assign_extra(std::unique_ptr<Extra>& extra, const SetRequest& request) {
+  if (request.content_type.empty() && request.tags.empty() && request.indexes.empty()) {
+    extra.reset();
+    return;
+  }
+  if (!extra) extra = std::make_unique<Extra>();
+  extra->content_type = request.content_type;
+  extra->tags.assign(request.tags.begin(), request.tags.end());
+  extra->indexes.assign(request.indexes.begin(), request.indexes.end());
+}
+
+const Precondition& precondition_of(const Operation& operation) {
+  return std::visit([](const auto& one) -> const Precondition& { return one.when; }, operation);
+}
+std::string_view key_of(const Operation& operation) {
+  return std::visit([](const auto& one) { return one.key; }, operation);
+}
+
+}  // namespace
+
+state::ListedRecord listed(const Entry& entry, bool want_value, bool want_fields) {
+  state::ListedRecord out;
+  out.key = entry.key;
+  out.record = record_of(entry, want_value, want_fields);
+  return out;
+}
+
+// Locks the shards of a mask, lowest first: the one order.
+class MemoryCore::ShardLocks {
+ public:
+  ShardLocks(const MemoryCore& core, ShardMask mask) : core_(core), mask_(mask) {
+    for (std::size_t i = 0; i < kShards; ++i)
+      if ((mask_ >> i & 1) != 0) core_.shards_[i].mutex.lock();
+  }
+  ShardLocks(const ShardLocks&) = delete;
+  ShardLocks& operator=(const ShardLocks&) = delete;
+  ~ShardLocks() {
+    for (std::size_t i = 0; i < kShards; ++i)
+      if ((mask_ >> i & 1) != 0) core_.shards_[i].mutex.unlock();
+  }
+
+ private:
+  const MemoryCore& core_;
+  const ShardMask mask_;
+};
+
+// An operation of a transaction and where its key lives.
+struct MemoryCore::Target {
+  const Operation* operation;
+  std::string_view key;
+  std::uint64_t hash;
+  Shard* shard;
+};
+
+MemoryCore::MemoryCore(const Clock& clock, MemorySettings settings)
+    : clock_(clock), settings_(std::move(settings)), feed_(settings_.feed) {
+  for (Shard& shard : shards_) shard.version = kVersionMin + random_u64() % kVersionStarts;
+}
+
+Task<Result<std::unique_ptr<state::StateStore>>> MemoryCore::open(Scheduler& loop) {
+  co_return std::make_unique<MemoryStore>(*this, loop, clock_);
+}
+
+// With the key's shard locked.
+std::optional<Record> MemoryCore::read(const GetRequest& request, std::uint64_t hash) const {
+  const Entry* entry = shard_of(hash).table.find(request.key, hash);
+  if (entry == nullptr) return std::nullopt;
+  if (entry->expires_us != kNeverExpires && !entry->is_live(clock_.wall().us)) return std::nullopt;
+  return record_of(*entry, request.want_value, request.want_fields);
+}
+
+Result<std::optional<Record>> MemoryCore::get(const GetRequest& request) const {
+  const std::uint64_t hash = hash_of(request.key);
+  const std::lock_guard lock(shard_of(hash).mutex);
+  return read(request, hash);
+}
+
+std::vector<Result<std::optional<Record>>> MemoryCore::get_many(
+    std::span<const GetRequest> requests) const {
+  std::vector<std::uint64_t> hashes;
+  hashes.reserve(requests.size());
+  ShardMask mask = 0;
+  for (const GetRequest& request : requests) {
+    hashes.push_back(hash_of(request.key));
+    mask |= bit_of(hashes.back());
+  }
+  std::vector<Result<std::optional<Record>>> records;
+  records.reserve(requests.size());
+  const ShardLocks locks(*this, mask);
+  for (std::size_t i = 0; i < requests.size(); ++i)
+    records.emplace_back(read(requests[i], hashes[i]));
+  return records;
+}
+
+Result<Written> MemoryCore::set(std::string_view principal, const SetRequest& request) {
+  Result<Written> written = try_set(principal, request);
+  if (!written && written.error().code == Errc::overloaded && make_room())
+    written = try_set(principal, request);
+  if (written && written->expires_at) sweeper_.plan();
+  return written;
+}
+
+Result<Written> MemoryCore::try_set(std::string_view principal, const SetRequest& request) {
+  const std::uint64_t hash = hash_of(request.key);
+  Shard& shard = shard_of(hash);
+  const std::lock_guard lock(shard.mutex);
+  const WallTime now = clock_.wall();
+  Entry* entry = shard.table.find(request.key, hash);
+  const Entry* live = entry != nullptr && entry->is_live(now.us) ? entry : nullptr;
+  if (!holds(request.when, live)) return fail(refused(request.key, request.when, live));
+  if (settings_.bytes_max != 0 &&
+      !reserve(bytes_of(request.key, request) - (entry != nullptr ? bytes_of(*entry) : 0)))
+    return full(request.key);
+  return write(shard, entry, hash, principal, request, now);
+}
+
+// With the shard locked; the precondition holds and the bytes are reserved.
+Written MemoryCore::write(Shard& shard, Entry* entry, std::uint64_t hash,
+                          std::string_view principal, const SetRequest& request, WallTime now) {
+  Written written;
+  written.created = entry == nullptr || !entry->is_live(now.us);
+  if (entry == nullptr) {
+    auto made = std::make_unique<Entry>();
+    made->hash = hash;
+    made->key = request.key;
+    entry = shard.table.insert(std::move(made));
+    shard.index.insert(entry);
+  } else if (*written.created && feed_.is_active()) {
+    feed_.publish(WatchEvent::Kind::expire, entry->key, std::nullopt);
+  }
+  if (*written.created) {
+    entry->created = now;
+    entry->created_by = request.created_by.empty() ? principal : request.created_by;
+  }
+  entry->modified = now;
+  entry->modified_by = request.modified_by.empty() ? principal : request.modified_by;
+  entry->version = ++shard.version;
+  entry->shape = request.shape;
+  assign_value(entry->value, request.value);
+  assign_extra(entry->extra, request);
+  set_expiry(shard, entry, expiry_at(request.ttl, now));
+  if (feed_.is_active()) announce_put(*entry);
+  written.etag = etag_of(*entry);
+  written.expires_at = expiry_of(*entry);
+  if (request.want_record) written.fields = fields_of(*entry);
+  return written;
+}
+
+void MemoryCore::announce_put(const Entry& entry) {
+  feed_.publish(WatchEvent::Kind::put, entry.key, record_of(entry, true, false));
+}
+
+void MemoryCore::set_expiry(Shard& shard, Entry* entry, std::int64_t expires_us) {
+  if (entry->expires_us == expires_us) return;
+  entry->expires_us = expires_us;
+  shard.expiry.update(entry);
+  const std::int64_t first = shard.expiry.first_us();
+  if (shard.first_expiry_us.load(std::memory_order_relaxed) != first) shard.first_expiry_us = first;
+}
+
+void MemoryCore::remove(Shard& shard, Entry* entry, WatchEvent::Kind why) {
+  if (settings_.bytes_max != 0) reserve(-bytes_of(*entry));
+  unlink(shard, entry, why);
+}
+
+void MemoryCore::unlink(Shard& shard, Entry* entry, WatchEvent::Kind why) {
+  if (feed_.is_active()) feed_.publish(why, entry->key, std::nullopt);
+  set_expiry(shard, entry, kNeverExpires);
+  shard.index.erase(entry);
+  shard.table.remove(entry);
+}
+
+Result<state::Deleted> MemoryCore::erase(const DeleteRequest& request) {
+  const std::uint64_t hash = hash_of(request.key);
+  Shard& shard = shard_of(hash);
+  const std::lock_guard lock(shard.mutex);
+  Entry* entry = shard.table.find(request.key, hash);
+  const Entry* live = entry != nullptr && entry->is_live(clock_.wall().us) ? entry : nullptr;
+  if (!holds(request.when, live)) return fail(refused(request.key, request.when, live));
+  state::Deleted deleted;
+  deleted.existed = live != nullptr;
+  if (entry != nullptr)
+    remove(shard, entry, live != nullptr ? WatchEvent::Kind::erase : WatchEvent::Kind::expire);
+  return deleted;
+}
+
+Result<std::vector<Written>> MemoryCore::transact(std::string_view principal,
+                                                  std::span<const Operation> operations) {
+  Result<std::vector<Written>> written = try_transact(principal, operations);
+  if (!written && written.error().code == Errc::overloaded && make_room())
+    written = try_transact(principal, operations);
+  if (written &&
+      std::ranges::any_of(*written, [](const Written& one) { return one.expires_at.has_value(); }))
+    sweeper_.plan();
+  return written;
+}
+
+Result<std::vector<Written>> MemoryCore::try_transact(std::string_view principal,
+                                                      std::span<const Operation> operations) {
+  std::vector<Target> targets;
+  targets.reserve(operations.size());
+  ShardMask mask = 0;
+  for (const Operation& operation : operations) {
+    const std::string_view key = key_of(operation);
+    const std::uint64_t hash = hash_of(key);
+    targets.push_back({&operation, key, hash, &shard_of(hash)});
+    mask |= bit_of(hash);
+  }
+  std::vector<Written> written(operations.size());
+  const ShardLocks locks(*this, mask);
+  const WallTime now = clock_.wall();
+  if (auto error = refusal(targets, now)) return fail(std::move(*error));
+  if (settings_.bytes_max != 0 && !reserve(growth(targets))) return full(targets.front().key);
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    const Target& target = targets[i];
+    Entry* entry = target.shard->table.find(target.key, target.hash);
+    if (const auto* set = std::get_if<SetRequest>(target.operation)) {
+      written[i] = write(*target.shard, entry, target.hash, principal, *set, now);
+    } else if (std::holds_alternative<DeleteRequest>(*target.operation) && entry != nullptr) {
+      unlink(*target.shard, entry,
+             entry->is_live(now.us) ? WatchEvent::Kind::erase : WatchEvent::Kind::expire);
+    }
+  }
+  return written;
+}
+
+// The first operation whose precondition does not hold, on the state as it is before any of them.
+std::optional<Error> MemoryCore::refusal(std::span<const Target> targets, WallTime now) const {
+  for (std::size_t i = 0; i < targets.size(); ++i) {
+    const Target& target = targets[i];
+    const Precondition& when = precondition_of(*target.operation);
+    if (when.kind == Precondition::Kind::any) continue;
+    const Entry* entry = target.shard->table.find(target.key, target.hash);
+    const Entry* live = entry != nullptr && entry->is_live(now.us) ? entry : nullptr;
+    if (holds(when, live)) continue;
+    Error error = with_context(refused(target.key, when, live), fmt::format("operation {}", i));
+    error.operation = static_cast<int>(i);
+    return error;
+  }
+  return std::nullopt;
+}
+
+// By how many bytes the records grow: what the last operation on each key leaves, less what is
+// there.
+std::int64_t MemoryCore::growth(std::span<const Target> targets) const {
+  std::unordered_map<std::string_view, std::int64_t> after;
+  for (const Target& target : targets) {
+    if (const auto* set = std::get_if<SetRequest>(target.operation))
+      after[target.key] = bytes_of(target.key, *set);
+    if (std::holds_alternative<DeleteRequest>(*target.operation)) after[target.key] = 0;
+  }
+  std::int64_t more = 0;
+  for (const auto& [key, bytes] : after) {
+    const std::uint64_t hash = hash_of(key);
+    const Entry* entry = shard_of(hash).table.find(key, hash);
+    more += bytes - (entry != nullptr ? bytes_of(*entry) : 0);
+  }
+  return more;
+}
+
+bool MemoryCore::reserve(std::int64_t more_bytes) {
+  const std::int64_t before = bytes_used_.fetch_add(more_bytes);
+  if (more_bytes <= 0 || before + more_bytes <= static_cast<std::int64_t>(settings_.bytes_max))
+    return true;
+  bytes_used_.fetch_sub(more_bytes);
+  return false;
+}
+
+std::unexpected<Error> MemoryCore::full(std::string_view key) const {
+  return fail(
+      Errc::overloaded,
+      fmt::format("component \"{}\" (state.in-memory): cannot save \"{}\": its records may take "
+                  "{} bytes (maxBytes) and this one would not fit. Delete records, save with a "
+                  "ttlInSeconds, or raise maxBytes",
+                  settings_.component, key, settings_.bytes_max));
+}
+
+void MemoryCore::step(Walk& walk, const std::function<bool(const Entry&)>& visit) const {
+  using Position = std::set<Entry*, KeyOrder>::const_iterator;
+  struct Head {
+    Position at;
+    Position end;
+  };
+  const auto later = [](const Head& a, const Head& b) { return (*b.at)->key < (*a.at)->key; };
+  const auto in_walk = [&walk](const Head& head) {
+    return head.at != head.end && (*head.at)->key.starts_with(walk.prefix);
+  };
+  const ShardLocks locks(*this, ~ShardMask{0});
+  const std::int64_t now_us = clock_.wall().us;
+  std::vector<Head> heads;
+  for (const Shard& shard : shards_) {
+    const bool resumed = walk.after && *walk.after >= walk.prefix;
+    const Head head{resumed ? shard.index.upper_bound(std::string_view(*walk.after))
+                            : shard.index.lower_bound(std::string_view(walk.prefix)),
+                    shard.index.end()};
+    if (in_walk(head)) heads.push_back(head);
+  }
+  std::ranges::make_heap(heads, later);
+  const Entry* last = nullptr;
+  for (std::size_t seen = 0; seen < kWalkStep && !heads.empty(); ++seen) {
+    std::ranges::pop_heap(heads, later);
+    Head& head = heads.back();
+    const Entry* entry = *head.at;
+    if (entry->is_live(now_us) && !visit(*entry)) break;
+    last = entry;
+    ++head.at;
+    if (in_walk(head)) {
+      std::ranges::push_heap(heads, later);
+    } else {
+      heads.pop_back();
+    }
+  }
+  if (last != nullptr) walk.after = last->key;
+  walk.finished = heads.empty();
+}
+
+std::uint64_t MemoryCore::erase_step(std::size_t shard_number, Walk& walk, std::size_t own_bytes) {
+  Shard& shard = shards_[shard_number];
+  const std::lock_guard lock(shard.mutex);
+  const std::int64_t now_us = clock_.wall().us;
+  auto at = walk.after ? shard.index.upper_bound(std::string_view(*walk.after))
+                       : shard.index.lower_bound(std::string_view(walk.prefix));
+  std::uint64_t erased = 0;
+  for (std::size_t seen = 0; seen < kWalkStep; ++seen) {
+    if (at == shard.index.end() || !(*at)->key.starts_with(walk.prefix)) {
+      walk.finished = true;
+      return erased;
+    }
+    Entry* entry = *at++;
+    walk.after = entry->key;
+    if (!state::is_listable(entry->key, own_bytes)) continue;
+    const bool live = entry->is_live(now_us);
+    erased += live ? 1 : 0;
+    remove(shard, entry, live ? WatchEvent::Kind::erase : WatchEvent::Kind::expire);
+  }
+  return erased;
+}
+
+std::optional<Milliseconds> MemoryCore::sweep() {
+  const std::int64_t now_us = clock_.wall().us;
+  std::int64_t next_us = kNeverExpires;
+  for (Shard& shard : shards_) {
+    if (shard.first_expiry_us.load() <= now_us) {
+      const std::lock_guard lock(shard.mutex);
+      for (std::size_t i = 0; i < kSweepStep && shard.expiry.first_us() <= now_us; ++i)
+        remove(shard, shard.expiry.first(), WatchEvent::Kind::expire);
+    }
+    next_us = std::min(next_us, shard.first_expiry_us.load());
+  }
+  if (next_us == kNeverExpires) return std::nullopt;
+  return Milliseconds{next_us <= now_us ? 0 : (next_us - now_us + 999) / 1000};
+}
+
+// Whether sweeping took anything out.
+bool MemoryCore::make_room() {
+  const std::int64_t before = bytes_used_;
+  while (sweep() == Milliseconds{0}) {
+  }
+  return bytes_used_ < before;
+}
+
+bool MemoryCore::has_timed_records() const {
+  return std::ranges::any_of(
+      shards_, [](const Shard& shard) { return shard.first_expiry_us.load() != kNeverExpires; });
+}
+
+void MemoryCore::let_writes_pass() const {
+  for (const Shard& shard : shards_) const std::lock_guard lock(shard.mutex);
+}
+
+}  // namespace holdfast::stores

@@ -1,0 +1,216 @@
+// How the contract maps to memory. Records live in 32 shards, each a hash table for point calls, an
+// ordered set of the same entries for listing, and a heap of expiry times, under one mutex. An etag
+// is a counter of the shard. Point calls finish inside the call; a transaction or a bulk read holds
+// the locks of all shards it touches, so it is atomic and sees one instant. Walks over many keys
+// merge the shards' ordered sets in steps, let the loop breathe between them, and continue after
+// the last key seen: a key that is there throughout is seen exactly once. Nothing survives the
+// process.
+#include "stores/memory/store.h"
+
+#include "state/keys.h"
+
+namespace holdfast::stores {
+
+using state::CallContext;
+using state::Capabilities;
+using state::Deleted;
+using state::KeyPage;
+using state::ListPage;
+using state::Record;
+using state::Written;
+
+namespace {
+
+constexpr Capabilities capabilities_of_memory() {
+  Capabilities can;
+  can.etag = true;
+  can.record_fields = true;
+  can.reports_created = true;
+  can.ttl = true;
+  can.ttl_grain_ms = 1;
+  can.transaction_ops_max = state::kUnlimited;
+  can.snapshot_read = true;
+  can.list = true;
+  can.ordered_list = true;
+  can.keys_like = true;
+  can.delete_prefix = true;
+  can.watch = true;
+  can.watch_resume = true;
+  can.exact_json = true;
+  can.reads = Capabilities::always_strong();
+  can.writes = Capabilities::always_strong();
+  return can;
+}
+constexpr Capabilities kCapabilities = capabilities_of_memory();
+
+// What a step of a listing copies while it holds the locks.
+constexpr std::size_t kStepBytesMax = 1 << 20;
+
+// A cursor is "k" and the last key of the page; the letter keeps the empty key apart from "no
+// cursor".
+std::string cursor_at(std::string_view key) { return std::string("k").append(key); }
+
+Status start_after(std::string_view cursor, Walk& walk) {
+  if (cursor.empty()) return {};
+  if (!cursor.starts_with('k'))
+    return fail(Errc::invalid_argument,
+                "this cursor was not given out by state.in-memory; start again without one");
+  walk.after = cursor.substr(1);
+  return {};
+}
+
+}  // namespace
+
+MemoryStore::MemoryStore(MemoryCore& core, Scheduler& loop, const Clock& clock)
+    : core_(core),
+      loop_(loop),
+      clock_(clock),
+      listener_(std::make_shared<Listener>(core.feed(), loop)),
+      seat_(std::make_shared<Sweeper::Seat>(loop)) {
+  core_.sweeper().join(seat_);
+}
+
+MemoryStore::~MemoryStore() { let_go(); }
+
+const Capabilities& MemoryStore::capabilities() const { return kCapabilities; }
+
+Task<Result<std::optional<Record>>> MemoryStore::get(CallContext, state::GetRequest request) {
+  co_return core_.get(request);
+}
+
+Task<Result<Written>> MemoryStore::set(CallContext context, state::SetRequest request) {
+  co_return core_.set(context.principal, request);
+}
+
+Task<Result<Deleted>> MemoryStore::erase(CallContext, state::DeleteRequest request) {
+  co_return core_.erase(request);
+}
+
+Task<std::vector<Result<std::optional<Record>>>> MemoryStore::get_many(
+    CallContext, std::span<const state::GetRequest> requests) {
+  co_return core_.get_many(requests);
+}
+
+Task<std::vector<Result<Written>>> MemoryStore::set_many(
+    CallContext context, std::span<const state::SetRequest> requests) {
+  std::vector<Result<Written>> written;
+  written.reserve(requests.size());
+  for (const state::SetRequest& request : requests)
+    written.push_back(core_.set(context.principal, request));
+  co_return written;
+}
+
+Task<std::vector<Result<Deleted>>> MemoryStore::erase_many(
+    CallContext, std::span<const state::DeleteRequest> requests) {
+  std::vector<Result<Deleted>> deleted;
+  deleted.reserve(requests.size());
+  for (const state::DeleteRequest& request : requests) deleted.push_back(core_.erase(request));
+  co_return deleted;
+}
+
+Task<Result<std::vector<Written>>> MemoryStore::transact(
+    CallContext context, std::span<const state::Operation> operations) {
+  co_return core_.transact(context.principal, operations);
+}
+
+Task<Status> MemoryStore::breathe(CallContext context) {
+  co_await resume_on(loop_);
+  if (context.is_cancelled())
+    co_return fail(Errc::deadline_exceeded, "the caller gave up while keys were walked");
+  if (clock_.steady() > context.deadline)
+    co_return fail(Errc::deadline_exceeded,
+                   "the time was up while keys were walked; ask for smaller pages");
+  co_return Status();
+}
+
+Task<Result<ListPage>> MemoryStore::list(CallContext context, state::ListRequest request) {
+  Walk walk{.prefix = std::string(request.prefix), .after = {}};
+  if (auto valid = start_after(request.cursor, walk); !valid)
+    co_return fail(std::move(valid.error()));
+  ListPage page;
+  bool full = false;
+  std::size_t copied = 0;
+  const auto visit = [&](const Entry& entry) {
+    if (!state::is_listable(entry.key, request.own_bytes)) return true;
+    full = request.limit != 0 && page.items.size() == request.limit;
+    if (full || copied > kStepBytesMax) return false;
+    page.items.push_back(listed(entry, request.want_values, request.want_fields));
+    copied += page.items.back().record.value.size();
+    return true;
+  };
+  for (;;) {
+    copied = 0;
+    core_.step(walk, visit);
+    if (full || walk.finished) break;
+    if (auto go_on = co_await breathe(context); !go_on) co_return fail(std::move(go_on.error()));
+  }
+  if (full) page.cursor = cursor_at(page.items.back().key);
+  co_return page;
+}
+
+Task<Result<KeyPage>> MemoryStore::keys_like(CallContext context, state::LikeRequest request) {
+  if (request.pattern.empty())
+    co_return fail(Errc::invalid_argument, "keys like pattern cannot be empty");
+  const state::LikePattern pattern(request.pattern);
+  Walk walk{.prefix = pattern.literal_prefix(), .after = {}};
+  if (auto valid = start_after(request.cursor, walk); !valid)
+    co_return fail(std::move(valid.error()));
+  KeyPage page;
+  bool full = false;
+  const auto visit = [&](const Entry& entry) {
+    if (!pattern.matches(entry.key)) return true;
+    full = request.limit != 0 && page.keys.size() == request.limit;
+    if (!full) page.keys.push_back(entry.key);
+    return !full;
+  };
+  for (;;) {
+    core_.step(walk, visit);
+    if (full || walk.finished) break;
+    if (auto go_on = co_await breathe(context); !go_on) co_return fail(std::move(go_on.error()));
+  }
+  if (full) page.cursor = cursor_at(page.keys.back());
+  co_return page;
+}
+
+Task<Result<std::uint64_t>> MemoryStore::erase_prefix(CallContext,
+                                                      state::DeletePrefixRequest request) {
+  std::uint64_t erased = 0;
+  for (std::size_t shard = 0; shard < MemoryCore::kShards; ++shard) {
+    Walk walk{.prefix = std::string(request.prefix), .after = {}};
+    while (!walk.finished) {
+      erased += core_.erase_step(shard, walk, request.own_bytes);
+      // No look at the deadline: a deletion that stopped half-way would have changed something and
+      // failed.
+      if (!walk.finished) co_await resume_on(loop_);
+    }
+  }
+  co_return erased;
+}
+
+Task<Result<state::QueryPage>> MemoryStore::query(CallContext, const state::Query&) {
+  co_return unsupported("queries");
+}
+
+Task<Result<std::unique_ptr<state::Watcher>>> MemoryStore::watch(CallContext,
+                                                                 state::WatchRequest request) {
+  core_.feed().activate();
+  // A write that began while nobody watched would go unannounced after this call has answered.
+  core_.let_writes_pass();
+  co_return listener_->watch(request);
+}
+
+Task<Status> MemoryStore::ping(CallContext) { co_return Status(); }
+
+Task<Status> MemoryStore::close(CallContext) {
+  let_go();
+  co_return Status();
+}
+
+void MemoryStore::let_go() {
+  if (seat_ == nullptr) return;
+  core_.sweeper().leave(seat_);
+  listener_->close();
+  seat_ = nullptr;
+}
+
+}  // namespace holdfast::stores
