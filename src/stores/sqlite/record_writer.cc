@@ -1,0 +1,282 @@
+#include "stores/sqlite/record_writer.h"
+
+#include <fmt/format.h>
+
+#include <vector>
+
+#include "base/encoding.h"
+#include "base/random.h"
+#include "stores/sqlite/mapping.h"
+
+namespace holdfast::stores::sqlite {
+namespace {
+
+struct Wanted {
+  Statement* statement;
+  std::string sql;
+};
+
+void bind_or_null(Statement& statement, int at, std::string_view text) {
+  if (text.empty())
+    statement.bind_null(at);
+  else
+    statement.bind(at, text);
+}
+
+}  // namespace
+
+Result<RecordWriter> RecordWriter::open(Database& database, const SqliteSettings& settings) {
+  RecordWriter writer;
+  writer.handle_ = database.handle();
+  const std::string& t = settings.table;
+  const std::string h = settings.side_table();
+  const std::vector<Wanted> wanted{
+      {&writer.begin_, "BEGIN IMMEDIATE"},
+      {&writer.commit_, "COMMIT"},
+      {&writer.find_,
+       fmt::format(
+           "SELECT s.rowid, s.etag, s.expiration_time, CASE WHEN s.expiration_time IS NULL THEN "
+           "NULL ELSE "
+           "(SELECT h.expires_ms FROM \"{}\" h WHERE h.key = s.key AND h.etag = s.etag) END "
+           "FROM \"{}\" s WHERE s.key = ?1",
+           h, t)},
+      {&writer.insert_,
+       fmt::format("INSERT INTO \"{}\" (key, value, is_binary, etag, expiration_time, update_time) "
+                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                   t)},
+      {&writer.update_,
+       fmt::format("UPDATE \"{}\" SET value = ?2, is_binary = ?3, etag = ?4, expiration_time = ?5, "
+                   "update_time = ?6 WHERE rowid = ?1",
+                   t)},
+      {&writer.remove_, fmt::format("DELETE FROM \"{}\" WHERE rowid = ?1", t)},
+      {&writer.side_update_,
+       fmt::format(
+           "UPDATE \"{}\" SET etag = ?3, expires_ms = ?4, modified_us = ?5, modified_by = ?6, "
+           "content_type = ?7, tags = ?8, indexes = ?9 WHERE key = ?1 AND etag = ?2",
+           h)},
+      {&writer.side_put_, fmt::format("INSERT OR REPLACE INTO \"{}\" (key, etag, expires_ms, "
+                                      "created_us, created_by, modified_us, "
+                                      "modified_by, content_type, tags, indexes) VALUES (?1, ?3, "
+                                      "?4, ?5, ?2, ?5, ?6, ?7, ?8, ?9)",
+                                      h)},
+      {&writer.side_remove_, fmt::format("DELETE FROM \"{}\" WHERE key = ?1", h)},
+      {&writer.side_created_,
+       fmt::format("SELECT created_us, created_by FROM \"{}\" WHERE key = ?1 AND etag = ?2", h)},
+      {&writer.expired_,
+       fmt::format("SELECT rowid, key FROM \"{}\" WHERE expiration_time IS NOT NULL AND "
+                   "expiration_time <= ?1 LIMIT ?2",
+                   t)},
+      {&writer.orphans_,
+       fmt::format(
+           "SELECT h.key, NOT EXISTS (SELECT 1 FROM \"{}\" s WHERE s.key = h.key) FROM \"{}\" h "
+           "WHERE h.key > ?1 ORDER BY h.key LIMIT ?2",
+           t, h)},
+      {&writer.cleanup_turn_, fmt::format("INSERT INTO \"{0}\" (key, value) VALUES "
+                                          "('last-cleanup', ?1) ON CONFLICT (key) DO UPDATE "
+                                          "SET value = ?1 WHERE value <= ?2 OR value > ?1",
+                                          settings.metadata_table)},
+  };
+  for (const Wanted& each : wanted) {
+    auto statement = database.prepare(each.sql);
+    if (!statement) return fail(std::move(statement.error()));
+    *each.statement = std::move(*statement);
+  }
+  return writer;
+}
+
+int RecordWriter::begin(WallTime now) {
+  if (now.us / 1'000'000 != now_.us / 1'000'000 || now_text_.empty()) now_text_ = sql_seconds(now);
+  now_ = now;
+  return begin_.run();
+}
+
+void RecordWriter::roll_back(Database& database) {
+  if (sqlite3_get_autocommit(database.handle()) == 0) database.execute("ROLLBACK");
+}
+
+int RecordWriter::find(std::string_view key, Found& found) {
+  found.has_row = found.is_live = false;
+  const ResetAtExit reset(find_);
+  find_.bind(1, key);
+  const int code = find_.step();
+  if (code == SQLITE_DONE) return SQLITE_OK;
+  if (code != SQLITE_ROW) return code;
+  std::optional<std::string_view> expiration;
+  std::optional<std::int64_t> exact_ms;
+  if (!find_.is_null(2)) expiration = find_.text(2);
+  if (!find_.is_null(3)) exact_ms = find_.integer(3);
+  found.has_row = true;
+  found.is_live = judge(expiration, exact_ms, now_).is_live;
+  found.rowid = find_.integer(0);
+  found.etag = find_.text(1);
+  return SQLITE_OK;
+}
+
+Status RecordWriter::check(const state::Precondition& when, const Found& found) {
+  const std::string_view etag = found.etag;
+  if (when.holds(found.is_live ? &etag : nullptr)) return {};
+  Error error(Errc::precondition_failed,
+              !found.is_live ? "there is no live record with this key"
+              : when.kind == state::Precondition::Kind::absent
+                  ? "a live record with this key is already there"
+                  : "the record has another etag: it was changed since it was read");
+  if (found.is_live) error.current_etag = found.etag;
+  return fail(std::move(error));
+}
+
+int RecordWriter::put(const state::SetRequest& request, std::string_view principal,
+                      const Found& found, state::Written& written) {
+  written.etag = uuid_v4();
+  written.created = !found.is_live;
+  written.expires_at = expiry_after(now_, request.ttl);
+  std::string_view value = request.value;
+  if (request.shape == state::Shape::bytes) value = encoded_ = base64_encode(request.value);
+  if (const int code = put_row(request, found, written, value); code != SQLITE_OK) return code;
+  if (encoded_.capacity() > 1'048'576) encoded_ = {};
+  return put_side(request, principal, found, written);
+}
+
+int RecordWriter::put_row(const state::SetRequest& request, const Found& found,
+                          const state::Written& written, std::string_view value) {
+  Statement& statement = found.has_row ? update_ : insert_;
+  if (found.has_row)
+    statement.bind(1, found.rowid);
+  else
+    statement.bind(1, request.key);
+  statement.bind(2, value);
+  statement.bind(3, static_cast<std::int64_t>(request.shape == state::Shape::bytes));
+  statement.bind(4, written.etag);
+  std::string expires;
+  if (written.expires_at) expires = expiry_text(*written.expires_at);
+  bind_or_null(statement, 5, expires);
+  statement.bind(6, now_text_);
+  return statement.run();
+}
+
+int RecordWriter::put_side(const state::SetRequest& request, std::string_view principal,
+                           const Found& found, state::Written& written) {
+  const std::string_view created_by = request.created_by.empty() ? principal : request.created_by;
+  const std::string_view modified_by =
+      request.modified_by.empty() ? principal : request.modified_by;
+  state::RecordFields fields;
+  bool keeps_created = false;
+  if (request.want_record && found.is_live)
+    if (const int code = read_created(request.key, found.etag, fields, keeps_created);
+        code != SQLITE_OK)
+      return code;
+  const std::string tags = encode_pairs(request.tags);
+  const std::string indexes = encode_pairs(request.indexes);
+  const auto bind = [&](Statement& statement, std::string_view second) {
+    statement.bind(1, request.key);
+    statement.bind(2, second);
+    statement.bind(3, written.etag);
+    if (written.expires_at)
+      statement.bind(4, written.expires_at->ms());
+    else
+      statement.bind_null(4);
+    statement.bind(5, now_.us);
+    statement.bind(6, modified_by);
+    bind_or_null(statement, 7, request.content_type);
+    bind_or_null(statement, 8, tags);
+    bind_or_null(statement, 9, indexes);
+    return statement.run();
+  };
+  bool updated = false;
+  if (found.is_live) {
+    if (const int code = bind(side_update_, found.etag); code != SQLITE_OK) return code;
+    updated = sqlite3_changes(handle_) > 0;
+  }
+  // A record that expired, or that Dapr wrote last, starts its history here.
+  if (!updated)
+    if (const int code = bind(side_put_, created_by); code != SQLITE_OK) return code;
+  if (!request.want_record) return SQLITE_OK;
+  if (!keeps_created) {
+    fields.created = now_;
+    fields.created_by = created_by;
+  }
+  fields.modified = now_;
+  fields.modified_by = modified_by;
+  fields.content_type = request.content_type;
+  fields.tags.assign(request.tags.begin(), request.tags.end());
+  fields.indexes.assign(request.indexes.begin(), request.indexes.end());
+  written.fields = std::move(fields);
+  return SQLITE_OK;
+}
+
+int RecordWriter::read_created(std::string_view key, std::string_view etag,
+                               state::RecordFields& fields, bool& known) {
+  const ResetAtExit reset(side_created_);
+  side_created_.bind(1, key);
+  side_created_.bind(2, etag);
+  const int code = side_created_.step();
+  if (code == SQLITE_DONE) return SQLITE_OK;
+  if (code != SQLITE_ROW) return code;
+  fields.created = WallTime{side_created_.integer(0)};
+  fields.created_by = side_created_.text(1);
+  known = true;
+  return SQLITE_OK;
+}
+
+int RecordWriter::remove(std::string_view key, const Found& found) {
+  if (!found.has_row) return SQLITE_OK;
+  remove_.bind(1, found.rowid);
+  if (const int code = remove_.run(); code != SQLITE_OK) return code;
+  side_remove_.bind(1, key);
+  return side_remove_.run();
+}
+
+int RecordWriter::remove_expired(int limit, int& removed) {
+  // Collected first: deleting under a running SELECT may visit a row twice or not at all.
+  std::vector<std::pair<std::int64_t, std::string>> rows;
+  {
+    const ResetAtExit reset(expired_);
+    expired_.bind(1, now_text_);
+    expired_.bind(2, static_cast<std::int64_t>(limit));
+    int code = SQLITE_ROW;
+    while ((code = expired_.step()) == SQLITE_ROW)
+      rows.emplace_back(expired_.integer(0), expired_.text(1));
+    if (code != SQLITE_DONE) return code;
+  }
+  for (const auto& [rowid, key] : rows) {
+    const Found found{.has_row = true, .is_live = false, .rowid = rowid, .etag = {}};
+    if (const int code = remove(key, found); code != SQLITE_OK) return code;
+    ++removed;
+  }
+  return SQLITE_OK;
+}
+
+int RecordWriter::remove_orphans(int limit, std::string& from) {
+  std::vector<std::string> orphans;
+  std::string last;
+  int seen = 0;
+  {
+    const ResetAtExit reset(orphans_);
+    orphans_.bind(1, from);
+    orphans_.bind(2, static_cast<std::int64_t>(limit));
+    int code = SQLITE_ROW;
+    while ((code = orphans_.step()) == SQLITE_ROW) {
+      ++seen;
+      last = orphans_.text(0);
+      if (orphans_.integer(1) != 0) orphans.push_back(last);
+    }
+    if (code != SQLITE_DONE) return code;
+  }
+  for (const std::string& key : orphans) {
+    side_remove_.bind(1, key);
+    if (const int code = side_remove_.run(); code != SQLITE_OK) return code;
+  }
+  from = seen < limit ? std::string() : last;
+  return SQLITE_OK;
+}
+
+int RecordWriter::take_cleanup_turn(Milliseconds interval, bool& due) {
+  // Dapr allows 100 ms of jitter; both sides of the comparison are whole seconds.
+  const std::string before = sql_seconds(WallTime{now_.us - (interval.count() - 100) * 1000});
+  cleanup_turn_.bind(1, now_text_);
+  cleanup_turn_.bind(2, before);
+  const int code = cleanup_turn_.run();
+  due = code == SQLITE_OK && sqlite3_changes(handle_) > 0;
+  return code;
+}
+
+}  // namespace holdfast::stores::sqlite
