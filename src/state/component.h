@@ -56,6 +56,7 @@ struct StoreType {
   // Checks the settings and opens what all loops share. May block (start-up, reload).
   Result<std::shared_ptr<StoreCore>> (*prepare)(const Component& component,
                                                 const StoreEnvironment& environment) = nullptr;
+  bool dapr_hides_empty = false;  // Dapr's store of this type reads an empty value as if the key were absent
 };
 
 // Settings that the runtime reads on every component, whatever its type; backends ignore them.

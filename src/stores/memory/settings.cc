@@ -36,6 +36,7 @@ const state::StoreType kMemoryType{
     .settings = kSettings,
     .dapr_features = kDaprFeatures,
     .prepare = prepare,
+    .dapr_hides_empty = true,
 };
 
 }  // namespace holdfast::stores

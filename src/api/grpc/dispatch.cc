@@ -1,0 +1,176 @@
+#include "api/grpc/dispatch.h"
+
+#include <fmt/format.h>
+
+#include "api/auth.h"
+#include "api/grpc/dapr_state.h"
+
+namespace holdfast::api {
+
+using grpc::Code;
+
+namespace {
+
+constexpr std::string_view kContentType = "application/grpc";
+
+void set_trailers(http::Response& response, const GrpcStatus& status) {
+  response.status = 200;
+  response.content_type = kContentType;
+  response.has_trailers = true;
+  response.trailers.emplace_back("grpc-status", std::to_string(static_cast<int>(status.code)));
+  if (status.code == Code::ok) return;
+  response.body.clear();
+  response.trailers.emplace_back("grpc-message", grpc::encode_message(status.message));
+  if (!status.details.empty())
+    response.trailers.emplace_back("grpc-status-details-bin",
+                                   grpc::encode_details(status.code, status.message, status.details));
+}
+
+http::Response status_response(const GrpcStatus& status) {
+  http::Response response;
+  set_trailers(response, status);
+  return response;
+}
+
+// Dapr's token failure: an ErrorInfo with the HTTP code and text, the text cut to 63 bytes.
+GrpcStatus unauthorized(std::string_view text) {
+  GrpcStatus status{Code::unauthenticated, "Unauthorized", {}};
+  status.details.push_back(grpc::error_info(
+      "Unauthorized", "dapr.io", {{"http.code", "401"}, {"http.error_message", std::string(text.substr(0, 63))}}));
+  return status;
+}
+
+// The part between the slashes: "package.Service".
+std::string_view service_of(std::string_view path) {
+  if (path.starts_with('/')) path.remove_prefix(1);
+  return path.substr(0, path.find('/'));
+}
+
+}  // namespace
+
+GrpcStatus grpc_status(const ApiError& error) { return {error.grpc, error.message, grpc_details(error)}; }
+
+GrpcFront::GrpcFront(service::Service& service, service::Runtime& runtime, std::uint64_t message_bytes_max)
+    : service_(service), runtime_(runtime), message_bytes_max_(message_bytes_max) {
+  auto dapr_state = std::make_unique<DaprState>(service, runtime);
+  dapr_state_ = dapr_state.get();
+  services_.push_back(std::move(dapr_state));
+  services_.push_back(make_dapr_other(runtime));
+  services_.push_back(make_holdfast_v2(service, runtime));
+  services_.push_back(make_health(service, runtime));
+  services_.push_back(make_reflection());
+}
+
+GrpcFront::~GrpcFront() = default;
+
+std::vector<std::string> grpc_service_names() {
+  return {"dapr.proto.runtime.v1.Dapr", "grpc.health.v1.Health", "grpc.reflection.v1.ServerReflection",
+          "grpc.reflection.v1alpha.ServerReflection", "holdfast.v2.State"};
+}
+
+std::optional<GrpcStatus> GrpcFront::admit(const http::Request& head) const {
+  if (!runtime_.api_tokens.empty()) {
+    const std::string_view token = head.headers.find("dapr-api-token");
+    if (token.empty()) return unauthorized("missing api token in request metadata");
+    if (!token_accepted(runtime_.api_tokens, token)) return unauthorized("authentication error: api token mismatch");
+  }
+  const std::string_view encoding = head.headers.find("grpc-encoding");
+  if (!encoding.empty() && encoding != "identity")
+    return GrpcStatus{Code::unimplemented,
+                      fmt::format("grpc: Decompressor is not installed for grpc-encoding \"{}\"", encoding), {}};
+  return std::nullopt;
+}
+
+GrpcStatus GrpcFront::no_such_method(const http::Request& head) const {
+  const std::string_view service = service_of(head.target);
+  for (const std::string& known : grpc_service_names())
+    if (service == known && service != "dapr.proto.runtime.v1.Dapr")
+      return {Code::unimplemented, fmt::format("unknown method for service {}", service), {}};
+  if (service == "dapr.proto.runtime.v1.Dapr")
+    return {Code::unknown,
+            "failed to proxy request: required metadata dapr-callee-app-id or dapr-app-id not found", {}};
+  return {Code::unknown, "cannot proxy request: missing dapr-callee-app-id or dapr-app-id metadata", {}};
+}
+
+bool GrpcFront::wants_stream(const http::Request& head) {
+  for (const auto& service : services_)
+    if (service->streaming().contains(std::string_view(head.target))) return true;
+  return false;
+}
+
+http::Response GrpcFront::overloaded(const http::Request&) {
+  return status_response({Code::unavailable, "too many bytes in flight; try again later", {}});
+}
+
+Task<http::Response> GrpcFront::handle(http::Request& request) {
+  http::Response response;
+  const GrpcStatus status = co_await unary(request, response.body);
+  set_trailers(response, status);
+  co_return response;
+}
+
+Task<http::Response> GrpcFront::handle_stream(http::Request& head, net::BodyStream& stream) {
+  if (auto refused = admit(head)) co_return status_response(*refused);
+  for (const auto& service : services_) {
+    const auto method = service->streaming().find(std::string_view(head.target));
+    if (method == service->streaming().end()) continue;
+    const GrpcStatus status = co_await method->second(head, stream);
+    co_return status_response(status);
+  }
+  co_return status_response(no_such_method(head));
+}
+
+// The two hottest calls skip the method table.
+Task<GrpcStatus> GrpcFront::hot_call(GrpcCall& call, bool& served) {
+  served = true;
+  static constexpr std::string_view kGet = "/dapr.proto.runtime.v1.Dapr/GetState";
+  static constexpr std::string_view kSave = "/dapr.proto.runtime.v1.Dapr/SaveState";
+  if (call.request.target == kGet) return dapr_state_->get(call);
+  if (call.request.target == kSave) return dapr_state_->save(call);
+  for (const auto& service : services_) {
+    const auto method = service->unary().find(std::string_view(call.request.target));
+    if (method != service->unary().end()) return method->second(call);
+  }
+  served = false;
+  return {};
+}
+
+Task<GrpcStatus> GrpcFront::unary(http::Request& request, std::string& out) {
+  if (auto refused = admit(request)) co_return std::move(*refused);
+  GrpcCall call{request, {}, {}, out};
+  const std::size_t announced =
+      request.body.size() >= grpc::kPrefixBytes ? grpc::announced_bytes(request.body) : 0;
+  if (request.body_too_large || (message_bytes_max_ != 0 && announced > message_bytes_max_))
+    co_return GrpcStatus{Code::resource_exhausted,
+                         fmt::format("grpc: received message larger than max ({} vs. {})", announced,
+                                     message_bytes_max_), {}};
+  switch (grpc::parse_unary(request.body, call.message)) {
+    case grpc::FrameError::none: break;
+    case grpc::FrameError::compressed:
+      co_return GrpcStatus{Code::unimplemented, "grpc: compressed messages are not supported", {}};
+    default: co_return GrpcStatus{Code::internal, "grpc: the request body is not exactly one message", {}};
+  }
+  const std::string_view timeout = request.headers.find("grpc-timeout");
+  if (!timeout.empty()) {
+    const auto limit = grpc::parse_timeout(timeout);
+    if (!limit) co_return GrpcStatus{Code::internal, "malformed grpc-timeout", {}};
+    call.context.deadline = service_.clock().steady() + *limit;
+    if (*limit <= Milliseconds(0)) co_return GrpcStatus{Code::deadline_exceeded, "context deadline exceeded", {}};
+  }
+  call.context.cancel = request.cancel;
+  call.context.principal = runtime_.app_id;
+  call.context.trace = request.headers.find("traceparent");
+  const std::size_t frame = grpc::begin_frame(out);
+  bool served = false;
+  auto task = hot_call(call, served);
+  if (!served) co_return no_such_method(request);
+  GrpcStatus status = co_await std::move(task);
+  grpc::end_frame(out, frame);
+  if (status.code == Code::ok && message_bytes_max_ != 0 && out.size() - grpc::kPrefixBytes > message_bytes_max_)
+    co_return GrpcStatus{Code::resource_exhausted,
+                         fmt::format("grpc: trying to send message larger than max ({} vs. {})",
+                                     out.size() - grpc::kPrefixBytes, message_bytes_max_), {}};
+  co_return status;
+}
+
+}  // namespace holdfast::api

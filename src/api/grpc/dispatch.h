@@ -1,0 +1,81 @@
+// The gRPC handler of one loop: framing, token, deadline, method table, status.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "api/v1.h"
+#include "net/handler.h"
+#include "wire/grpc/grpc.h"
+
+namespace holdfast::api {
+
+// How a call ends.
+struct GrpcStatus {
+  grpc::Code code = grpc::Code::ok;
+  std::string message;
+  std::vector<grpc::Detail> details;
+
+  static GrpcStatus ok() { return {}; }
+};
+GrpcStatus grpc_status(const ApiError& error);
+
+// One unary call. `message` is the request; the answer is appended to `out` behind a frame prefix that is already there.
+struct GrpcCall {
+  http::Request& request;
+  std::string_view message;
+  state::CallContext context;
+  std::string& out;
+};
+
+// The methods of one service. Served by path: "/package.Service/Method".
+class GrpcService {
+ public:
+  using Unary = std::function<Task<GrpcStatus>(GrpcCall& call)>;
+  using Streaming = std::function<Task<GrpcStatus>(http::Request& head, net::BodyStream& stream)>;
+
+  virtual ~GrpcService() = default;
+  const std::map<std::string, Unary, std::less<>>& unary() const { return unary_; }
+  const std::map<std::string, Streaming, std::less<>>& streaming() const { return streaming_; }
+
+ protected:
+  std::map<std::string, Unary, std::less<>> unary_;
+  std::map<std::string, Streaming, std::less<>> streaming_;
+};
+
+class GrpcFront final : public net::Handler {
+ public:
+  GrpcFront(service::Service& service, service::Runtime& runtime, std::uint64_t message_bytes_max);
+  ~GrpcFront() override;
+
+  Task<http::Response> handle(http::Request& request) override;
+  bool wants_stream(const http::Request& head) override;
+  Task<http::Response> handle_stream(http::Request& head, net::BodyStream& stream) override;
+  http::Response overloaded(const http::Request& head) override;
+
+ private:
+  Task<GrpcStatus> unary(http::Request& request, std::string& out);
+  // Nothing when the call may go on.
+  std::optional<GrpcStatus> admit(const http::Request& head) const;
+  GrpcStatus no_such_method(const http::Request& head) const;
+  Task<GrpcStatus> hot_call(GrpcCall& call, bool& served);
+
+  service::Service& service_;
+  service::Runtime& runtime_;
+  std::uint64_t message_bytes_max_;
+  std::vector<std::unique_ptr<GrpcService>> services_;
+  class DaprState* dapr_state_ = nullptr;
+};
+
+// Every service served, for reflection.
+std::vector<std::string> grpc_service_names();
+
+std::unique_ptr<GrpcService> make_dapr_other(service::Runtime& runtime);
+std::unique_ptr<GrpcService> make_health(service::Service& service, const service::Runtime& runtime);
+std::unique_ptr<GrpcService> make_reflection();
+std::unique_ptr<GrpcService> make_holdfast_v2(service::Service& service, const service::Runtime& runtime);
+
+}  // namespace holdfast::api

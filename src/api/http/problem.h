@@ -1,0 +1,18 @@
+// RFC 9457 problem documents: every failure of /v2.
+#pragma once
+
+#include <string_view>
+
+#include "base/result.h"
+#include "wire/http/message.h"
+
+namespace holdfast::api {
+
+// `type` is "urn:holdfast:problem:" and the name of the code; `detail` says what, where, why and what to do. Carries the
+// current etag where the store knows it, and Retry-After where waiting helps.
+http::Response problem(const Error& error, std::string_view instance);
+// A failure of the request line rather than of a store, e.g. 405.
+http::Response problem(int status, std::string_view name, std::string_view title, std::string_view detail,
+                       std::string_view instance);
+
+}  // namespace holdfast::api

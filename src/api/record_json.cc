@@ -1,0 +1,124 @@
+#include "api/record_json.h"
+
+#include "api/v2.h"
+#include "base/encoding.h"
+#include "wire/json/json.h"
+
+namespace holdfast::api {
+
+namespace {
+
+void append_name(std::string& out, std::string_view name) {
+  if (!out.ends_with('{')) out += ',';
+  json::append_string(out, name);
+  out += ':';
+}
+
+void append_text(std::string& out, std::string_view name, std::string_view value) {
+  append_name(out, name);
+  json::append_string(out, value);
+}
+
+void append_null(std::string& out, std::string_view name) {
+  append_name(out, name);
+  out += "null";
+}
+
+void append_fields(std::string& out, const state::Record& record) {
+  if (!record.fields) {
+    for (const char* name : {"created", "createdBy", "modified", "modifiedBy", "tags"}) append_null(out, name);
+    return;
+  }
+  const state::RecordFields& fields = *record.fields;
+  append_text(out, "created", rfc3339_ticks(fields.created));
+  append_text(out, "createdBy", fields.created_by);
+  append_text(out, "modified", rfc3339_ticks(fields.modified));
+  append_text(out, "modifiedBy", fields.modified_by);
+  append_name(out, "tags");
+  out += '{';
+  for (const auto& [name, value] : fields.tags) append_text(out, name, value);
+  out += '}';
+}
+
+}  // namespace
+
+void append_record_json(std::string& out, const service::StoreEntry& entry, std::string_view key,
+                        const state::Record& record, std::string_view value, WallTime now) {
+  std::string text = "{";
+  append_text(text, "id", key);
+  append_text(text, "partitionKey", key);
+  append_fields(text, record);
+  append_text(text, "stateStoreName", entry.name);
+  append_name(text, "isolationMode");
+  text += "false";
+  append_null(text, "isolationKey");
+  append_name(text, "ttl");
+  text += record.expires_at ? std::to_string(std::max<std::int64_t>(0, (record.expires_at->us - now.us + 999'999) / 1'000'000))
+                            : std::string("-1");
+  append_text(text, "etag", entity_tag(record.etag));
+  append_text(text, "contentType", content_type_of(record));
+  const std::size_t before = text.size();
+  append_name(text, "value");
+  if (record.shape != state::Shape::json || !json::append_compact(text, value)) {
+    text.resize(before);
+    append_text(text, "valueBase64", base64_encode(value));
+  }
+  append_name(text, "stateReference");
+  text += '{';
+  append_text(text, "stateStoreName", entry.name);
+  append_text(text, "id", key);
+  text += "}}";
+  out += text;
+}
+
+namespace {
+
+void append_levels(std::string& out, std::string_view name, const state::Capabilities::Levels& levels) {
+  append_name(out, name);
+  out += '{';
+  for (std::size_t i = 1; i < levels.size(); ++i) {
+    if (levels[i] == state::Consistency::unspecified) continue;
+    append_text(out, state::name_of(static_cast<state::Consistency>(i)), state::name_of(levels[i]));
+  }
+  out += '}';
+}
+
+}  // namespace
+
+void append_capabilities(std::string& out, const state::Capabilities& can) {
+  std::string text = "{";
+  const auto flag = [&text](std::string_view name, bool value) {
+    append_name(text, name);
+    text += value ? "true" : "false";
+  };
+  const auto number = [&text](std::string_view name, std::uint64_t value) {
+    append_name(text, name);
+    text += std::to_string(value);
+  };
+  flag("etag", can.etag);
+  flag("recordFields", can.record_fields);
+  flag("reportsCreated", can.reports_created);
+  flag("ttl", can.ttl);
+  number("ttlGrainMs", can.ttl_grain_ms);
+  append_name(text, "transactionOperationsMax");
+  text += can.transaction_ops_max == state::kUnlimited ? std::string("null") : std::to_string(can.transaction_ops_max);
+  flag("snapshotRead", can.snapshot_read);
+  flag("list", can.list);
+  flag("orderedList", can.ordered_list);
+  flag("keysLike", can.keys_like);
+  flag("deletePrefix", can.delete_prefix);
+  flag("query", can.query);
+  flag("secondaryIndex", can.secondary_index);
+  flag("watch", can.watch);
+  flag("watchResume", can.watch_resume);
+  flag("exactJson", can.exact_json);
+  flag("durable", can.durable);
+  number("keyBytesMax", can.key_bytes_max);
+  number("valueBytesMax", can.value_bytes_max);
+  append_levels(text, "reads", can.reads);
+  append_levels(text, "writes", can.writes);
+  text += '}';
+  out += text;
+}
+
+}  // namespace holdfast::api

@@ -1,0 +1,271 @@
+#include "api/v1.h"
+
+#include <fmt/format.h>
+
+#include <array>
+#include <charconv>
+#include <deque>
+
+namespace holdfast::api {
+
+using namespace state;
+using service::Call;
+using service::Service;
+using service::StoreEntry;
+
+namespace {
+
+constexpr std::string_view kTtl = "ttlInSeconds";
+
+// The store-level checks of Dapr answer 500 / INTERNAL whatever is wrong with the request.
+std::unexpected<Error> store_says(std::string message) { return fail(Errc::internal, std::move(message)); }
+
+Result<std::optional<Milliseconds>> parse_ttl(const Pairs& metadata) {
+  const std::string_view text = find_metadata(metadata, kTtl);
+  if (text.empty()) return std::nullopt;
+  std::int64_t seconds = 0;
+  const char* begin = text.data() + (text.starts_with('+') ? 1 : 0);
+  const auto [end, error] = std::from_chars(begin, text.data() + text.size(), seconds);
+  if (error != std::errc() || end != text.data() + text.size())
+    return store_says(fmt::format("{} value must be a valid integer: actual is '{}'", kTtl, text));
+  if (seconds < -1 || seconds > std::numeric_limits<std::int32_t>::max())
+    return store_says(fmt::format("{} value must be between -1 and 2147483647: actual is {}", kTtl, seconds));
+  if (seconds <= 0) return std::nullopt;
+  return std::chrono::seconds(seconds);
+}
+
+// Empty is unspecified; any other name than Dapr's two, or one of our six, is refused.
+Result<Consistency> parse_level(std::string_view name) {
+  if (name.empty()) return Consistency::unspecified;
+  if (const auto level = parse_consistency(name)) return *level;
+  return store_says(fmt::format("unrecognized consistency model '{}'", name));
+}
+
+}  // namespace
+
+struct V1::Prepared {
+  std::string_view etag;
+};
+
+std::string_view find_metadata(const Pairs& metadata, std::string_view name) {
+  for (const auto& [key, value] : metadata)
+    if (key == name) return value;
+  return {};
+}
+
+void set_metadata(Pairs& metadata, std::string_view name, std::string_view value) {
+  for (auto& [key, old] : metadata) {
+    if (key == name) {
+      old = value;
+      return;
+    }
+  }
+  metadata.emplace_back(name, value);
+}
+
+std::string ttl_expire_time(const Record& record) {
+  return record.expires_at ? rfc3339_seconds(*record.expires_at) : std::string();
+}
+
+ApiResult<StoreEntry*> V1::find_store(std::string_view name, bool query_route) {
+  if (service_.stores().empty()) return std::unexpected(store_not_configured(name, runtime_.app_id));
+  StoreEntry* entry = service_.stores().find(name);
+  if (entry == nullptr) return std::unexpected(store_not_found(name, runtime_.app_id, query_route));
+  if (!entry->store) return std::unexpected(store_pending(name, entry->pending_reason));
+  return entry;
+}
+
+namespace {
+
+// etag, first-write and consistency of an item, as a precondition.
+Result<Precondition> precondition_of(const V1Item& item, std::string_view& etag) {
+  if (!item.concurrency.empty() && item.concurrency != "first-write" && item.concurrency != "last-write")
+    return store_says(fmt::format("unrecognized concurrency model '{}'", item.concurrency));
+  if (!item.etag.empty()) {
+    etag = item.etag;
+    return Precondition::one_of({&etag, 1});
+  }
+  return item.concurrency == "first-write" ? Precondition::absent() : Precondition::any();
+}
+
+Result<Consistency> level_of(const V1Item& item) {
+  if (!item.consistency.empty()) return parse_level(item.consistency);
+  // gRPC's enum has two values; the six names travel in item metadata.
+  if (const auto level = parse_consistency(find_metadata(item.metadata, "consistency"))) return *level;
+  return Consistency::unspecified;
+}
+
+}  // namespace
+
+Result<SetRequest> V1::prepare_set(const StoreEntry& entry, const V1Item& item, Prepared& room, CallContext& context) {
+  auto when = precondition_of(item, room.etag);
+  if (!when) return fail(when.error());
+  auto level = level_of(item);
+  if (!level) return fail(level.error());
+  auto ttl = parse_ttl(item.metadata);
+  if (!ttl) return fail(ttl.error());
+  context.consistency = *level;
+  SetRequest request;
+  request.key = item.key;
+  request.value = item.value;
+  request.shape = item.shape;
+  request.when = *when;
+  request.ttl = *ttl;
+  request.content_type = find_metadata(item.metadata, "contentType");
+  if (request.content_type.empty() && item.shape == Shape::json) request.content_type = "application/json";
+  if (entry.trust_created_by) {
+    request.created_by = find_metadata(item.metadata, "createdBy");
+    request.modified_by = find_metadata(item.metadata, "modifiedBy");
+  }
+  return request;
+}
+
+Result<DeleteRequest> V1::prepare_delete(const V1Item& item, Prepared& room, CallContext& context) {
+  auto when = precondition_of(item, room.etag);
+  if (!when) return fail(when.error());
+  auto level = level_of(item);
+  if (!level) return fail(level.error());
+  context.consistency = *level;
+  return DeleteRequest{item.key, *when};
+}
+
+Task<ApiResult<std::optional<Record>>> V1::get(StoreEntry& entry, CallContext context, std::string key,
+                                               std::string consistency) {
+  if (auto ok = Service::check_key(key); !ok) co_return std::unexpected(illegal_key(entry.name, key, false));
+  // Dapr's stores ignore a level they do not know on reads.
+  context.consistency = parse_consistency(consistency).value_or(Consistency::unspecified);
+  GetRequest request;
+  request.key = key;
+  auto record = co_await service_.get(Call{entry, context}, request);
+  if (!record) co_return std::unexpected(get_failed(entry.name, key, record.error()));
+  if (*record && entry.dapr_hides_empty && (*record)->value.empty() && protocol_ == Protocol::http)
+    co_return std::nullopt;
+  co_return std::move(*record);
+}
+
+Task<ApiResult<std::vector<V1BulkItem>>> V1::bulk_get(StoreEntry& entry, CallContext context,
+                                                      std::vector<std::string>& keys) {
+  for (const std::string& key : keys)
+    if (auto ok = Service::check_key(key); !ok) co_return std::unexpected(illegal_key(entry.name, key, false));
+  std::vector<GetRequest> requests(keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i) requests[i].key = keys[i];
+  auto records = co_await service_.get_many(Call{entry, context}, requests);
+  std::vector<V1BulkItem> items;
+  items.reserve(keys.size());
+  for (std::size_t i = 0; i < keys.size(); ++i) items.push_back({keys[i], std::move(records[i])});
+  co_return items;
+}
+
+Task<ApiResult<bool>> V1::save(StoreEntry& entry, CallContext context, std::vector<V1Item>& items) {
+  for (const V1Item& item : items)
+    if (auto ok = Service::check_key(item.key); !ok) co_return std::unexpected(illegal_key(entry.name, item.key, false));
+  if (items.empty()) co_return true;
+  if (items.size() == 1) {
+    Prepared room;
+    auto request = prepare_set(entry, items[0], room, context);
+    if (!request) co_return std::unexpected(save_failed(entry.name, describe(request.error())));
+    auto written = co_await service_.set(Call{entry, context}, *request);
+    if (!written) co_return std::unexpected(save_failed(entry.name, describe(written.error())));
+    co_return true;
+  }
+  std::vector<Error> errors;
+  std::vector<SetRequest> requests;
+  std::vector<Prepared> room(items.size());
+  Consistency strongest = Consistency::unspecified;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    auto request = prepare_set(entry, items[i], room[i], context);
+    if (request) {
+      requests.push_back(*request);
+      strongest = std::max(strongest, context.consistency);
+    } else {
+      errors.push_back(std::move(request.error()));
+    }
+  }
+  context.consistency = strongest;
+  const auto results = co_await service_.set_many(Call{entry, context}, requests);
+  for (const auto& result : results)
+    if (!result) errors.push_back(result.error());
+  if (!errors.empty())
+    co_return std::unexpected(save_failed(entry.name, describe_bulk(errors, protocol_ == Protocol::http)));
+  co_return true;
+}
+
+Task<ApiResult<bool>> V1::erase(StoreEntry& entry, CallContext context, V1Item& item) {
+  if (auto ok = Service::check_key(item.key); !ok) co_return std::unexpected(illegal_key(entry.name, item.key, false));
+  Prepared room;
+  auto request = prepare_delete(item, room, context);
+  if (!request) co_return std::unexpected(delete_failed(item.key, request.error()));
+  auto deleted = co_await service_.erase(Call{entry, context}, *request);
+  if (!deleted) co_return std::unexpected(delete_failed(item.key, deleted.error()));
+  co_return true;
+}
+
+Task<ApiResult<bool>> V1::erase_bulk(StoreEntry& entry, CallContext context, std::vector<V1Item>& items) {
+  for (const V1Item& item : items)
+    if (auto ok = Service::check_key(item.key); !ok) co_return std::unexpected(illegal_key(entry.name, item.key, false));
+  std::vector<Error> errors;
+  std::vector<DeleteRequest> requests;
+  std::vector<Prepared> room(items.size());
+  Consistency strongest = Consistency::unspecified;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    auto request = prepare_delete(items[i], room[i], context);
+    if (request) {
+      requests.push_back(*request);
+      strongest = std::max(strongest, context.consistency);
+    } else {
+      errors.push_back(std::move(request.error()));
+    }
+  }
+  context.consistency = strongest;
+  const auto results = co_await service_.erase_many(Call{entry, context}, requests);
+  for (const auto& result : results)
+    if (!result) errors.push_back(result.error());
+  if (errors.empty()) co_return true;
+  const StoreFailure failure =
+      items.size() == 1 ? describe(errors[0]) : describe_bulk(errors, protocol_ == Protocol::http);
+  co_return std::unexpected(bulk_delete_failed(entry.name, failure));
+}
+
+Task<ApiResult<bool>> V1::transact(StoreEntry& entry, CallContext context, std::vector<V1Operation>& operations) {
+  const std::uint32_t max = entry.store->capabilities().transaction_ops_max;
+  if (max != kUnlimited && operations.size() > max)
+    co_return std::unexpected(too_many_operations(entry.name, operations.size(), max));
+  std::vector<Operation> prepared;
+  std::vector<Prepared> room(operations.size());
+  prepared.reserve(operations.size());
+  Consistency strongest = Consistency::unspecified;
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    Error error;
+    bool ok = true;
+    if (operations[i].is_delete) {
+      auto request = prepare_delete(operations[i].item, room[i], context);
+      ok = request.has_value();
+      if (ok) prepared.emplace_back(*request);
+      else error = request.error();
+    } else {
+      auto request = prepare_set(entry, operations[i].item, room[i], context);
+      ok = request.has_value();
+      if (ok) prepared.emplace_back(*request);
+      else error = request.error();
+    }
+    if (!ok) co_return std::unexpected(transaction_failed(error));
+    strongest = std::max(strongest, context.consistency);
+  }
+  context.consistency = strongest;
+  auto done = co_await service_.transact(Call{entry, context}, prepared);
+  if (!done) co_return std::unexpected(transaction_failed(done.error()));
+  co_return true;
+}
+
+Task<ApiResult<QueryPage>> V1::query(StoreEntry& entry, CallContext context, std::string text) {
+  if (!entry.dapr_declares("QUERY_API") && !(entry.v1_query && entry.store->capabilities().query))
+    co_return std::unexpected(query_unsupported(entry.name));
+  auto query = parse_query(text);
+  if (!query)
+    co_return std::unexpected(query_failed(entry.name, "failed to parse JSON query body: " + query.error().message));
+  auto page = co_await service_.query(Call{entry, context}, std::move(*query));
+  if (!page) co_return std::unexpected(query_failed(entry.name, page.error().message));
+  co_return std::move(*page);
+}
+
+}  // namespace holdfast::api

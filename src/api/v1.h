@@ -1,0 +1,82 @@
+// Dapr's state calls between decoding and encoding: what HTTP and gRPC share. Validation order, defaults and failures
+// are Dapr's (doc/dapr-api.md); storage semantics are the store's.
+#pragma once
+
+#include <expected>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "api/errors.h"
+#include "service/runtime.h"
+#include "service/service.h"
+
+namespace holdfast::api {
+
+template <class T>
+using ApiResult = std::expected<T, ApiError>;
+
+// One item of a save, a delete or a transaction, as a client sent it. Owns its bytes: the request's buffers and the
+// JSON parser are reused while a store works.
+struct V1Item {
+  std::string key;
+  std::string value;
+  state::Shape shape = state::Shape::bytes;
+  std::string etag;         // empty: none, as Dapr has it
+  std::string concurrency;  // "", "first-write", "last-write"
+  std::string consistency;
+  state::Pairs metadata;
+};
+
+struct V1Operation {
+  bool is_delete = false;
+  V1Item item;
+};
+
+struct V1BulkItem {
+  std::string_view key;
+  Result<std::optional<state::Record>> record;
+};
+
+std::string_view find_metadata(const state::Pairs& metadata, std::string_view name);
+// Replaces or adds.
+void set_metadata(state::Pairs& metadata, std::string_view name, std::string_view value);
+
+class V1 {
+ public:
+  enum class Protocol : std::uint8_t { http, grpc };
+
+  V1(service::Service& service, const service::Runtime& runtime, Protocol protocol)
+      : service_(service), runtime_(runtime), protocol_(protocol) {}
+
+  ApiResult<service::StoreEntry*> find_store(std::string_view name, bool query_route = false);
+
+  Task<ApiResult<std::optional<state::Record>>> get(service::StoreEntry& entry, state::CallContext context,
+                                                    std::string key, std::string consistency);
+  Task<ApiResult<std::vector<V1BulkItem>>> bulk_get(service::StoreEntry& entry, state::CallContext context,
+                                                    std::vector<std::string>& keys);
+  // Nothing is written when an item has no key, or an illegal one.
+  Task<ApiResult<bool>> save(service::StoreEntry& entry, state::CallContext context, std::vector<V1Item>& items);
+  Task<ApiResult<bool>> erase(service::StoreEntry& entry, state::CallContext context, V1Item& item);
+  Task<ApiResult<bool>> erase_bulk(service::StoreEntry& entry, state::CallContext context, std::vector<V1Item>& items);
+  Task<ApiResult<bool>> transact(service::StoreEntry& entry, state::CallContext context,
+                                 std::vector<V1Operation>& operations);
+  Task<ApiResult<state::QueryPage>> query(service::StoreEntry& entry, state::CallContext context, std::string query);
+
+ private:
+  struct Prepared;
+  // Options, TTL and authorship of an item; what Dapr's stores check, so a failure is this item's alone.
+  Result<state::SetRequest> prepare_set(const service::StoreEntry& entry, const V1Item& item, Prepared& room,
+                                        state::CallContext& context);
+  Result<state::DeleteRequest> prepare_delete(const V1Item& item, Prepared& room, state::CallContext& context);
+
+  service::Service& service_;
+  const service::Runtime& runtime_;
+  Protocol protocol_;
+};
+
+// "ttlExpireTime" of a record; empty when it does not expire.
+std::string ttl_expire_time(const state::Record& record);
+
+}  // namespace holdfast::api

@@ -1,0 +1,174 @@
+#include "api/v2.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/encoding.h"
+#include "state/keys.h"
+#include "wire/json/json.h"
+
+namespace holdfast::api {
+
+using namespace state;
+using service::Call;
+using service::StoreEntry;
+
+namespace {
+
+constexpr std::string_view kEncoded = "b64.";
+
+bool may_stand_in_entity_tag(std::string_view etag) {
+  return !etag.starts_with(kEncoded) && std::ranges::all_of(etag, [](char c) {
+    const auto byte = static_cast<unsigned char>(c);
+    return byte == 0x21 || (byte >= 0x23 && byte <= 0x7e);
+  });
+}
+
+}  // namespace
+
+std::string entity_tag(std::string_view etag) {
+  if (may_stand_in_entity_tag(etag)) return "\"" + std::string(etag) + "\"";
+  return "\"" + std::string(kEncoded) + base64url_encode(etag) + "\"";
+}
+
+std::string from_entity_tag(std::string_view tag) {
+  if (tag.starts_with("W/")) tag.remove_prefix(2);
+  if (tag.size() >= 2 && tag.front() == '"' && tag.back() == '"') tag = tag.substr(1, tag.size() - 2);
+  if (!tag.starts_with(kEncoded)) return std::string(tag);
+  return base64url_decode(tag.substr(kEncoded.size())).value_or(std::string(tag));
+}
+
+std::vector<std::string> entity_tags(std::string_view field) {
+  std::vector<std::string> members;
+  while (!field.empty()) {
+    field = trim(field);
+    // A comma may stand inside the quotes.
+    const std::size_t open = field.starts_with("W/") ? 2 : 0;
+    std::size_t end = 0;
+    if (open < field.size() && field[open] == '"') {
+      const std::size_t close = field.find('"', open + 1);
+      end = close == std::string_view::npos ? field.size() : close + 1;
+    } else {
+      end = std::min(field.find(','), field.size());
+    }
+    const std::string_view member = trim(field.substr(0, end));
+    if (!member.empty()) members.push_back(member == "*" ? "*" : from_entity_tag(member));
+    field.remove_prefix(end);
+    field = trim(field);
+    if (field.starts_with(',')) field.remove_prefix(1);
+    else if (!field.empty() && end == 0) break;
+  }
+  return members;
+}
+
+Precondition Conditions::precondition() {
+  if (kind != Precondition::Kind::one_of) return {kind, {}};
+  views.assign(etags.begin(), etags.end());
+  return Precondition::one_of(views);
+}
+
+Status check_v2_key(std::string_view key) {
+  if (key.empty()) return fail(Errc::invalid_argument, "the key is empty; put it behind the store's name");
+  if (key.size() > kKeyBytesMax)
+    return fail(Errc::invalid_argument, fmt::format("the key is {} bytes; at most {} are allowed", key.size(), kKeyBytesMax));
+  if (!is_utf8(key)) return fail(Errc::invalid_argument, "the key is not UTF-8");
+  if (key.find(kKeySeparator) != std::string_view::npos)
+    return fail(Errc::invalid_argument, "the key contains '||', which separates prefixes in stored keys");
+  return {};
+}
+
+bool is_json_type(std::string_view content_type) {
+  const std::string_view type = trim(content_type.substr(0, content_type.find(';')));
+  return iequals(type, "application/json") || (type.size() > 5 && iequals(type.substr(type.size() - 5), "+json"));
+}
+
+std::string content_type_of(const Record& record) {
+  if (record.fields && !record.fields->content_type.empty()) return record.fields->content_type;
+  return record.shape == Shape::json ? "application/json" : "application/octet-stream";
+}
+
+Result<StoreEntry*> V2::find_store(std::string_view name) {
+  StoreEntry* entry = service_.stores().find(name);
+  if (entry == nullptr) {
+    std::string known;
+    for (const auto& other : service_.stores().entries()) known += (known.empty() ? "" : ", ") + other->name;
+    return fail(Errc::not_found, fmt::format("there is no state store \"{}\"; loaded: {}. Check the component's name and "
+                                             "its scopes", name, known.empty() ? "none" : known));
+  }
+  if (!entry->store)
+    return fail(Errc::unavailable, fmt::format("state store {} is not ready yet: {}", name, entry->pending_reason));
+  return entry;
+}
+
+namespace {
+
+// Unspecified is session here, unlike v1, whose unspecified calls go where daprd's go.
+void default_to_session(const StoreEntry& entry, CallContext& context) {
+  if (context.consistency == Consistency::unspecified && entry.consistency == Consistency::unspecified)
+    context.consistency = Consistency::session;
+}
+
+}  // namespace
+
+Task<Result<PutOutcome>> V2::put(StoreEntry& entry, CallContext context, PutCommand& command) {
+  if (auto ok = check_v2_key(command.key); !ok) co_return fail(ok.error());
+  default_to_session(entry, context);
+  SetRequest request;
+  request.key = command.key;
+  request.value = command.value;
+  if (is_json_type(command.content_type) && !command.force_bytes) {
+    if (!json::is_valid(command.value))
+      co_return fail(Errc::invalid_argument, "the body is not one valid JSON value, though its content type says so");
+    request.shape = Shape::json;
+  }
+  request.when = command.when.precondition();
+  request.ttl = command.ttl;
+  request.content_type = command.content_type;
+  request.tags = command.tags;
+  request.indexes = command.indexes;
+  if (entry.trust_created_by) {
+    request.created_by = command.created_by;
+    request.modified_by = command.modified_by;
+  }
+  request.want_record = command.want_record;
+  auto written = co_await service_.set(Call{entry, context}, request);
+  if (!written) co_return fail(written.error());
+  PutOutcome outcome;
+  outcome.etag = entity_tag(written->etag);
+  outcome.created = written->created;
+  outcome.record.shape = request.shape;
+  outcome.record.etag = std::move(written->etag);
+  outcome.record.expires_at = written->expires_at;
+  outcome.record.fields = std::move(written->fields);
+  co_return outcome;
+}
+
+Task<Result<std::optional<Record>>> V2::get(StoreEntry& entry, CallContext context, std::string key, bool want_value) {
+  if (auto ok = check_v2_key(key); !ok) co_return fail(ok.error());
+  default_to_session(entry, context);
+  GetRequest request;
+  request.key = key;
+  request.want_value = want_value;
+  request.want_fields = true;
+  co_return co_await service_.get(Call{entry, context}, request);
+}
+
+Task<Result<Deleted>> V2::erase(StoreEntry& entry, CallContext context, std::string key, Conditions& when) {
+  if (auto ok = check_v2_key(key); !ok) co_return fail(ok.error());
+  default_to_session(entry, context);
+  co_return co_await service_.erase(Call{entry, context}, DeleteRequest{key, when.precondition()});
+}
+
+Task<Result<service::Listing>> V2::list(StoreEntry& entry, CallContext context, ListRequest request) {
+  if (!entry.store->capabilities().list)
+    co_return fail(Errc::unsupported, fmt::format("state store {} cannot list its keys", entry.name));
+  if (request.limit == 0) request.limit = kListLimitDefault;
+  if (request.limit > kListLimitMax)
+    co_return fail(Errc::invalid_argument, fmt::format("limit is {}; at most {} are allowed", request.limit, kListLimitMax));
+  default_to_session(entry, context);
+  request.want_fields = request.want_values;
+  co_return co_await service_.list(Call{entry, context}, request);
+}
+
+}  // namespace holdfast::api

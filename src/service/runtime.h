@@ -1,0 +1,51 @@
+// What the APIs tell about this process: identity, loaded components, extended metadata, readiness, and the ask
+// to shut down. Shared by all loops; every member is thread-safe.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <map>
+#include <mutex>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+
+namespace holdfast::service {
+
+struct ComponentInfo {
+  std::string name;
+  std::string type;
+  std::string version;
+  std::vector<std::string> capabilities;
+};
+
+class Runtime {
+ public:
+  // Set before the loops run, constant after.
+  std::string app_id;
+  std::string name_space;
+  std::string version = HOLDFAST_VERSION;
+  std::string app_protocol = "http";
+  std::string app_channel_address = "127.0.0.1";
+  int app_port = 0;
+  int app_max_concurrency = 0;
+  std::vector<std::string> api_tokens;  // any of these is accepted; none: no token is asked for
+  std::function<void(bool force)> shutdown;  // thread-safe
+
+  // healthz/outbound: components are loaded and the ports are open. healthz: also the application answers.
+  std::atomic<bool> outbound_ready{false};
+  std::atomic<bool> ready{false};
+
+  void set_components(std::vector<ComponentInfo> components);
+  std::vector<ComponentInfo> components() const;
+  void set_extended(std::string key, std::string value);
+  std::map<std::string, std::string> extended() const;  // always has daprRuntimeVersion
+
+ private:
+  mutable std::mutex mutex_;
+  std::vector<ComponentInfo> components_;
+  std::map<std::string, std::string> extended_;
+};
+
+}  // namespace holdfast::service

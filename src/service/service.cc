@@ -1,0 +1,186 @@
+#include "service/service.h"
+
+#include <fmt/format.h>
+
+#include "service/cursor.h"
+#include "state/keys.h"
+
+namespace holdfast::service {
+
+using namespace state;
+
+namespace {
+
+// "the key is N bytes; STORE takes at most M".
+Status within(std::string_view what, std::size_t bytes, std::uint64_t limit, const StoreEntry& entry) {
+  if (limit == 0 || bytes <= limit) return {};
+  return fail(Errc::invalid_argument,
+              fmt::format("the {} is {} bytes; state store {} takes at most {}", what, bytes, entry.name, limit));
+}
+
+}  // namespace
+
+Status Service::check_key(std::string_view key) {
+  if (key.find(kKeySeparator) == std::string_view::npos) return {};
+  return fail(Errc::invalid_argument, fmt::format("input key/keyPrefix '{}' can't contain '||'", key));
+}
+
+std::string Service::stored_key(const StoreEntry& entry, std::string_view key) {
+  std::string stored;
+  stored.reserve(entry.key_prefix.size() + key.size());
+  stored += entry.key_prefix;
+  stored += key;
+  return stored;
+}
+
+std::string Service::user_key(std::string_view stored) {
+  const std::size_t first = stored.find(kKeySeparator);
+  if (first == std::string_view::npos) return std::string(stored);
+  const std::string_view rest = stored.substr(first + kKeySeparator.size());
+  return std::string(rest.substr(0, rest.find(kKeySeparator)));
+}
+
+Result<Consistency> Service::served_level(const StoreEntry& entry, Consistency asked, bool write) {
+  if (asked == Consistency::unspecified) asked = entry.consistency;
+  const Capabilities& can = entry.store->capabilities();
+  const Consistency served = (write ? can.writes : can.reads)[static_cast<std::size_t>(asked)];
+  if (served == Consistency::unspecified && asked != Consistency::unspecified)
+    return fail(Errc::unsupported, fmt::format("state store {} cannot keep consistency {}", entry.name, name_of(asked)));
+  return served;
+}
+
+Status Service::admit(const Call& call, std::string_view stored, std::size_t value_bytes) const {
+  if (call.context.is_cancelled()) return fail(Errc::deadline_exceeded, "the caller has gone");
+  const Capabilities& can = call.entry.store->capabilities();
+  if (auto ok = within("key", stored.size(), can.key_bytes_max, call.entry); !ok) return ok;
+  return within("value", value_bytes, can.value_bytes_max, call.entry);
+}
+
+Status Service::admit_write(const Call& call, std::string_view stored, const SetRequest& request) const {
+  if (auto ok = admit(call, stored, request.value.size()); !ok) return ok;
+  const Capabilities& can = call.entry.store->capabilities();
+  if (request.when.kind != Precondition::Kind::any && !can.etag)
+    return fail(Errc::unsupported, fmt::format("state store {} has no conditional writes", call.entry.name));
+  if (request.ttl && !can.ttl)
+    return fail(Errc::unsupported, fmt::format("state store {} has no expiry", call.entry.name));
+  return {};
+}
+
+Task<Result<std::optional<Record>>> Service::get(Call call, GetRequest request) {
+  const std::string stored = stored_key(call.entry, request.key);
+  if (auto ok = admit(call, stored, 0); !ok) co_return fail(ok.error());
+  if (auto level = served_level(call.entry, call.context.consistency, false); !level) co_return fail(level.error());
+  request.key = stored;
+  co_return co_await call.entry.store->get(call.context, request);
+}
+
+Task<std::vector<Result<std::optional<Record>>>> Service::get_many(Call call, std::span<const GetRequest> requests) {
+  std::vector<std::string> keys;
+  std::vector<GetRequest> mapped(requests.begin(), requests.end());
+  keys.reserve(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i)
+    mapped[i].key = keys.emplace_back(stored_key(call.entry, requests[i].key));
+  co_return co_await call.entry.store->get_many(call.context, mapped);
+}
+
+Task<Result<Written>> Service::set(Call call, SetRequest request) {
+  const std::string stored = stored_key(call.entry, request.key);
+  if (auto ok = admit_write(call, stored, request); !ok) co_return fail(ok.error());
+  if (auto level = served_level(call.entry, call.context.consistency, true); !level) co_return fail(level.error());
+  request.key = stored;
+  co_return co_await call.entry.store->set(call.context, request);
+}
+
+// Items that are not admitted fail alone; the others go to the store in one call.
+Task<std::vector<Result<Written>>> Service::set_many(Call call, std::span<const SetRequest> requests) {
+  std::vector<std::optional<Result<Written>>> results(requests.size());
+  std::vector<std::string> keys(requests.size());
+  std::vector<SetRequest> admitted;
+  std::vector<std::size_t> places;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    keys[i] = stored_key(call.entry, requests[i].key);
+    if (auto ok = admit_write(call, keys[i], requests[i]); !ok) {
+      results[i].emplace(fail(ok.error()));
+      continue;
+    }
+    admitted.push_back(requests[i]);
+    admitted.back().key = keys[i];
+    places.push_back(i);
+  }
+  auto written = co_await call.entry.store->set_many(call.context, admitted);
+  for (std::size_t i = 0; i < places.size(); ++i) results[places[i]].emplace(std::move(written[i]));
+  std::vector<Result<Written>> out;
+  out.reserve(results.size());
+  for (auto& result : results) out.push_back(std::move(*result));
+  co_return out;
+}
+
+Task<Result<Deleted>> Service::erase(Call call, DeleteRequest request) {
+  const std::string stored = stored_key(call.entry, request.key);
+  if (auto ok = admit(call, stored, 0); !ok) co_return fail(ok.error());
+  request.key = stored;
+  co_return co_await call.entry.store->erase(call.context, request);
+}
+
+Task<std::vector<Result<Deleted>>> Service::erase_many(Call call, std::span<const DeleteRequest> requests) {
+  std::vector<std::string> keys;
+  std::vector<DeleteRequest> mapped(requests.begin(), requests.end());
+  keys.reserve(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i)
+    mapped[i].key = keys.emplace_back(stored_key(call.entry, requests[i].key));
+  co_return co_await call.entry.store->erase_many(call.context, mapped);
+}
+
+Task<Result<std::vector<Written>>> Service::transact(Call call, std::span<const Operation> operations) {
+  const Capabilities& can = call.entry.store->capabilities();
+  if (operations.size() > can.transaction_ops_max)
+    co_return fail(Errc::unsupported, fmt::format("state store {} takes at most {} operations in a transaction",
+                                                  call.entry.name, can.transaction_ops_max));
+  std::vector<std::string> keys;
+  std::vector<Operation> mapped(operations.begin(), operations.end());
+  keys.reserve(operations.size());
+  for (std::size_t i = 0; i < mapped.size(); ++i) {
+    auto failed = std::visit(
+        [&](auto& operation) -> Status {
+          operation.key = keys.emplace_back(stored_key(call.entry, operation.key));
+          if constexpr (requires { operation.value; }) return admit_write(call, operation.key, operation);
+          return admit(call, operation.key, 0);
+        },
+        mapped[i]);
+    if (!failed) {
+      failed.error().operation = static_cast<int>(i);
+      co_return fail(failed.error());
+    }
+  }
+  co_return co_await call.entry.store->transact(call.context, mapped);
+}
+
+Task<Result<QueryPage>> Service::query(Call call, Query query) {
+  auto page = co_await call.entry.store->query(call.context, query);
+  if (page)
+    for (ListedRecord& item : page->items) item.key = user_key(item.key);
+  co_return page;
+}
+
+Task<Result<Listing>> Service::list(Call call, ListRequest request) {
+  const std::string user_prefix(request.prefix);
+  const std::string prefix = call.entry.key_prefix + user_prefix;
+  std::string position;
+  if (!request.cursor.empty()) {
+    auto opened = open_cursor(request.cursor, call.entry.name, user_prefix, clock_.wall());
+    if (!opened) co_return fail(opened.error());
+    position = std::move(*opened);
+  }
+  request.prefix = prefix;
+  request.own_bytes = call.entry.key_prefix.size();
+  request.cursor = position;
+  auto page = co_await call.entry.store->list(call.context, request);
+  if (!page) co_return fail(page.error());
+  Listing listing{std::move(page->items), {}};
+  for (ListedRecord& item : listing.items) item.key.erase(0, call.entry.key_prefix.size());
+  if (!page->cursor.empty())
+    listing.cursor = seal_cursor(call.entry.name, user_prefix, clock_.wall(), page->cursor);
+  co_return listing;
+}
+
+}  // namespace holdfast::service

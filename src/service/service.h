@@ -1,0 +1,70 @@
+// The one path from every API to the stores: limits, key mapping, consistency, then the store's layers.
+//
+// Requests here carry user keys; answers carry user keys again. What a request points at lives until its task
+// ends. One object per loop. v1 and v2, HTTP and gRPC differ only in how they decode, encode and name failures.
+#pragma once
+
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "service/store_table.h"
+#include "state/query.h"
+#include "state/store.h"
+
+namespace holdfast::service {
+
+// One call as the API knows it.
+struct Call {
+  StoreEntry& entry;
+  state::CallContext context;
+};
+
+// A listing as the caller sees it: keys without our prefix, an opaque cursor.
+struct Listing {
+  std::vector<state::ListedRecord> items;
+  std::string cursor;
+};
+
+class Service {
+ public:
+  Service(StoreTable& stores, const Clock& clock) : stores_(stores), clock_(clock) {}
+
+  StoreTable& stores() { return stores_; }
+  const Clock& clock() const { return clock_; }
+
+  // Errc::invalid_argument when the key holds "||".
+  static Status check_key(std::string_view key);
+  static std::string stored_key(const StoreEntry& entry, std::string_view key);
+  // Dapr's way back: what stands between the first and the second separator, or the whole key.
+  static std::string user_key(std::string_view stored);
+
+  // The level that the store serves for a read (write) asking for `asked`; Errc::unsupported when it has none
+  // that is at least as strong.
+  static Result<state::Consistency> served_level(const StoreEntry& entry, state::Consistency asked, bool write);
+
+  Task<Result<std::optional<state::Record>>> get(Call call, state::GetRequest request);
+  Task<std::vector<Result<std::optional<state::Record>>>> get_many(Call call,
+                                                                   std::span<const state::GetRequest> requests);
+  Task<Result<state::Written>> set(Call call, state::SetRequest request);
+  Task<std::vector<Result<state::Written>>> set_many(Call call, std::span<const state::SetRequest> requests);
+  Task<Result<state::Deleted>> erase(Call call, state::DeleteRequest request);
+  Task<std::vector<Result<state::Deleted>>> erase_many(Call call, std::span<const state::DeleteRequest> requests);
+  Task<Result<std::vector<state::Written>>> transact(Call call, std::span<const state::Operation> operations);
+  // `own_prefix` false: v1 queries see every key of the store, as Dapr's do.
+  Task<Result<state::QueryPage>> query(Call call, state::Query query);
+  // request.prefix and request.cursor are the caller's; own_bytes is ignored. Errc::invalid_argument for a cursor
+  // that is not ours, Errc::not_found ("cursor-expired") for one older than a day.
+  Task<Result<Listing>> list(Call call, state::ListRequest request);
+
+ private:
+  Status admit(const Call& call, std::string_view stored_key, std::size_t value_bytes) const;
+  Status admit_write(const Call& call, std::string_view stored_key, const state::SetRequest& request) const;
+
+  StoreTable& stores_;
+  const Clock& clock_;
+};
+
+}  // namespace holdfast::service

@@ -1,0 +1,48 @@
+// The components of one loop, by name: each with its stack of layers, its key mapping and what the runtime must
+// know about it. One loop's; reload replaces entries between requests.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "state/component.h"
+#include "state/store.h"
+
+namespace holdfast::service {
+
+struct StoreEntry {
+  std::string name;
+  std::string type;
+  std::string version;
+  std::string key_prefix;  // "app||", or empty
+  std::span<const std::string_view> dapr_features;
+  bool dapr_hides_empty = false;  // v1: an empty value reads as absent, as in Dapr's store
+  bool v1_query = false;          // v1 may query though Dapr's store cannot
+  bool trust_created_by = true;   // requests may say who writes
+  state::Consistency consistency = state::Consistency::unspecified;  // the component's default
+  std::unique_ptr<state::StateStore> store;  // null while the store is still being connected
+  std::string pending_reason;     // why it is null
+
+  bool dapr_declares(std::string_view feature) const;
+};
+
+class StoreTable {
+ public:
+  // Null when there is none of that name. Valid until the entry is replaced.
+  StoreEntry* find(std::string_view name);
+  bool empty() const { return entries_.empty(); }
+  void put(std::unique_ptr<StoreEntry> entry);
+  const std::vector<std::unique_ptr<StoreEntry>>& entries() const { return entries_; }
+
+ private:
+  std::vector<std::unique_ptr<StoreEntry>> entries_;
+};
+
+// "keyPrefix" of a component: appid (default), name, namespace, none, or a text of one's own, lower-cased.
+// Errc::invalid_argument when it holds "||".
+Result<std::string> key_prefix_of(const state::Component& component, std::string_view app_id,
+                                  std::string_view name_space);
+
+}  // namespace holdfast::service
