@@ -10,7 +10,7 @@
 #include "state/keys.h"
 #include "stores/memory/store.h"
 
-namespace holdfast::stores {
+namespace holdfast::stores::memory {
 
 using state::CheckRequest;
 using state::DeleteRequest;
@@ -502,4 +502,4 @@ void MemoryCore::let_writes_pass() const {
   for (const Shard& shard : shards_) const std::lock_guard lock(shard.mutex);
 }
 
-}  // namespace holdfast::stores
+}  // namespace holdfast::stores::memory

@@ -22,7 +22,7 @@
 #include "stores/memory/feed.h"
 #include "stores/memory/sweeper.h"
 
-namespace holdfast::stores {
+namespace holdfast::stores::memory {
 
 struct MemorySettings {
   std::string component;        // for messages
@@ -128,4 +128,4 @@ class MemoryCore final : public state::StoreCore {
   Sweeper sweeper_{*this};
 };
 
-}  // namespace holdfast::stores
+}  // namespace holdfast::stores::memory

@@ -6,7 +6,7 @@
 
 #include "base/random.h"
 
-namespace holdfast::stores {
+namespace holdfast::stores::memory {
 namespace {
 
 __extension__ using Wide = unsigned __int128;
@@ -138,4 +138,4 @@ void ExpiryHeap::down(std::size_t slot) {
   place(slot, entry);
 }
 
-}  // namespace holdfast::stores
+}  // namespace holdfast::stores::memory

@@ -12,7 +12,7 @@
 
 #include "state/store.h"
 
-namespace holdfast::stores {
+namespace holdfast::stores::memory {
 
 inline constexpr std::int64_t kNeverExpires = std::numeric_limits<std::int64_t>::max();
 
@@ -94,4 +94,4 @@ class ExpiryHeap {
   std::vector<Entry*> heap_;
 };
 
-}  // namespace holdfast::stores
+}  // namespace holdfast::stores::memory

@@ -5,7 +5,7 @@
 #include <map>
 #include <random>
 
-namespace holdfast::stores {
+namespace holdfast::stores::memory {
 namespace {
 
 TEST(Table, FindsWhatWasInsertedAndNothingElseWhileItGrowsAndShrinks) {
@@ -78,4 +78,4 @@ TEST(ExpiryHeap, AlwaysKnowsTheEarliestWhileTimesMoveAndEntriesLeave) {
 }
 
 }  // namespace
-}  // namespace holdfast::stores
+}  // namespace holdfast::stores::memory

@@ -8,7 +8,7 @@
 #include "base/random.h"
 #include "state/keys.h"
 
-namespace holdfast::stores {
+namespace holdfast::stores::memory {
 
 using state::WatchEvent;
 
@@ -217,4 +217,4 @@ void Listener::close() {
   for (MemoryWatcher* watcher : watchers_) watcher->cancel();
 }
 
-}  // namespace holdfast::stores
+}  // namespace holdfast::stores::memory

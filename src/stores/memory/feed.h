@@ -21,7 +21,7 @@
 #include "base/scheduler.h"
 #include "state/store.h"
 
-namespace holdfast::stores {
+namespace holdfast::stores::memory {
 
 struct FeedLimits {
   std::size_t ring_events_max = 8192;
@@ -115,4 +115,4 @@ class Listener : public std::enable_shared_from_this<Listener> {
   std::vector<MemoryWatcher*> ready_;  // have something to say and somebody who waits
 };
 
-}  // namespace holdfast::stores
+}  // namespace holdfast::stores::memory

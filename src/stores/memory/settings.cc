@@ -1,9 +1,11 @@
 #include <array>
 
 #include "state/component.h"
-#include "stores/memory/store.h"
+#include "stores/memory/core.h"
+#include "stores/memory/type.h"
 
 namespace holdfast::stores {
+namespace memory {
 namespace {
 
 constexpr std::array<state::Setting, 1> kSettings{{
@@ -28,14 +30,16 @@ Result<std::shared_ptr<state::StoreCore>> prepare(const state::Component& compon
 
 }  // namespace
 
+}  // namespace memory
+
 const state::StoreType kMemoryType{
     .type = "state.in-memory",
     .alias = "",
     .version = "",
     .summary = "records in this process's memory; nothing survives it",
-    .settings = kSettings,
-    .dapr_features = kDaprFeatures,
-    .prepare = prepare,
+    .settings = memory::kSettings,
+    .dapr_features = memory::kDaprFeatures,
+    .prepare = memory::prepare,
     .dapr_hides_empty = true,
 };
 

@@ -8,8 +8,10 @@
 #include "stores/memory/store.h"
 
 #include "state/keys.h"
+#include "state/query.h"
+#include "stores/memory/query.h"
 
-namespace holdfast::stores {
+namespace holdfast::stores::memory {
 
 using state::CallContext;
 using state::Capabilities;
@@ -34,6 +36,7 @@ constexpr Capabilities capabilities_of_memory() {
   can.ordered_list = true;
   can.keys_like = true;
   can.delete_prefix = true;
+  can.query = true;
   can.watch = true;
   can.watch_resume = true;
   can.exact_json = true;
@@ -187,8 +190,29 @@ Task<Result<std::uint64_t>> MemoryStore::erase_prefix(CallContext,
   co_return erased;
 }
 
-Task<Result<state::QueryPage>> MemoryStore::query(CallContext, const state::Query&) {
-  co_return unsupported("queries");
+Task<Result<state::QueryPage>> MemoryStore::query(CallContext context, const state::Query& query) {
+  auto selection = Selection::begin(query);
+  if (!selection) co_return fail(std::move(selection.error()));
+  Walk walk{.prefix = query.key_prefix, .after = {}};
+  std::vector<state::ListedRecord> batch;
+  std::size_t copied = 0;
+  // Values are copied under the locks and read outside of them.
+  const auto visit = [&](const Entry& entry) {
+    if (copied > kStepBytesMax) return false;
+    if (entry.shape != state::Shape::json) return true;
+    batch.push_back(listed(entry, true, false));
+    copied += entry.value.size();
+    return true;
+  };
+  for (;;) {
+    copied = 0;
+    batch.clear();
+    core_.step(walk, visit);
+    for (state::ListedRecord& record : batch) selection->offer(std::move(record));
+    if (walk.finished || selection->is_full()) break;
+    if (auto go_on = co_await breathe(context); !go_on) co_return fail(std::move(go_on.error()));
+  }
+  co_return std::move(*selection).finish();
 }
 
 Task<Result<std::unique_ptr<state::Watcher>>> MemoryStore::watch(CallContext,
@@ -213,4 +237,4 @@ void MemoryStore::let_go() {
   seat_ = nullptr;
 }
 
-}  // namespace holdfast::stores
+}  // namespace holdfast::stores::memory

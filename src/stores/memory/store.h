@@ -6,13 +6,10 @@
 #include <string_view>
 #include <vector>
 
-#include "state/component.h"
 #include "state/store.h"
 #include "stores/memory/core.h"
 
-namespace holdfast::stores {
-
-extern const state::StoreType kMemoryType;
+namespace holdfast::stores::memory {
 
 class MemoryStore final : public state::StateStore {
  public:
@@ -60,4 +57,4 @@ class MemoryStore final : public state::StateStore {
   std::shared_ptr<Sweeper::Seat> seat_;  // null once closed
 };
 
-}  // namespace holdfast::stores
+}  // namespace holdfast::stores::memory

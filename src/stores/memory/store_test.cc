@@ -7,9 +7,10 @@
 #include <atomic>
 #include <thread>
 
+#include "stores/memory/type.h"
 #include "support/test_loop.h"
 
-namespace holdfast::stores {
+namespace holdfast::stores::memory {
 namespace {
 
 using state::CallContext;
@@ -340,4 +341,4 @@ TEST(MemoryStoreClose, FourHundredStoresCloseUnderLoad) {
 }
 
 }  // namespace
-}  // namespace holdfast::stores
+}  // namespace holdfast::stores::memory

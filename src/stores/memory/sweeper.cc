@@ -4,7 +4,7 @@
 
 #include "stores/memory/core.h"
 
-namespace holdfast::stores {
+namespace holdfast::stores::memory {
 
 void Sweeper::join(const std::shared_ptr<Seat>& seat) {
   {
@@ -50,4 +50,4 @@ void Sweeper::run(const std::shared_ptr<Seat>& seat) {
   }
 }
 
-}  // namespace holdfast::stores
+}  // namespace holdfast::stores::memory

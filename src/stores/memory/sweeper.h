@@ -12,7 +12,7 @@
 
 #include "base/scheduler.h"
 
-namespace holdfast::stores {
+namespace holdfast::stores::memory {
 
 class MemoryCore;
 
@@ -52,4 +52,4 @@ class Sweeper {
   std::shared_ptr<Seat> on_duty_;
 };
 
-}  // namespace holdfast::stores
+}  // namespace holdfast::stores::memory
