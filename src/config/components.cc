@@ -201,11 +201,14 @@ Result<std::string> read_file(const std::filesystem::path& path) {
   std::error_code error;
   if (!std::filesystem::is_regular_file(path, error)) return fail(Errc::invalid_argument, "it is not a regular file");
   std::ifstream stream(path, std::ios::binary);
-  std::string text(kResourceFileBytesMax + 1, '\0');
   if (!stream) return fail(Errc::invalid_argument, "it cannot be opened");
-  stream.read(text.data(), static_cast<std::streamsize>(text.size()));
+  std::string text;
+  std::array<char, 16 * 1024> part;
+  do {
+    stream.read(part.data(), static_cast<std::streamsize>(part.size()));
+    text.append(part.data(), static_cast<std::size_t>(stream.gcount()));
+  } while (stream && text.size() <= kResourceFileBytesMax);
   if (stream.bad()) return fail(Errc::invalid_argument, "it cannot be read");
-  text.resize(static_cast<std::size_t>(stream.gcount()));
   if (text.size() > kResourceFileBytesMax) return fail(Errc::invalid_argument, "it is larger than 1 MiB");
   return text;
 }

@@ -261,6 +261,31 @@ TEST(AppendString, WritesBadUtf8AsAnEscape) {
   EXPECT_EQ(out, "x\"a\\ufffd\\u2028\\\"\\u0001\"");
 }
 
+// Long strings are looked through in blocks; what is special must be seen at every place in one.
+TEST(AppendString, SeesASpecialByteAtEveryPlace) {
+  const std::vector<std::pair<std::string, std::string>> specials{
+      {"<", "\\u003c"}, {"\"", "\\\""}, {"\x1f", "\\u001f"}, {"\xff", "\\ufffd"}, {"\xe2\x80\xa9", "\\u2029"}, {"é", "é"}};
+  for (const auto& [special, written] : specials)
+    for (std::size_t place = 0; place < 40; ++place) {
+      const std::string before(place, 'x');
+      const std::string after(40 - place, 'y');
+      std::string out;
+      append_string(out, before + special + after);
+      ASSERT_EQ(out, '"' + before + written + after + '"') << place;
+    }
+}
+
+TEST(AppendCompact, SeesAnHtmlByteAtEveryPlace) {
+  for (std::size_t place = 0; place < 40; ++place) {
+    const std::string before = '"' + std::string(place, 'x');
+    const std::string after = std::string(40 - place, 'y') + '"';
+    std::string out;
+    ASSERT_TRUE(append_compact(out, before + "&\u2028é" + after));
+    ASSERT_EQ(out, before + "\\u0026\\u2028é" + after) << place;
+    ASSERT_FALSE(append_compact(out, before + "\n" + after)) << place;
+  }
+}
+
 TEST(AppendNumber, NumbersThatJsonLacksAreNull) {
   std::string out;
   append_number(out, std::numeric_limits<double>::infinity());

@@ -8,12 +8,12 @@
 //   void literal(std::string_view raw)      true, false, null
 #pragma once
 
-#include <array>
 #include <cstring>
 #include <string>
 #include <string_view>
 
 #include "wire/json/json.h"
+#include "wire/json/span.h"
 
 namespace holdfast::json {
 
@@ -172,17 +172,15 @@ class Scanner {
     return true;
   }
 
-  static constexpr std::array<bool, 256> kStopsString = [] {
-    std::array<bool, 256> stops{};
-    for (std::size_t i = 0; i < 0x20; ++i) stops[i] = true;
-    stops['"'] = stops['\\'] = true;
-    return stops;
-  }();
+  static constexpr auto kEndsRun = [](unsigned char c) -> unsigned char {
+    return (c < 0x20) | (c == '"') | (c == '\\');
+  };
+  static constexpr ByteSet kRunEnds = byte_set(kEndsRun);
 
   bool string() {
     const std::size_t start = at_++;
     for (;;) {
-      while (at_ < text_.size() && !kStopsString[static_cast<unsigned char>(text_[at_])]) ++at_;
+      at_ = find_stop(text_, at_, kRunEnds, kEndsRun);
       if (at_end()) return end_too_soon();
       if (next() == '"') break;
       if (next() != '\\') return refuse("in string literal");

@@ -7,6 +7,7 @@
 
 #include "wire/json/json.h"
 #include "wire/json/scanner.h"
+#include "wire/json/span.h"
 #include "wire/json/utf8.h"
 
 namespace holdfast::json {
@@ -14,15 +15,18 @@ namespace {
 
 constexpr std::string_view kHex = "0123456789abcdef";
 
-// Bytes that a string holds as they are. The others need a closer look: escapes, and all of UTF-8's lead bytes,
-// because U+2028, U+2029 and bad bytes are escaped.
-constexpr std::array<bool, 256> kPlain = [] {
-  std::array<bool, 256> plain{};
-  for (std::size_t i = 0x20; i < 0x80; ++i) plain[i] = true;
-  for (const char c : {'"', '\\', '<', '>', '&'}) plain[static_cast<unsigned char>(c)] = false;
-  return plain;
-}();
-bool is_plain(char c) { return kPlain[static_cast<unsigned char>(c)]; }
+// What a string cannot hold as it is, or that needs a closer look: escapes, and every byte beyond ASCII, because
+// U+2028, U+2029 and bad bytes are escaped.
+constexpr auto is_special = [](unsigned char c) -> unsigned char {
+  return (c < 0x20) | (c >= 0x80) | (c == '"') | (c == '\\') | (c == '<') | (c == '>') | (c == '&');
+};
+constexpr ByteSet kSpecial = byte_set(is_special);
+
+// What json.Compact looks at in a string.
+constexpr auto is_rewritten = [](unsigned char c) -> unsigned char {
+  return (c == '<') | (c == '>') | (c == '&') | (c == 0xe2);
+};
+constexpr ByteSet kRewritten = byte_set(is_rewritten);
 
 void append_unicode_escape(std::string& out, unsigned char c) {
   out += "\\u00";
@@ -50,7 +54,7 @@ bool is_line_separator(std::string_view text, std::size_t at) {
 }
 void append_line_separator(std::string& out, char last_byte) { out += last_byte == '\xa8' ? "\\u2028" : "\\u2029"; }
 
-// Appends the character at text[at], which is not plain; returns its bytes.
+// Appends the character at text[at], which is special; returns its bytes.
 std::size_t append_special(std::string& out, std::string_view text, std::size_t at) {
   if (static_cast<unsigned char>(text[at]) < 0x80) {
     append_ascii_escape(out, text[at]);
@@ -209,23 +213,20 @@ class CompactWriter {
   // Keeps the text's own escapes and its bad UTF-8, as Go does.
   void string(std::string_view raw) {
     std::size_t copied = 0;
-    const auto copy_until = [&](std::size_t at) {
+    for (std::size_t at = 0;; ++at) {
+      at = find_stop(raw, at, kRewritten, is_rewritten);
+      if (at == raw.size()) break;
+      const bool is_separator = is_line_separator(raw, at);
+      if (raw[at] == '\xe2' && !is_separator) continue;
       out_ += raw.substr(copied, at - copied);
-      copied = at;
-    };
-    for (std::size_t at = 0; at < raw.size(); ++at) {
-      if (is_plain(raw[at])) continue;
-      if (raw[at] == '<' || raw[at] == '>' || raw[at] == '&') {
-        copy_until(at);
-        append_unicode_escape(out_, static_cast<unsigned char>(raw[at]));
-        copied = at + 1;
-      } else if (is_line_separator(raw, at)) {
-        copy_until(at);
+      if (is_separator) {
         append_line_separator(out_, raw[at + 2]);
-        copied = at + 3;
+      } else {
+        append_unicode_escape(out_, static_cast<unsigned char>(raw[at]));
       }
+      copied = at + (is_separator ? 3 : 1);
     }
-    copy_until(raw.size());
+    out_ += raw.substr(copied);
   }
 
  private:
@@ -251,7 +252,7 @@ void append_string(std::string& out, std::string_view text) {
   std::size_t at = 0;
   while (at < text.size()) {
     const std::size_t start = at;
-    while (at < text.size() && is_plain(text[at])) ++at;
+    at = find_stop(text, at, kSpecial, is_special);
     out += text.substr(start, at - start);
     if (at < text.size()) at += append_special(out, text, at);
   }
