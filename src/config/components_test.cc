@@ -47,9 +47,7 @@ class LoadResources : public testing::Test {
     return "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: " + name + "\nspec:\n  type: " + type +
            "\n  version: v1\n" + more;
   }
-  static std::string with_properties(const std::string& items) {
-    return component("orders", "  metadata:\n" + items);
-  }
+  static std::string with_properties(const std::string& items) { return component("orders", "  metadata:\n" + items); }
 
   Resources load() {
     auto resources = load_resources({directory_.string()}, options_);
@@ -90,9 +88,9 @@ TEST_F(LoadResources, ReadsAComponent) {
   EXPECT_EQ(orders.version, "v1");
   EXPECT_TRUE(orders.ignore_errors);
   EXPECT_EQ(orders.init_timeout, std::chrono::minutes(1));
-  EXPECT_THAT(orders.properties, ElementsAre(Pair("connectionString", "data.db"), Pair("timeout", "30"),
-                                             Pair("disableWAL", "true"), Pair("extra", R"({"a":["x"],"b":1})"),
-                                             Pair("empty", "")));
+  EXPECT_THAT(orders.properties,
+              ElementsAre(Pair("connectionString", "data.db"), Pair("timeout", "30"), Pair("disableWAL", "true"),
+                          Pair("extra", R"({"a":["x"],"b":1})"), Pair("empty", "")));
   EXPECT_THAT(orders.scopes, ElementsAre("app1", "app2"));
   EXPECT_THAT(orders.file, EndsWith("/orders.yaml"));
   EXPECT_EQ(orders.line, 1);
@@ -127,8 +125,9 @@ TEST_F(LoadResources, OnlyTheDocumentThatDoesNotParseIsSkipped) {
 }
 
 TEST_F(LoadResources, OtherKindsAreLeftToOthersAndOtherVersionsAreNamed) {
-  write("a.yaml", "apiVersion: dapr.io/v1alpha1\nkind: Resiliency\n---\n# nothing\n---\njust text\n---\n"
-                  "apiVersion: dapr.io/v2\nkind: Component\nmetadata: {name: x}\n");
+  write("a.yaml",
+        "apiVersion: dapr.io/v1alpha1\nkind: Resiliency\n---\n# nothing\n---\njust text\n---\n"
+        "apiVersion: dapr.io/v2\nkind: Component\nmetadata: {name: x}\n");
   const Resources resources = load();
   EXPECT_THAT(resources.state_stores, IsEmpty());
   EXPECT_THAT(resources.warnings, ElementsAre(HasSubstr("a.yaml:6: this document is skipped: it is not a mapping"),
@@ -168,8 +167,9 @@ TEST_F(LoadResources, AnInitTimeoutThatIsNoneIsFiveSeconds) {
 }
 
 TEST_F(LoadResources, NamespaceFiltersOnlyWhenBothSidesHaveOne) {
-  const std::string in_other = "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: x, namespace: other}\n"
-                               "spec: {type: state.sqlite}\n";
+  const std::string in_other =
+      "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: x, namespace: other}\n"
+      "spec: {type: state.sqlite}\n";
   write("a.yaml", in_other + "---\n" + component("plain"));
   EXPECT_THAT(names_of(load().state_stores), ElementsAre("x", "plain"));
   environment_["NAMESPACE"] = "prod";
@@ -211,8 +211,9 @@ TEST_F(LoadResources, OtherBuildingBlocksAreNamedAndUnknownOnesFatal) {
 
 TEST_F(LoadResources, TemplatesAreFilledInOnce) {
   environment_["POD_NAME"] = "pod{appID}";
-  write("a.yaml", with_properties("  - {name: a, value: 'x{uuid}y{uuid}'}\n  - {name: b, value: '{podName}-{appID}'}\n"
-                                  "  - {name: c, value: '{namespace}'}\n  - {name: d, value: '{other} { {{uuid} {uui'}\n"));
+  write("a.yaml",
+        with_properties("  - {name: a, value: 'x{uuid}y{uuid}'}\n  - {name: b, value: '{podName}-{appID}'}\n"
+                        "  - {name: c, value: '{namespace}'}\n  - {name: d, value: '{other} { {{uuid} {uui'}\n"));
   EXPECT_THAT(load().state_stores.at(0).properties,
               ElementsAre(Pair("a", "xuuid-1yuuid-2"), Pair("b", "pod{appID}-app1"), Pair("c", "default.app1"),
                           Pair("d", "{other} { {uuid-3 {uui")));
@@ -233,8 +234,8 @@ TEST_F(LoadResources, EnvironmentReferencesAreReadUnlessBlocked) {
       "  - {name: d, envRef: 'A B'}\n  - {name: e, value: own, envRef: DB_PATH}\n  - {name: f, envRef: NOT_SET}\n");
   write("a.yaml", text);
   const Resources resources = load();
-  EXPECT_THAT(resources.state_stores.at(0).properties,
-              ElementsAre(Pair("a", "from env"), Pair("b", ""), Pair("c", ""), Pair("d", ""), Pair("e", "own"), Pair("f", "")));
+  EXPECT_THAT(resources.state_stores.at(0).properties, ElementsAre(Pair("a", "from env"), Pair("b", ""), Pair("c", ""),
+                                                                   Pair("d", ""), Pair("e", "own"), Pair("f", "")));
   EXPECT_THAT(resources.warnings,
               ElementsAre(HasSubstr("isn't allowed: dapr_api_token"), HasSubstr("isn't allowed: APP_API_TOKEN"),
                           HasSubstr("isn't allowed: A B"), HasSubstr("NOT_SET is not set")));
@@ -243,7 +244,8 @@ TEST_F(LoadResources, EnvironmentReferencesAreReadUnlessBlocked) {
 
 TEST_F(LoadResources, AnAllowListOfVariablesIsObeyed) {
   environment_ = {{"DB_PATH", "1"}, {"DB", "2"}, {"OTHER", "3"}, {"DAPR_ENV_KEYS", "DB_PATH OTHER"}};
-  write("a.yaml", with_properties("  - {name: a, envRef: DB_PATH}\n  - {name: b, envRef: DB}\n  - {name: c, envRef: OTHER}\n"));
+  write("a.yaml",
+        with_properties("  - {name: a, envRef: DB_PATH}\n  - {name: b, envRef: DB}\n  - {name: c, envRef: OTHER}\n"));
   EXPECT_THAT(load().state_stores.at(0).properties, ElementsAre(Pair("a", "1"), Pair("b", ""), Pair("c", "3")));
 }
 
@@ -255,8 +257,7 @@ TEST_F(LoadResources, AComponentWaitingForASecretStoreIsParked) {
   ASSERT_THAT(resources.parked, SizeIs(1));
   EXPECT_EQ(resources.parked[0].component.name, "orders");
   EXPECT_EQ(resources.parked[0].secret_store, "vault");
-  EXPECT_THAT(resources.warnings,
-              ElementsAre(HasSubstr("references a secret store that isn't loaded: vault")));
+  EXPECT_THAT(resources.warnings, ElementsAre(HasSubstr("references a secret store that isn't loaded: vault")));
 }
 
 TEST_F(LoadResources, ASecretWithoutAStoreLeavesThePropertyUnset) {
@@ -311,6 +312,14 @@ TEST_F(LoadResources, APropertyGivenTwiceIsNamed) {
   const Resources resources = load();
   EXPECT_THAT(resources.state_stores, SizeIs(1));
   EXPECT_THAT(resources.warnings, ElementsAre(HasSubstr("a.yaml:10: \"a\" is given twice")));
+}
+
+TEST_F(LoadResources, ALinkToNothingIsSkipped) {
+  std::filesystem::create_symlink("nowhere.yaml", directory_ / "a.yaml");
+  write("b.yaml", component("b"));
+  const Resources resources = load();
+  EXPECT_THAT(names_of(resources.state_stores), ElementsAre("b"));
+  EXPECT_THAT(resources.warnings, ElementsAre(HasSubstr("a.yaml: skipped: it is not a regular file")));
 }
 
 TEST_F(LoadResources, AFileBeyondTheLimitIsSkipped) {

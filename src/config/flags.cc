@@ -162,13 +162,13 @@ void describe(CLI::App& app, Values& values) {
   app.footer("  -h, --help                            print this text and exit");
   app.get_formatter()->column_width(40);
   for (const FlagRow& row : kTable) {
-    CLI::Option* option =
-        app.add_option_function<std::vector<std::string>>(
-            "--" + std::string(row.name),
-            [&list = values[row.name]](const std::vector<std::string>& given) { list = given; }, std::string(row.help));
+    CLI::Option* option = app.add_option_function<std::vector<std::string>>(
+        "--" + std::string(row.name),
+        [&list = values[row.name]](const std::vector<std::string>& given) { list = given; }, std::string(row.help));
     option->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)->allow_extra_args(false);
     option->default_str(std::string(row.fallback));
-    static constexpr std::array<const char*, 7> kKindNames{"TEXT", "[BOOL]", "N", "PORT", "SIZE", "DURATION", "A,B,..."};
+    static constexpr std::array<const char*, 7> kKindNames{"TEXT", "[BOOL]",   "N",      "PORT",
+                                                           "SIZE", "DURATION", "A,B,..."};
     option->type_name(kKindNames.at(static_cast<std::size_t>(row.kind)));
     option->group(row.effective ? "Flags" : "Flags of daprd that are accepted and do nothing");
   }
@@ -216,7 +216,8 @@ class Reader {
     } else {
       const std::string& value = found->second.back();
       if (auto read = assign(value, out); !read)
-        status_ = refuse(fmt::format("invalid argument \"{}\" for \"--{}\" flag: {}", value, name, read.error().message));
+        status_ =
+            refuse(fmt::format("invalid argument \"{}\" for \"--{}\" flag: {}", value, name, read.error().message));
     }
   }
 

@@ -17,7 +17,7 @@ namespace holdfast::config {
 
 enum class FlagKind : std::uint8_t {
   text,
-  boolean,   // --x, --x=true; never takes the next argument
+  boolean,  // --x, --x=true; never takes the next argument
   integer,
   port,
   size,      // a Kubernetes quantity: 4Mi

@@ -66,8 +66,8 @@ TEST(Flags, NamesAreUniqueAndEffectiveOnesAreExplained) {
 }
 
 TEST(Flags, AreReadInEverySpelling) {
-  const Flags flags = parse({"--app-id", "orders", "-dapr-http-port", "3600", "--dapr-grpc-port=3601", "-log-level=debug",
-                             "--log-as-json", "--enable-metrics=false"});
+  const Flags flags = parse({"--app-id", "orders", "-dapr-http-port", "3600", "--dapr-grpc-port=3601",
+                             "-log-level=debug", "--log-as-json", "--enable-metrics=false"});
   EXPECT_EQ(flags.app_id, "orders");
   EXPECT_EQ(flags.dapr_http_port, 3600);
   EXPECT_EQ(flags.dapr_grpc_port, 3601);
@@ -87,7 +87,8 @@ TEST(Flags, ABareBooleanDoesNotTakeTheNextArgument) {
 }
 
 TEST(Flags, ListsRepeatAndSplitAtCommas) {
-  const Flags flags = parse({"--resources-path", "a,b", "--resources-path=c", "--components-path", "d", "--config=x,,y"});
+  const Flags flags =
+      parse({"--resources-path", "a,b", "--resources-path=c", "--components-path", "d", "--config=x,,y"});
   EXPECT_THAT(flags.resources_paths, ElementsAre("a", "b", "c"));
   EXPECT_THAT(flags.configs, ElementsAre("x", "y"));
   EXPECT_THAT(parse({"--components-path", "d"}).resources_paths, ElementsAre("d"));
@@ -127,7 +128,8 @@ TEST(Flags, GracefulSecondsBelowZeroAreTheDefault) {
 TEST(Flags, ThoseOfDaprdWithoutEffectAreListed) {
   const Flags flags = parse({"--placement-host-address", "localhost:50005", "--app-id=a", "--enable-mtls",
                              "--enable-profiling=false", "--profile-port", "7777"});
-  EXPECT_THAT(flags.without_effect, ElementsAre("placement-host-address", "enable-mtls", "enable-profiling", "profile-port"));
+  EXPECT_THAT(flags.without_effect,
+              ElementsAre("placement-host-address", "enable-mtls", "enable-profiling", "profile-port"));
 }
 
 TEST(Flags, DashesAloneEndTheFlags) {
@@ -153,7 +155,8 @@ TEST(Flags, MistakesAreNamedAsDaprdNamesThem) {
             "invalid argument \"65536\" for \"--dapr-http-port\" flag: must be an integer from 0 to 65535");
   EXPECT_EQ(error_of({"--enable-metrics=maybe"}),
             "invalid argument \"maybe\" for \"--enable-metrics\" flag: must be true or false");
-  EXPECT_THAT(error_of({"--max-body-size", "4MB"}), HasSubstr("invalid argument \"4MB\" for \"--max-body-size\" flag: "));
+  EXPECT_THAT(error_of({"--max-body-size", "4MB"}),
+              HasSubstr("invalid argument \"4MB\" for \"--max-body-size\" flag: "));
   EXPECT_EQ(error_of({"--header-timeout", "10"}),
             "invalid argument \"10\" for \"--header-timeout\" flag: time: missing unit in duration \"10\"");
   EXPECT_THAT(error_of({"--idle-timeout", "-1s"}), HasSubstr("must not be negative"));

@@ -125,8 +125,12 @@ void append_scalar(std::string& out, const YamlNode& node) {
 // Recursion is bounded by kYamlDepthMax.
 void append_json(std::string& out, const YamlNode& node) {
   switch (node.kind) {
-    case YamlNode::Kind::null: out += "null"; return;
-    case YamlNode::Kind::scalar: append_scalar(out, node); return;
+    case YamlNode::Kind::null:
+      out += "null";
+      return;
+    case YamlNode::Kind::scalar:
+      append_scalar(out, node);
+      return;
     case YamlNode::Kind::sequence: {
       out += '[';
       for (std::size_t i = 0; i < node.items.size(); ++i) {
@@ -136,7 +140,8 @@ void append_json(std::string& out, const YamlNode& node) {
       out += ']';
       return;
     }
-    case YamlNode::Kind::mapping: break;
+    case YamlNode::Kind::mapping:
+      break;
   }
   std::map<std::string_view, const YamlNode*> sorted;
   for (std::size_t i = 0; i < node.names.size(); ++i) sorted[node.names[i]] = &node.items[i];

@@ -13,9 +13,9 @@ namespace holdfast::config {
 struct YamlNode {
   enum class Kind : std::uint8_t { null, scalar, sequence, mapping };
   Kind kind = Kind::null;
-  bool is_plain = false;  // a scalar without quotes: `5` and `true` are not text to JSON
-  int line = 0;           // in the file, from 1; 0: unknown
-  std::string text;       // a scalar's, as written; empty for null
+  bool is_plain = false;           // a scalar without quotes: `5` and `true` are not text to JSON
+  int line = 0;                    // in the file, from 1; 0: unknown
+  std::string text;                // a scalar's, as written; empty for null
   std::vector<YamlNode> items;     // of a sequence, or a mapping's values
   std::vector<std::string> names;  // of a mapping, one for each item, as written; merge keys (<<) are resolved
 

@@ -53,7 +53,8 @@ TEST(ParseYaml, KeepsScalarsAsTheyAreWritten) {
 }
 
 TEST(ParseYaml, TreesBecomeCompactSortedJson) {
-  const YamlNode node = parse("v: {b: [1, '1', x, null, ~], a: true, c: 0x1F, d: -1.5e3, \"q\\\"\": <tag>, e: {}, f: []}");
+  const YamlNode node =
+      parse("v: {b: [1, '1', x, null, ~], a: true, c: 0x1F, d: -1.5e3, \"q\\\"\": <tag>, e: {}, f: []}");
   EXPECT_EQ(to_text(node["v"]),
             R"({"a":true,"b":[1,"1","x",null,null],"c":"0x1F","d":-1.5e3,"e":{},"f":[],"q\"":"\u003ctag\u003e"})");
 }

@@ -99,10 +99,12 @@ bool is_identifier(std::string_view text) {
 std::string_view objection(SettingKind kind, std::string_view text) {
   switch (kind) {
     case SettingKind::text:
-    case SettingKind::boolean: return "";
+    case SettingKind::boolean:
+      return "";
     case SettingKind::duration:
       return read_duration(text) ? "" : "must be a duration such as 500ms or 1m30s, or a number of seconds";
-    case SettingKind::integer: return read_integer(text) ? "" : "must be an integer";
+    case SettingKind::integer:
+      return read_integer(text) ? "" : "must be an integer";
     case SettingKind::identifier:
       return is_identifier(text) ? "" : "must be a name of letters, digits and underscores";
     case SettingKind::bytes:
@@ -158,8 +160,7 @@ Result<const StoreType*> Registry::find(std::string_view type, std::string_view 
     if (version.empty() && (chosen == nullptr || row->version < chosen->version)) chosen = row;
   }
   if (chosen != nullptr) return chosen;
-  return fail(Errc::not_found,
-              "couldn't find state store " + std::string(type) + "/" + std::string(version));
+  return fail(Errc::not_found, "couldn't find state store " + std::string(type) + "/" + std::string(version));
 }
 
 Result<Settings> Settings::read(const Component& component, std::span<const Setting> table) {
@@ -177,8 +178,8 @@ Result<Settings> Settings::read(const Component& component, std::span<const Sett
       const std::string_view why = objection(setting.kind, property->second);
       if (!why.empty()) return refuse(component, property->first, why);
     }
-    settings.values_.push_back({setting.name, property != nullptr ? property->second : std::string(setting.fallback),
-                                property != nullptr});
+    settings.values_.push_back(
+        {setting.name, property != nullptr ? property->second : std::string(setting.fallback), property != nullptr});
   }
   for (const auto& [name, text] : component.properties)
     if (!is_known(table, name)) settings.unknown_.push_back(name);

@@ -70,13 +70,20 @@ std::optional<OnlyMember> only_member(Object object) {
 
 std::optional<Scalar> to_scalar(Element value) {
   switch (value.type()) {
-    case Type::STRING: return std::string(value.get_string().value_unsafe());
-    case Type::INT64: return static_cast<double>(value.get_int64().value_unsafe());
-    case Type::UINT64: return static_cast<double>(value.get_uint64().value_unsafe());
-    case Type::DOUBLE: return value.get_double().value_unsafe();
-    case Type::BOOL: return value.get_bool().value_unsafe();
-    case Type::NULL_VALUE: return nullptr;
-    default: return std::nullopt;
+    case Type::STRING:
+      return std::string(value.get_string().value_unsafe());
+    case Type::INT64:
+      return static_cast<double>(value.get_int64().value_unsafe());
+    case Type::UINT64:
+      return static_cast<double>(value.get_uint64().value_unsafe());
+    case Type::DOUBLE:
+      return value.get_double().value_unsafe();
+    case Type::BOOL:
+      return value.get_bool().value_unsafe();
+    case Type::NULL_VALUE:
+      return nullptr;
+    default:
+      return std::nullopt;
   }
 }
 

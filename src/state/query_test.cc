@@ -50,12 +50,15 @@ TEST(ParseQuery, ReadsDaprsExample) {
 }
 
 TEST(ParseQuery, EveryComparisonTakesEveryScalar) {
-  const std::vector<std::pair<std::string, Filter::Op>> ops{
-      {"EQ", Filter::Op::eq}, {"NEQ", Filter::Op::neq}, {"GT", Filter::Op::gt},
-      {"GTE", Filter::Op::gte}, {"LT", Filter::Op::lt}, {"LTE", Filter::Op::lte}};
-  const std::vector<std::pair<std::string, Scalar>> scalars{
-      {"null", nullptr}, {"true", true}, {"-2.5", -2.5}, {"9007199254740993", 9007199254740992.0},
-      {"12345678901234567890", 12345678901234567000.0}, {"\"x\"", "x"}};
+  const std::vector<std::pair<std::string, Filter::Op>> ops{{"EQ", Filter::Op::eq}, {"NEQ", Filter::Op::neq},
+                                                            {"GT", Filter::Op::gt}, {"GTE", Filter::Op::gte},
+                                                            {"LT", Filter::Op::lt}, {"LTE", Filter::Op::lte}};
+  const std::vector<std::pair<std::string, Scalar>> scalars{{"null", nullptr},
+                                                            {"true", true},
+                                                            {"-2.5", -2.5},
+                                                            {"9007199254740993", 9007199254740992.0},
+                                                            {"12345678901234567890", 12345678901234567000.0},
+                                                            {"\"x\"", "x"}};
   for (const auto& [name, op] : ops)
     for (const auto& [text, scalar] : scalars) {
       const Query query = parse("{\"filter\":{\"" + name + "\":{\"a.b\":" + text + "}}}");
@@ -89,7 +92,8 @@ TEST(ParseQuery, TopLevelNamesAreReadInAnyCaseAndOperatorsAreNot) {
 }
 
 TEST(ParseQuery, UnknownOrdersAreAscendingAndLimitsBelowOneAreNone) {
-  const Query query = parse(R"({"sort":[{"key":"a","order":"sideways"},{"key":"b","order":"desc"}],"page":{"limit":-5}})");
+  const Query query =
+      parse(R"({"sort":[{"key":"a","order":"sideways"},{"key":"b","order":"desc"}],"page":{"limit":-5}})");
   EXPECT_FALSE(query.sort[0].descending);
   EXPECT_TRUE(query.sort[1].descending);
   EXPECT_EQ(query.limit, 0u);
@@ -133,10 +137,12 @@ INSTANTIATE_TEST_SUITE_P(
         RefusedCase{"Half", R"({"filter":)", "unexpected end of JSON input"},
         RefusedCase{"Trailing", "{} x", "invalid character 'x' after top-level value"},
         RefusedCase{"NoObject", "[]", "json: cannot unmarshal array into Go value of type query.QueryFields"},
-        RefusedCase{"FilterIsNoObject", R"({"filter":[]})",
-                    "json: cannot unmarshal array into Go struct field QueryFields.filter of type map[string]interface {}"},
+        RefusedCase{
+            "FilterIsNoObject", R"({"filter":[]})",
+            "json: cannot unmarshal array into Go struct field QueryFields.filter of type map[string]interface {}"},
         RefusedCase{"UnitIsNoMap", R"({"filter":{"AND":[1,2]}})", "filter unit must be a map"},
-        RefusedCase{"UnitHasTwo", R"({"filter":{"EQ":{"a":1},"NEQ":{"a":2}}})", "filter unit must have a single element"},
+        RefusedCase{"UnitHasTwo", R"({"filter":{"EQ":{"a":1},"NEQ":{"a":2}}})",
+                    "filter unit must have a single element"},
         RefusedCase{"UnitHasNone", R"({"filter":{"AND":[{},{}]}})", "filter unit must have a single element"},
         RefusedCase{"UnknownOperator", R"({"filter":{"LIKE":{"a":1}}})", "unsupported filter \"LIKE\""},
         RefusedCase{"QuotesTheOperator", R"({"filter":{"\"\\\n":{"a":1}}})", R"(unsupported filter "\"\\?")"},
@@ -148,7 +154,8 @@ INSTANTIATE_TEST_SUITE_P(
         RefusedCase{"ComparisonWithAnObject", R"({"filter":{"EQ":{"a":{}}}})",
                     "EQ filter value must be a string, a number, a boolean or null"},
         RefusedCase{"InIsNoMap", R"({"filter":{"IN":[]}})", "IN filter must be a map"},
-        RefusedCase{"InHasTwo", R"({"filter":{"IN":{"a":[1],"b":[2]}}})", "IN filter must contain a single key/value pair"},
+        RefusedCase{"InHasTwo", R"({"filter":{"IN":{"a":[1],"b":[2]}}})",
+                    "IN filter must contain a single key/value pair"},
         RefusedCase{"InIsNoArray", R"({"filter":{"IN":{"a":1}}})", "IN filter value must be an array"},
         RefusedCase{"InIsEmpty", R"({"filter":{"IN":{"a":[]}}})", "empty IN operator for key \"a\""},
         RefusedCase{"InWithAnArray", R"({"filter":{"IN":{"a":[[]]}}})",

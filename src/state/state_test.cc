@@ -33,26 +33,26 @@ TEST_P(LikePatternTest, MatchesAsSqlWould) {
   EXPECT_EQ(LikePattern(GetParam().pattern).matches(GetParam().key), GetParam().matches);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Cases, LikePatternTest,
-    testing::Values(LikeCase{"Exact", "ab", "ab", true}, LikeCase{"IsAnchoredAtTheEnd", "ab", "abc", false},
-                    LikeCase{"IsAnchoredAtTheStart", "b", "ab", false},
-                    LikeCase{"PercentMatchesNothing", "ab%", "ab", true},
-                    LikeCase{"PercentMatchesLineBreaks", "a%b", "a\n\nb", true},
-                    LikeCase{"PercentBacktracks", "%ab%c", "abxabxc", true},
-                    LikeCase{"PercentFailsWithoutItsTail", "%ab", "abxa", false},
-                    LikeCase{"UnderscoreIsOneByteOfAscii", "a_c", "abc", true},
-                    LikeCase{"UnderscoreIsOneCharacterOfUtf8", "a_c", "a\u20acc", true},
-                    LikeCase{"TwoUnderscoresAreNotOneCharacter", "a__c", "a\u20acc", false},
-                    LikeCase{"UnderscoreNeedsACharacter", "a_", "a", false},
-                    LikeCase{"EscapedPercentIsItself", "100\\%", "100%", true},
-                    LikeCase{"EscapedPercentIsNoWildcard", "100\\%", "1000", false},
-                    LikeCase{"EscapedUnderscoreIsNoWildcard", "a\\_b", "axb", false},
-                    LikeCase{"TrailingBackslashIsItself", "a\\", "a\\", true},
-                    LikeCase{"CaseMatters", "AB%", "abc", false},
-                    LikeCase{"EmptyKeyAgainstPercent", "%", "", true},
-                    LikeCase{"TruncatedCharacterDoesNotOverrun", "a_", "a\xe2", true}),
-    [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Cases, LikePatternTest,
+                         testing::Values(LikeCase{"Exact", "ab", "ab", true},
+                                         LikeCase{"IsAnchoredAtTheEnd", "ab", "abc", false},
+                                         LikeCase{"IsAnchoredAtTheStart", "b", "ab", false},
+                                         LikeCase{"PercentMatchesNothing", "ab%", "ab", true},
+                                         LikeCase{"PercentMatchesLineBreaks", "a%b", "a\n\nb", true},
+                                         LikeCase{"PercentBacktracks", "%ab%c", "abxabxc", true},
+                                         LikeCase{"PercentFailsWithoutItsTail", "%ab", "abxa", false},
+                                         LikeCase{"UnderscoreIsOneByteOfAscii", "a_c", "abc", true},
+                                         LikeCase{"UnderscoreIsOneCharacterOfUtf8", "a_c", "a\u20acc", true},
+                                         LikeCase{"TwoUnderscoresAreNotOneCharacter", "a__c", "a\u20acc", false},
+                                         LikeCase{"UnderscoreNeedsACharacter", "a_", "a", false},
+                                         LikeCase{"EscapedPercentIsItself", "100\\%", "100%", true},
+                                         LikeCase{"EscapedPercentIsNoWildcard", "100\\%", "1000", false},
+                                         LikeCase{"EscapedUnderscoreIsNoWildcard", "a\\_b", "axb", false},
+                                         LikeCase{"TrailingBackslashIsItself", "a\\", "a\\", true},
+                                         LikeCase{"CaseMatters", "AB%", "abc", false},
+                                         LikeCase{"EmptyKeyAgainstPercent", "%", "", true},
+                                         LikeCase{"TruncatedCharacterDoesNotOverrun", "a_", "a\xe2", true}),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 TEST(LikePattern, LiteralPrefixEndsAtTheFirstWildcard) {
   EXPECT_EQ(LikePattern("app||cart\\_%x").literal_prefix(), "app||cart_");
@@ -116,27 +116,26 @@ TEST_P(RegistryTest, ResolvesAsDapr) {
   } else {
     ASSERT_FALSE(found);
     EXPECT_EQ(found.error().code, Errc::not_found);
-    EXPECT_EQ(found.error().message, "couldn't find state store " + std::string(GetParam().type) + "/" +
-                                         std::string(GetParam().version));
+    EXPECT_EQ(found.error().message,
+              "couldn't find state store " + std::string(GetParam().type) + "/" + std::string(GetParam().version));
   }
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Cases, RegistryTest,
-    testing::Values(FindCase{"NoVersion", "state.sqlite", "", &kSqlite},
-                    FindCase{"V0IsTheUnversionedRow", "state.sqlite", "v0", &kSqlite},
-                    FindCase{"V1IsTheUnversionedRow", "state.sqlite", "V1", &kSqlite},
-                    FindCase{"UnversionedHasNoV2", "state.sqlite", "v2", nullptr},
-                    FindCase{"TypeInAnyCase", "State.SQLite", "", &kSqlite},
-                    FindCase{"Alias", "state.sqlite3", "v1", &kSqlite},
-                    FindCase{"EmptyVersionOfAVersionedTypeIsV1", "state.etcd", "", &kEtcd1},
-                    FindCase{"V2", "state.etcd", "V2", &kEtcd2},
-                    FindCase{"VersionedHasNoV0", "state.etcd", "v0", nullptr},
-                    FindCase{"OnlyVersionIsTheDefault", "state.yugabyte", "", &kYugabyte},
-                    FindCase{"YugabyteHasNoV1", "state.yugabytedb", "v1", nullptr},
-                    FindCase{"UnknownType", "state.nosuch", "v1", nullptr},
-                    FindCase{"EmptyTypeIsNoAlias", "", "", nullptr}),
-    [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Cases, RegistryTest,
+                         testing::Values(FindCase{"NoVersion", "state.sqlite", "", &kSqlite},
+                                         FindCase{"V0IsTheUnversionedRow", "state.sqlite", "v0", &kSqlite},
+                                         FindCase{"V1IsTheUnversionedRow", "state.sqlite", "V1", &kSqlite},
+                                         FindCase{"UnversionedHasNoV2", "state.sqlite", "v2", nullptr},
+                                         FindCase{"TypeInAnyCase", "State.SQLite", "", &kSqlite},
+                                         FindCase{"Alias", "state.sqlite3", "v1", &kSqlite},
+                                         FindCase{"EmptyVersionOfAVersionedTypeIsV1", "state.etcd", "", &kEtcd1},
+                                         FindCase{"V2", "state.etcd", "V2", &kEtcd2},
+                                         FindCase{"VersionedHasNoV0", "state.etcd", "v0", nullptr},
+                                         FindCase{"OnlyVersionIsTheDefault", "state.yugabyte", "", &kYugabyte},
+                                         FindCase{"YugabyteHasNoV1", "state.yugabytedb", "v1", nullptr},
+                                         FindCase{"UnknownType", "state.nosuch", "v1", nullptr},
+                                         FindCase{"EmptyTypeIsNoAlias", "", "", nullptr}),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 // ---- settings ----
 
@@ -209,9 +208,8 @@ TEST(Settings, TheSameSpellingTwiceKeepsTheLastAndTwoSpellingsAreRefused) {
 }
 
 TEST(Settings, UnknownFieldsAreListedAndTheRuntimesOwnAreNot) {
-  const auto settings =
-      Settings::read(component_with({{"url", "a"}, {"keyprefix", "none"}, {"actorStateStore", "true"}, {"colour", "x"}}),
-                     kTable);
+  const auto settings = Settings::read(
+      component_with({{"url", "a"}, {"keyprefix", "none"}, {"actorStateStore", "true"}, {"colour", "x"}}), kTable);
   ASSERT_TRUE(settings);
   EXPECT_THAT(settings->unknown(), ElementsAre("colour"));
 }
@@ -296,10 +294,14 @@ TEST(Readings, APositiveDurationIsNeverRoundedToZero) {
 
 TEST(Readings, BadGoDurationsAreRefusedInGosWords) {
   const std::vector<std::pair<std::string, std::string>> cases{
-      {"", "time: invalid duration \"\""},           {"-", "time: invalid duration \"-\""},
-      {"10", "time: missing unit in duration \"10\""}, {"1x", "time: unknown unit \"x\" in duration \"1x\""},
-      {"s", "time: invalid duration \"s\""},          {"1s ", "time: unknown unit \"s \" in duration \"1s \""},
-      {".s", "time: invalid duration \".s\""},        {"2562048h", "time: invalid duration \"2562048h\""},
+      {"", "time: invalid duration \"\""},
+      {"-", "time: invalid duration \"-\""},
+      {"10", "time: missing unit in duration \"10\""},
+      {"1x", "time: unknown unit \"x\" in duration \"1x\""},
+      {"s", "time: invalid duration \"s\""},
+      {"1s ", "time: unknown unit \"s \" in duration \"1s \""},
+      {".s", "time: invalid duration \".s\""},
+      {"2562048h", "time: invalid duration \"2562048h\""},
       {"99999999999999999999s", "time: invalid duration \"99999999999999999999s\""}};
   for (const auto& [text, message] : cases) {
     const auto duration = parse_go_duration(text);
@@ -310,10 +312,10 @@ TEST(Readings, BadGoDurationsAreRefusedInGosWords) {
 
 TEST(Readings, QuantitiesAreKubernetes) {
   const std::vector<std::pair<std::string, std::uint64_t>> cases{
-      {"512", 512},          {"4Mi", 4u << 20}, {"1k", 1000},   {"1.5G", 1'500'000'000}, {"0.5Ki", 512},
-      {"1e3", 1000},         {"1E3", 1000},     {"1E", 1'000'000'000'000'000'000},       {"1e-3", 1},
-      {"1500m", 2},          {"0", 0},          {"+1", 1},      {"1.", 1},               {".5", 1},
-      {"1e+2", 100},  {"18446744073709551615", 18446744073709551615ULL}};
+      {"512", 512},   {"4Mi", 4u << 20}, {"1k", 1000},  {"1.5G", 1'500'000'000},
+      {"0.5Ki", 512}, {"1e3", 1000},     {"1E3", 1000}, {"1E", 1'000'000'000'000'000'000},
+      {"1e-3", 1},    {"1500m", 2},      {"0", 0},      {"+1", 1},
+      {"1.", 1},      {".5", 1},         {"1e+2", 100}, {"18446744073709551615", 18446744073709551615ULL}};
   for (const auto& [text, value] : cases) {
     const auto quantity = parse_quantity(text);
     ASSERT_TRUE(quantity) << text;
@@ -322,8 +324,8 @@ TEST(Readings, QuantitiesAreKubernetes) {
 }
 
 TEST(Readings, BadQuantitiesAreRefused) {
-  for (const char* text : {"", "Mi", "-1", "4MiB", "4K", "1 Mi", "1..2", "16Ei", "20E", "1e19", "0x10", "18446744073709551616",
-                           "1e", "1e+", "1e+-3", "inf", "18446744073709551615.5"})
+  for (const char* text : {"", "Mi", "-1", "4MiB", "4K", "1 Mi", "1..2", "16Ei", "20E", "1e19", "0x10",
+                           "18446744073709551616", "1e", "1e+", "1e+-3", "inf", "18446744073709551615.5"})
     EXPECT_FALSE(parse_quantity(text)) << text;
 }
 

@@ -56,8 +56,8 @@ Result<Element> Parser::parse(std::string_view text, Reading reading) {
     if (error == simdjson::SUCCESS) error = read(*strict, element);
   }
   if (error == simdjson::SUCCESS) return element;
-  return fail(Errc::internal, std::string("the JSON reader failed on a text it had accepted: ") +
-                                  simdjson::error_message(error));
+  return fail(Errc::internal,
+              std::string("the JSON reader failed on a text it had accepted: ") + simdjson::error_message(error));
 }
 
 bool find_member(Object object, std::string_view name, Element& out) {
@@ -73,14 +73,20 @@ bool find_member(Object object, std::string_view name, Element& out) {
 std::string_view go_kind(Element value) {
   using Type = simdjson::dom::element_type;
   switch (value.type()) {
-    case Type::OBJECT: return "object";
-    case Type::ARRAY: return "array";
-    case Type::STRING: return "string";
+    case Type::OBJECT:
+      return "object";
+    case Type::ARRAY:
+      return "array";
+    case Type::STRING:
+      return "string";
     case Type::INT64:
     case Type::UINT64:
-    case Type::DOUBLE: return "number";
-    case Type::BOOL: return "bool";
-    case Type::NULL_VALUE: return "null";
+    case Type::DOUBLE:
+      return "number";
+    case Type::BOOL:
+      return "bool";
+    case Type::NULL_VALUE:
+      return "null";
   }
   return "null";
 }

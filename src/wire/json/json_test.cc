@@ -62,24 +62,24 @@ TEST_P(GoForm, IsWhatGoWouldStore) { EXPECT_EQ(normalise(GetParam().text), GetPa
 
 INSTANTIATE_TEST_SUITE_P(
     Structure, GoForm,
-    testing::Values(TextCase{"EmptyObject", " { } ", "{}"}, TextCase{"EmptyArray", "[ ]", "[]"},
-                    TextCase{"SortsKeysByBytes", R"({"b":1,"a":2,"B":3,"é":4,"":5})", R"({"":5,"B":3,"a":2,"b":1,"é":4})"},
-                    TextCase{"LastDuplicateWins", R"({"a":1,"b":2,"a":{"x":1},"a":[3]})", R"({"a":[3],"b":2})"},
-                    TextCase{"EscapedKeyIsADuplicate", R"({"a":1,"\u0061":2})", R"({"a":2})"},
-                    TextCase{"Nested", R"({"z":[{"y":1,"x":[[],{}]}],"a":null})", R"({"a":null,"z":[{"x":[[],{}],"y":1}]})"},
-                    TextCase{"Literals", "[true,false,null]", "[true,false,null]"},
-                    TextCase{"ScalarString", R"("x")", R"("x")"}, TextCase{"ScalarNull", "null", "null"},
-                    TextCase{"IgnoresWhatFollows", "[] xyz", "[]"}, TextCase{"IgnoresASecondValue", "1 2", "1"},
-                    TextCase{"IgnoresGarbageAfterANumber", "123abc", "123"},
-                    TextCase{"IgnoresALaterZeroByte", std::string("{}\0", 3), "{}"}),
+    testing::Values(
+        TextCase{"EmptyObject", " { } ", "{}"}, TextCase{"EmptyArray", "[ ]", "[]"},
+        TextCase{"SortsKeysByBytes", R"({"b":1,"a":2,"B":3,"é":4,"":5})", R"({"":5,"B":3,"a":2,"b":1,"é":4})"},
+        TextCase{"LastDuplicateWins", R"({"a":1,"b":2,"a":{"x":1},"a":[3]})", R"({"a":[3],"b":2})"},
+        TextCase{"EscapedKeyIsADuplicate", R"({"a":1,"\u0061":2})", R"({"a":2})"},
+        TextCase{"Nested", R"({"z":[{"y":1,"x":[[],{}]}],"a":null})", R"({"a":null,"z":[{"x":[[],{}],"y":1}]})"},
+        TextCase{"Literals", "[true,false,null]", "[true,false,null]"}, TextCase{"ScalarString", R"("x")", R"("x")"},
+        TextCase{"ScalarNull", "null", "null"}, TextCase{"IgnoresWhatFollows", "[] xyz", "[]"},
+        TextCase{"IgnoresASecondValue", "1 2", "1"}, TextCase{"IgnoresGarbageAfterANumber", "123abc", "123"},
+        TextCase{"IgnoresALaterZeroByte", std::string("{}\0", 3), "{}"}),
     name_of);
 
 INSTANTIATE_TEST_SUITE_P(
     Numbers, GoForm,
     testing::Values(
-        TextCase{"Zero", "0", "0"}, TextCase{"MinusZero", "-0", "-0"}, TextCase{"MinusZeroInside", R"({"a":[-0]})", R"({"a":[-0]})"},
-        TextCase{"MinusZeroPointZero", "-0.0", "-0"}, TextCase{"MinusZeroWithExponent", "[-0e5]", "[-0]"},
-        TextCase{"TrailingZeros", "2.50", "2.5"},
+        TextCase{"Zero", "0", "0"}, TextCase{"MinusZero", "-0", "-0"},
+        TextCase{"MinusZeroInside", R"({"a":[-0]})", R"({"a":[-0]})"}, TextCase{"MinusZeroPointZero", "-0.0", "-0"},
+        TextCase{"MinusZeroWithExponent", "[-0e5]", "[-0]"}, TextCase{"TrailingZeros", "2.50", "2.5"},
         TextCase{"IntegralFraction", "10.0", "10"}, TextCase{"Exponent", "1e3", "1000"},
         TextCase{"LargestExact", "9007199254740991", "9007199254740991"},
         TextCase{"RoundsFrom2To53", "9007199254740993", "9007199254740992"},
@@ -90,16 +90,17 @@ INSTANTIATE_TEST_SUITE_P(
         TextCase{"FarBeyond64Bits", "123456789012345678901234567890", "1.2345678901234568e+29"},
         TextCase{"NegativeBeyond64Bits", "[-20000000000000000001]", "[-20000000000000000000]"},
         TextCase{"BelowExponentForm", "999999999999999900000", "999999999999999900000"},
-        TextCase{"ExponentForm", "1e21", "1e+21"},
-        TextCase{"ThirtyZeros", "1e30", "1e+30"}, TextCase{"SmallestPlain", "0.000001", "0.000001"},
-        TextCase{"SmallExponentForm", "0.0000001", "1e-7"}, TextCase{"ManyDigitsSmall", "0.00000012345", "1.2345e-7"},
-        TextCase{"PlainFraction", "0.00123", "0.00123"}, TextCase{"TwoDigitExponent", "1e-10", "1e-10"},
+        TextCase{"ExponentForm", "1e21", "1e+21"}, TextCase{"ThirtyZeros", "1e30", "1e+30"},
+        TextCase{"SmallestPlain", "0.000001", "0.000001"}, TextCase{"SmallExponentForm", "0.0000001", "1e-7"},
+        TextCase{"ManyDigitsSmall", "0.00000012345", "1.2345e-7"}, TextCase{"PlainFraction", "0.00123", "0.00123"},
+        TextCase{"TwoDigitExponent", "1e-10", "1e-10"},
         TextCase{"ThreeDigitExponent", "1.7976931348623157e308", "1.7976931348623157e+308"},
         TextCase{"Denormal", "5e-324", "5e-324"}, TextCase{"Underflow", "[1e-400]", "[0]"},
         TextCase{"UnderflowWithGarbage", "1e-400 x", "0"}, TextCase{"ZeroWithHugeExponent", "0e99999 x", "0"},
         TextCase{"Pi", "3.141592653589793", "3.141592653589793"},
         TextCase{"TooLarge", "1e400", "error: json: cannot unmarshal number 1e400 into Go value of type float64"},
-        TextCase{"TooLargeInside", R"({"a":-1e400})", "error: json: cannot unmarshal number -1e400 into Go value of type float64"},
+        TextCase{"TooLargeInside", R"({"a":-1e400})",
+                 "error: json: cannot unmarshal number -1e400 into Go value of type float64"},
         TextCase{"TooLargeByDigits", repeat("9", 310) + ".0e1",
                  "error: json: cannot unmarshal number " + repeat("9", 200) + " into Go value of type float64"},
         TextCase{"SyntaxErrorBeatsRange", "[1e400,}", "error: invalid character '}' looking for beginning of value"}),
@@ -116,13 +117,20 @@ INSTANTIATE_TEST_SUITE_P(
                     TextCase{"LoneHighSurrogate", R"("\ud800")", "\"\xef\xbf\xbd\""},
                     TextCase{"LoneLowSurrogate", R"("\udc00x")", "\"\xef\xbf\xbdx\""},
                     TextCase{"HighSurrogateBeforeAnother", R"("\ud800\ud83d\ude00")", "\"\xef\xbf\xbd😀\""},
-                    TextCase{"HighSurrogateBeforeALetter", R"("\ud800\u0041")", "\"\xef\xbf\xbd" "A\""},
+                    TextCase{"HighSurrogateBeforeALetter", R"("\ud800\u0041")",
+                             "\"\xef\xbf\xbd"
+                             "A\""},
                     TextCase{"HighSurrogateBeforeAnEscape", R"("\ud800\n")", "\"\xef\xbf\xbd\\n\""},
-                    TextCase{"BadByte", "\"a\xff" "b\"", "\"a\xef\xbf\xbd" "b\""},
+                    TextCase{"BadByte",
+                             "\"a\xff"
+                             "b\"",
+                             "\"a\xef\xbf\xbd"
+                             "b\""},
                     TextCase{"TruncatedCharacter", "\"\xe2\x82\"", "\"\xef\xbf\xbd\xef\xbf\xbd\""},
                     TextCase{"OverlongSlash", "\"\xc0\xaf\"", "\"\xef\xbf\xbd\xef\xbf\xbd\""},
                     TextCase{"SurrogateInUtf8", "\"\xed\xa0\x80\"", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""},
-                    TextCase{"BeyondUnicode", "\"\xf4\x90\x80\x80\"", "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""},
+                    TextCase{"BeyondUnicode", "\"\xf4\x90\x80\x80\"",
+                             "\"\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\xef\xbf\xbd\""},
                     TextCase{"BadKeysCanCollide", "{\"\xff\":1,\"\xfe\":2}", "{\"\xef\xbf\xbd\":2}"}),
     name_of);
 
@@ -132,11 +140,13 @@ INSTANTIATE_TEST_SUITE_P(
         TextCase{"Empty", "", "error: EOF"}, TextCase{"WhiteSpace", " \r\n\t", "error: EOF"},
         TextCase{"OpenObject", "{", "error: unexpected EOF"}, TextCase{"OpenString", "\"abc", "error: unexpected EOF"},
         TextCase{"OpenLiteral", "tru", "error: unexpected EOF"}, TextCase{"OpenNumber", "-", "error: unexpected EOF"},
-        TextCase{"OpenEscape", "\"\\", "error: unexpected EOF"}, TextCase{"OpenUnicode", "\"\\u12", "error: unexpected EOF"},
+        TextCase{"OpenEscape", "\"\\", "error: unexpected EOF"},
+        TextCase{"OpenUnicode", "\"\\u12", "error: unexpected EOF"},
         TextCase{"Word", "foo", "error: invalid character 'o' in literal false (expecting 'a')"},
         TextCase{"Bracket", "]", "error: invalid character ']' looking for beginning of value"},
         TextCase{"TrailingCommaInArray", "[1,]", "error: invalid character ']' looking for beginning of value"},
-        TextCase{"TrailingCommaInObject", R"({"a":1,})", "error: invalid character '}' looking for beginning of object key string"},
+        TextCase{"TrailingCommaInObject", R"({"a":1,})",
+                 "error: invalid character '}' looking for beginning of object key string"},
         TextCase{"BareKey", "{a:1}", "error: invalid character 'a' looking for beginning of object key string"},
         TextCase{"NoColon", R"({"a" 1})", "error: invalid character '1' after object key"},
         TextCase{"NoComma", R"({"a":1 "b":2})", "error: invalid character '\"' after object key:value pair"},
@@ -145,7 +155,8 @@ INSTANTIATE_TEST_SUITE_P(
         TextCase{"LineBreakInString", "\"a\nb\"", "error: invalid character '\\n' in string literal"},
         TextCase{"ZeroByteInString", std::string("\"a\0b\"", 5), "error: invalid character '\\x00' in string literal"},
         TextCase{"BadEscape", R"("\x")", "error: invalid character 'x' in string escape code"},
-        TextCase{"ZeroByteEscape", std::string("\"\\\0\"", 4), "error: invalid character '\\x00' in string escape code"},
+        TextCase{"ZeroByteEscape", std::string("\"\\\0\"", 4),
+                 "error: invalid character '\\x00' in string escape code"},
         TextCase{"BadHex", R"("\u12g4")", "error: invalid character 'g' in \\u hexadecimal character escape"},
         TextCase{"SingleQuote", "'a'", "error: invalid character '\\'' looking for beginning of value"},
         TextCase{"Backslash", "\\", "error: invalid character '\\\\' looking for beginning of value"},
@@ -176,7 +187,8 @@ INSTANTIATE_TEST_SUITE_P(
                     TextCase{"OpenNumber", "-", "error: invalid character ' ' in numeric literal"},
                     TextCase{"Trailing", "{} x", "error: invalid character 'x' after top-level value"},
                     TextCase{"TrailingDigit", "01", "error: invalid character '1' after top-level value"},
-                    TextCase{"TrailingAfterBadUtf8", "\"\xff\",", "error: invalid character ',' after top-level value"}),
+                    TextCase{"TrailingAfterBadUtf8", "\"\xff\",",
+                             "error: invalid character ',' after top-level value"}),
     name_of);
 
 TEST(Parser, NestingEndsAtTenThousandLevels) {
@@ -244,9 +256,9 @@ TEST(FindMember, TakesAnyCaseAndTheLastOfSeveral) {
 }
 
 TEST(GoKind, UsesGosWords) {
-  const std::vector<std::pair<std::string, std::string>> cases{{"{}", "object"}, {"[]", "array"}, {"\"\"", "string"},
-                                                               {"1", "number"},  {"18446744073709551615", "number"},
-                                                               {"1.5", "number"}, {"true", "bool"}, {"null", "null"}};
+  const std::vector<std::pair<std::string, std::string>> cases{
+      {"{}", "object"},  {"[]", "array"},  {"\"\"", "string"}, {"1", "number"}, {"18446744073709551615", "number"},
+      {"1.5", "number"}, {"true", "bool"}, {"null", "null"}};
   Parser parser;
   for (const auto& [text, kind] : cases) {
     const auto element = parser.parse(text);
@@ -264,7 +276,8 @@ TEST(AppendString, WritesBadUtf8AsAnEscape) {
 // Long strings are looked through in blocks; what is special must be seen at every place in one.
 TEST(AppendString, SeesASpecialByteAtEveryPlace) {
   const std::vector<std::pair<std::string, std::string>> specials{
-      {"<", "\\u003c"}, {"\"", "\\\""}, {"\x1f", "\\u001f"}, {"\xff", "\\ufffd"}, {"\xe2\x80\xa9", "\\u2029"}, {"é", "é"}};
+      {"<", "\\u003c"}, {"\"", "\\\""}, {"\x1f", "\\u001f"}, {"\xff", "\\ufffd"}, {"\xe2\x80\xa9", "\\u2029"},
+      {"é", "é"}};
   for (const auto& [special, written] : specials)
     for (std::size_t place = 0; place < 40; ++place) {
       const std::string before(place, 'x');
@@ -306,19 +319,21 @@ TEST_P(Compact, KeepsWhatWasWritten) {
   EXPECT_EQ(is_valid(GetParam().text), done);
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Cases, Compact,
-    testing::Values(TextCase{"DropsWhiteSpace", " { \"b\" : [ 1 , 2.50 ] ,\n\"a\":\t1e3 } ", R"({"b":[1,2.50],"a":1e3})"},
-                    TextCase{"KeepsDuplicates", R"({"a":1,"a":2})", R"({"a":1,"a":2})"},
-                    TextCase{"KeepsSpaceInStrings", R"(" a  b ")", R"(" a  b ")"},
-                    TextCase{"KeepsEscapes", R"("\u00e9\/\ud800")", R"("\u00e9\/\ud800")"},
-                    TextCase{"EscapesHtml", R"({"<":"a>b&c"})", R"({"\u003c":"a\u003eb\u0026c"})"},
-                    TextCase{"EscapesLineSeparators", "\"x\u2028y\u2029\"", "\"x\\u2028y\\u2029\""},
-                    TextCase{"KeepsBadUtf8", "\"\xff\xe2\"", "\"\xff\xe2\""},
-                    TextCase{"KeepsHugeNumbers", "[1e400,-0]", "[1e400,-0]"}, TextCase{"RefusesTrailing", "{} {}", ""},
-                    TextCase{"RefusesEmpty", "", ""}, TextCase{"RefusesRawText", "hello", ""},
-                    TextCase{"RefusesHalf", "[1,2", ""}, TextCase{"RefusesDepth", repeat("[", 10001) + repeat("]", 10001), ""}),
-    name_of);
+INSTANTIATE_TEST_SUITE_P(Cases, Compact,
+                         testing::Values(TextCase{"DropsWhiteSpace", " { \"b\" : [ 1 , 2.50 ] ,\n\"a\":\t1e3 } ",
+                                                  R"({"b":[1,2.50],"a":1e3})"},
+                                         TextCase{"KeepsDuplicates", R"({"a":1,"a":2})", R"({"a":1,"a":2})"},
+                                         TextCase{"KeepsSpaceInStrings", R"(" a  b ")", R"(" a  b ")"},
+                                         TextCase{"KeepsEscapes", R"("\u00e9\/\ud800")", R"("\u00e9\/\ud800")"},
+                                         TextCase{"EscapesHtml", R"({"<":"a>b&c"})", R"({"\u003c":"a\u003eb\u0026c"})"},
+                                         TextCase{"EscapesLineSeparators", "\"x\u2028y\u2029\"",
+                                                  "\"x\\u2028y\\u2029\""},
+                                         TextCase{"KeepsBadUtf8", "\"\xff\xe2\"", "\"\xff\xe2\""},
+                                         TextCase{"KeepsHugeNumbers", "[1e400,-0]", "[1e400,-0]"},
+                                         TextCase{"RefusesTrailing", "{} {}", ""}, TextCase{"RefusesEmpty", "", ""},
+                                         TextCase{"RefusesRawText", "hello", ""}, TextCase{"RefusesHalf", "[1,2", ""},
+                                         TextCase{"RefusesDepth", repeat("[", 10001) + repeat("]", 10001), ""}),
+                         name_of);
 
 }  // namespace
 }  // namespace holdfast::json

@@ -85,8 +85,10 @@ class Scanner {
       case Want::value_or_end:
         if (next() == ']') return close(want);
         [[fallthrough]];
-      case Want::value: return value(want);
-      case Want::separator: return separator(want);
+      case Want::value:
+        return value(want);
+      case Want::separator:
+        return separator(want);
     }
     return false;
   }

@@ -52,8 +52,8 @@ class StrictWriter {
       // Go goes on reading: an error of syntax further on is the one it reports.
       constexpr std::size_t kShownMax = 200;
       if (range_error_.empty())
-        range_error_ = fmt::format("json: cannot unmarshal number {} into Go value of type float64",
-                                   raw.substr(0, kShownMax));
+        range_error_ =
+            fmt::format("json: cannot unmarshal number {} into Go value of type float64", raw.substr(0, kShownMax));
       out_ += '0';
       return;
     }
@@ -125,17 +125,28 @@ class StrictWriter {
 
 std::string quote_char(char c) {
   switch (c) {
-    case '\'': return R"('\'')";
-    case '"': return R"('"')";
-    case '\\': return R"('\\')";
-    case '\a': return R"('\a')";
-    case '\b': return R"('\b')";
-    case '\f': return R"('\f')";
-    case '\n': return R"('\n')";
-    case '\r': return R"('\r')";
-    case '\t': return R"('\t')";
-    case '\v': return R"('\v')";
-    default: break;
+    case '\'':
+      return R"('\'')";
+    case '"':
+      return R"('"')";
+    case '\\':
+      return R"('\\')";
+    case '\a':
+      return R"('\a')";
+    case '\b':
+      return R"('\b')";
+    case '\f':
+      return R"('\f')";
+    case '\n':
+      return R"('\n')";
+    case '\r':
+      return R"('\r')";
+    case '\t':
+      return R"('\t')";
+    case '\v':
+      return R"('\v')";
+    default:
+      break;
   }
   const unsigned byte = static_cast<unsigned char>(c);
   if (byte < 0x20 || byte == 0x7f) return fmt::format("'\\x{:02x}'", byte);

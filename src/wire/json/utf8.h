@@ -8,9 +8,7 @@ namespace holdfast::json {
 
 // The bytes of the well-formed character at text[at]; 0 when the byte there begins none.
 inline std::size_t character_bytes(std::string_view text, std::size_t at) {
-  const auto byte = [&](std::size_t i) {
-    return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U;
-  };
+  const auto byte = [&](std::size_t i) { return at + i < text.size() ? static_cast<unsigned char>(text[at + i]) : 0U; };
   const auto is_tail = [&](std::size_t i) { return (byte(i) & 0xc0U) == 0x80U; };
   const unsigned lead = byte(0);
   if (lead < 0x80) return 1;

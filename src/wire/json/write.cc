@@ -36,14 +36,30 @@ void append_unicode_escape(std::string& out, unsigned char c) {
 
 void append_ascii_escape(std::string& out, char c) {
   switch (c) {
-    case '"': out += "\\\""; return;
-    case '\\': out += "\\\\"; return;
-    case '\b': out += "\\b"; return;
-    case '\f': out += "\\f"; return;
-    case '\n': out += "\\n"; return;
-    case '\r': out += "\\r"; return;
-    case '\t': out += "\\t"; return;
-    default: append_unicode_escape(out, static_cast<unsigned char>(c)); return;
+    case '"':
+      out += "\\\"";
+      return;
+    case '\\':
+      out += "\\\\";
+      return;
+    case '\b':
+      out += "\\b";
+      return;
+    case '\f':
+      out += "\\f";
+      return;
+    case '\n':
+      out += "\\n";
+      return;
+    case '\r':
+      out += "\\r";
+      return;
+    case '\t':
+      out += "\\t";
+      return;
+    default:
+      append_unicode_escape(out, static_cast<unsigned char>(c));
+      return;
   }
 }
 
@@ -84,7 +100,9 @@ using Type = simdjson::dom::element_type;
 void append_scalar(std::string& out, Element value, Type type) {
   constexpr std::int64_t kExact = 1LL << 53;  // from here on a double skips integers
   switch (type) {
-    case Type::STRING: append_string(out, value.get_string().value_unsafe()); return;
+    case Type::STRING:
+      append_string(out, value.get_string().value_unsafe());
+      return;
     case Type::INT64: {
       const std::int64_t number = value.get_int64().value_unsafe();
       if (number > -kExact && number < kExact) {
@@ -94,10 +112,18 @@ void append_scalar(std::string& out, Element value, Type type) {
       }
       return;
     }
-    case Type::UINT64: append_number(out, static_cast<double>(value.get_uint64().value_unsafe())); return;
-    case Type::DOUBLE: append_number(out, value.get_double().value_unsafe()); return;
-    case Type::BOOL: out += value.get_bool().value_unsafe() ? "true" : "false"; return;
-    default: out += "null"; return;
+    case Type::UINT64:
+      append_number(out, static_cast<double>(value.get_uint64().value_unsafe()));
+      return;
+    case Type::DOUBLE:
+      append_number(out, value.get_double().value_unsafe());
+      return;
+    case Type::BOOL:
+      out += value.get_bool().value_unsafe() ? "true" : "false";
+      return;
+    default:
+      out += "null";
+      return;
   }
 }
 
@@ -131,9 +157,9 @@ class TreeWriter {
   struct Frame {
     bool is_object = false;
     bool is_first = true;
-    Array::iterator item = {};      // of an array
+    Array::iterator item = {};  // of an array
     Array::iterator items_end = {};
-    std::size_t begin = 0;          // of an object: its part of members_
+    std::size_t begin = 0;  // of an object: its part of members_
     std::size_t next = 0;
   };
 
@@ -265,8 +291,8 @@ void append_number(std::string& out, double value) {
     return;
   }
   std::array<char, 32> scientific;
-  const auto end = std::to_chars(scientific.data(), scientific.data() + scientific.size(), value,
-                                 std::chars_format::scientific).ptr;
+  const auto end =
+      std::to_chars(scientific.data(), scientific.data() + scientific.size(), value, std::chars_format::scientific).ptr;
   // "-d.ddde±xx": the sign, the digits without the point, and where the point belongs.
   std::string_view text(scientific.data(), static_cast<std::size_t>(end - scientific.data()));
   if (text.front() == '-') {
