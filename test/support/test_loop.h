@@ -41,10 +41,9 @@ class ManualClock final : public Clock {
 class TestLoop final : public Scheduler {
  public:
   void post(Work work) override {
-    {
-      const std::lock_guard lock(mutex_);
-      posted_.push_back(std::move(work));
-    }
+    // Notified under the lock: the loop may be gone as soon as the work was taken.
+    const std::lock_guard lock(mutex_);
+    posted_.push_back(std::move(work));
     ready_.notify_one();
   }
   TimerId after(Milliseconds delay, Work work) override {

@@ -1,0 +1,62 @@
+// The suite on a store behind every layer, and on one that declares nothing.
+#include "state/layers/layers.h"
+
+#include "conformance/conformance.h"
+#include "stores/memory/core.h"
+#include "support/map_store.h"
+
+namespace holdfast::conformance {
+namespace {
+
+class SilentHook final : public state::TraceHook {
+ public:
+  std::uint64_t begin(state::OperationKind, const state::CallContext&) override { return 0; }
+  void end(std::uint64_t, const Error*) override {}
+};
+
+class LayeredCore final : public state::StoreCore {
+ public:
+  explicit LayeredCore(const Clock& clock) : clock_(clock), memory_(clock, {}) {}
+
+  Task<Result<std::unique_ptr<state::StateStore>>> open(Scheduler& loop) override {
+    auto store = co_await memory_.open(loop);
+    if (!store) co_return fail(std::move(store.error()));
+    state::ResiliencyPolicy policy;
+    policy.timeout = std::chrono::seconds(10);
+    policy.retry.emplace();
+    policy.breaker.emplace();
+    policy.breaker->consecutive_failures_max = 1'000'000;  // refused writes count too
+    auto layered = state::with_resiliency(std::move(*store), policy, loop, clock_);
+    layered = state::with_tracing(std::move(layered), hook_);
+    co_return state::with_metrics(std::move(layered), std::make_shared<state::StoreMetrics>(),
+                                  clock_);
+  }
+
+ private:
+  const Clock& clock_;
+  SilentHook hook_;
+  stores::memory::MemoryCore memory_;
+};
+
+class MapCore final : public state::StoreCore {
+ public:
+  Task<Result<std::unique_ptr<state::StateStore>>> open(Scheduler&) override {
+    co_return std::make_unique<test::MapStore>(data_);
+  }
+
+ private:
+  std::shared_ptr<test::MapStore::Data> data_ = std::make_shared<test::MapStore::Data>();
+};
+
+Subject layered() {
+  return of_core("layered",
+                 [](const Clock& clock) { return std::make_shared<LayeredCore>(clock); });
+}
+Subject map() {
+  return of_core("map", [](const Clock&) { return std::make_shared<MapCore>(); });
+}
+
+HOLDFAST_CONFORMANCE(Layers, layered(), map());
+
+}  // namespace
+}  // namespace holdfast::conformance
