@@ -19,6 +19,11 @@ Milliseconds body_time(std::uint64_t announced) {
   return std::chrono::seconds(30 + static_cast<std::int64_t>(std::min<std::uint64_t>(announced >> 14, 3600)));
 }
 
+// Whether the first line could be HTTP's at all; a peer that speaks something else is hung up on, not answered.
+bool speaks_http(std::string_view received) {
+  return received.substr(0, received.find('\n')).find(" HTTP/") != std::string_view::npos;
+}
+
 class Session {
  public:
   Session(Connection& connection, std::string received)
@@ -48,6 +53,7 @@ class Session {
   std::string out_;
   Charge charge_;
   bool saw_head_ = false;
+  bool answered_any_ = false;
 };
 
 Task<void> Session::run() {
@@ -64,6 +70,7 @@ Task<Session::Next> Session::consume() {
     const std::size_t used = parser_.feed(std::string_view(in_).substr(at_));
     at_ += used;
     if (parser_.state() == State::failed) {
+      if (!answered_any_ && !speaks_http(in_)) co_return Next::finish;
       co_await refuse(parser_.error_status(), parser_.error_text());
       co_return Next::finish;
     }
@@ -110,6 +117,7 @@ Task<bool> Session::answer() {
   http::append_http1(out_, response, keep, parser_.is_http10(), request.method == http::Method::head,
                      connection_.loop().date_line());
   const bool cut_body = request.body_too_large;
+  answered_any_ = true;
   parser_.reset();
   saw_head_ = false;
   connection_.set_idle(true);

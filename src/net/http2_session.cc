@@ -79,6 +79,9 @@ class Session {
   Stream& open(std::int32_t id);
   void dispatch(Stream& stream);
   void request_ended(Stream& stream);
+  // RFC 9113 5.1.1: a stream below the newest one that was never opened cannot be opened any more. nghttp2 cannot
+  // tell it from one that was closed and ignores it.
+  bool was_skipped(std::int32_t id) const { return id > skipped_above_ && id < skipped_below_; }
   void finish_head(Stream& stream);
   void take_body(Stream& stream, std::string_view bytes);
   void stream_closed(Stream& stream);
@@ -102,6 +105,9 @@ class Session {
   bool pump_posted_ = false;
   bool writing_ = false;    // write_rest runs
   bool dead_ = false;       // the socket failed
+  std::int32_t newest_ = 0;
+  std::int32_t skipped_above_ = 0;  // the last gap that the peer left between stream identifiers
+  std::int32_t skipped_below_ = 0;
   std::size_t half_sent_ = 0;  // streams whose request is not complete
   SteadyTime second_{};
   std::uint32_t resets_ = 0;
@@ -147,6 +153,12 @@ struct Callbacks {
     if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
     Stream& opened = session(user).open(frame->hd.stream_id);
     nghttp2_session_set_stream_user_data(h2, frame->hd.stream_id, &opened);
+    return 0;
+  }
+
+  static int begin_frame(nghttp2_session* h2, const nghttp2_frame_hd* head, void* user) {
+    if (head->type == NGHTTP2_HEADERS && session(user).was_skipped(head->stream_id))
+      nghttp2_session_terminate_session(h2, NGHTTP2_PROTOCOL_ERROR);
     return 0;
   }
 
@@ -248,6 +260,7 @@ struct Callbacks {
     nghttp2_session_callbacks* made = nullptr;
     nghttp2_session_callbacks_new(&made);
     nghttp2_session_callbacks_set_on_begin_headers_callback(made, begin_headers);
+    nghttp2_session_callbacks_set_on_begin_frame_callback(made, begin_frame);
     nghttp2_session_callbacks_set_on_header_callback(made, header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(made, frame_recv);
     nghttp2_session_callbacks_set_on_frame_send_callback(made, frame_sent);
@@ -262,7 +275,6 @@ nghttp2_option* session_options() {
   nghttp2_option_new(&made);
   nghttp2_option_set_no_auto_window_update(made, 1);
   nghttp2_option_set_max_outbound_ack(made, kControlMax);
-  nghttp2_option_set_no_closed_streams(made, 1);
   return made;
 }
 
@@ -286,6 +298,11 @@ Session::~Session() {
 }
 
 Stream& Session::open(std::int32_t id) {
+  if (id > newest_ + 2) {
+    skipped_above_ = newest_;
+    skipped_below_ = id;
+  }
+  newest_ = id;
   std::unique_ptr<Stream> stream;
   if (spare_) {
     // Reuse the buffers of the last stream: a request then allocates next to nothing.
