@@ -1,0 +1,207 @@
+# The tests. `test` is what CI runs.
+
+RESULTS="$ROOT/build/results"  # JUnit files; tally.py adds them up
+TEST_STEPS="build unit concurrency fuzz release system run"
+# What is worth the price of ThreadSanitizer: the programs whose tests use more than one thread.
+TSAN_TESTS="store_memory_test store_sqlite_test"
+
+# run_ctest PRESET NAME [CTEST-ARGUMENT...]: NAME is the folder of the results.
+run_ctest() {
+  local preset=$1 results="$RESULTS/$2"
+  shift 2
+  rm -rf "$results" && mkdir -p "$results/gtest"
+  GTEST_OUTPUT="xml:$results/gtest/" ctest --test-dir "build/$preset" -j "$JOBS" --output-on-failure --timeout 600 \
+    --no-tests=error --output-junit "$results/ctest.xml" "$@"
+}
+
+# Sanitizers end the process on the first finding, with a stack.
+export ASAN_OPTIONS=${ASAN_OPTIONS:-detect_stack_use_after_return=1:strict_string_checks=1}
+export UBSAN_OPTIONS=${UBSAN_OPTIONS:-print_stacktrace=1}
+export TSAN_OPTIONS=${TSAN_OPTIONS:-halt_on_error=1:second_deadlock_stack=1}
+
+test_build() {
+  configure dev -DHOLDFAST_WERROR=ON
+  build_preset dev
+}
+
+test_unit() { run_ctest dev unit; }
+
+test_concurrency() {
+  local pattern
+  configure tsan -DHOLDFAST_WERROR=ON
+  # shellcheck disable=SC2086
+  build_preset tsan $TSAN_TESTS
+  pattern="^(${TSAN_TESTS// /|})\$"
+  run_ctest tsan concurrency -R "$pattern"
+}
+
+test_fuzz() {
+  configure fuzz -DHOLDFAST_WERROR=ON
+  build_fuzz
+  fuzz_all 10
+}
+
+test_release() {
+  configure release -DHOLDFAST_WERROR=ON
+  build_preset release holdfast
+  note "build/release/holdfast is $(stat -c %s build/release/holdfast | numfmt --to=iec) and says version $(build/release/holdfast --version)"
+}
+
+# The Python environment of the system tests, made once for one requirements.txt.
+system_python() {
+  local venv="$ROOT/.cache/venv" wanted
+  wanted=$(sha256sum test/system/requirements.txt | cut -c1-64)
+  [[ $(cat "$venv/made-for" 2>/dev/null) == "$wanted" ]] && return
+  note "installing test/system/requirements.txt into .cache/venv"
+  rm -rf "$venv"
+  python3 -m venv "$venv"
+  "$venv/bin/pip" install --quiet --disable-pip-version-check -r test/system/requirements.txt
+  echo "$wanted" >"$venv/made-for"
+}
+
+# run_system NAME [PYTEST-ARGUMENT...]
+run_system() {
+  local results="$RESULTS/$1"
+  shift
+  rm -rf "$results" && mkdir -p "$results"
+  system_python
+  HOLDFAST_BIN=${HOLDFAST_BIN:-$ROOT/build/release/holdfast} \
+    .cache/venv/bin/python -m pytest test/system -ra --junitxml "$results/pytest.xml" "$@"
+}
+
+test_system() { run_system system -q; }
+
+# The command a newcomer types first has to work.
+test_run() { dev_run --stop-after; }
+
+# dev_test [STEP...]: all steps, or those named.
+dev_test() {
+  local name began wanted=${*:-$TEST_STEPS}
+  began=$(now_ms)
+  for name in $wanted; do
+    [[ " $TEST_STEPS " == *" $name "* ]] || fail "there is no step \"$name\"; the steps are: $TEST_STEPS"
+  done
+  rm -rf "$RESULTS" && mkdir -p "$RESULTS"
+  step deps dev_deps
+  for name in $wanted; do
+    if [[ $name == system && ! -d test/system ]]; then note "no test/system: step system is left out"; continue; fi
+    step "$name" "test_$name"
+  done
+  finish_steps "$began"
+}
+
+# The totals: each test case of the JUnit files, each fuzz target, and each step that failed without naming a case.
+finish_steps() {
+  local began=$1 i arguments=() code=0
+  echo
+  say "steps (all of them took $(seconds_since "$began"))"
+  steps_table
+  for i in "${!STEP_NAMES[@]}"; do arguments+=("${STEP_NAMES[i]}=${STEP_CODES[i]}"); done
+  python3 "$ROOT/tools/lib/tally.py" "$RESULTS" "${arguments[@]}" || code=1
+  exit "$code"
+}
+
+build_fuzz() {
+  local targets
+  mapfile -t targets < <(fuzz_targets)
+  build_preset fuzz "${targets[@]}"
+}
+
+# As test/fuzz/CMakeLists.txt names them.
+fuzz_targets() { sed -nE 's/^holdfast_fuzz\((fuzz_[a-z0-9_]+).*/\1/p' test/fuzz/CMakeLists.txt; }
+
+# fuzz_one TARGET SECONDS: the seeds of the tree are read, what is found on the way is kept in build/fuzz/corpus.
+fuzz_one() {
+  local target=$1 seconds=$2 name=${1#fuzz_} log="$ROOT/build/fuzz/$1.log" found="$ROOT/build/fuzz/corpus/${1#fuzz_}"
+  local seeds=()
+  mkdir -p "$found" "$ROOT/build/fuzz/artifacts"
+  [[ -d test/fuzz/corpus/$name ]] && seeds=("test/fuzz/corpus/$name")
+  if "build/fuzz/test/fuzz/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=3072 -print_final_stats=1 \
+    -artifact_prefix="$ROOT/build/fuzz/artifacts/$name-" "$found" "${seeds[@]}" >"$log" 2>&1; then
+    note "$target: $(sed -nE 's/^stat::number_of_executed_units: *//p' "$log") inputs, $(grep -oE 'cov: [0-9]+' "$log" | tail -1), nothing found"
+  else
+    tail -60 "$log"
+    note "$target FOUND something; the input is in build/fuzz/artifacts, the log is $log"
+    return 1
+  fi
+}
+
+# fuzz_all SECONDS: every target, one after the other; writes a JUnit file.
+fuzz_all() {
+  local seconds=$1 target failed=0 cases=''
+  mkdir -p "$RESULTS/fuzz"
+  for target in $(fuzz_targets); do
+    if fuzz_one "$target" "$seconds"; then cases+="<testcase name='$target'/>"; else
+      cases+="<testcase name='$target'><failure/></testcase>"
+      failed=1
+    fi
+  done
+  echo "<testsuite>$cases</testsuite>" >"$RESULTS/fuzz/fuzz.xml"
+  return "$failed"
+}
+
+dev_fuzz() {
+  local target=${1:-all} seconds=${2:-60}
+  if [[ $target =~ ^[0-9]+$ ]]; then seconds=$target target=all; fi
+  [[ $target == all || $target == fuzz_* ]] || target=fuzz_$target
+  timed "configure fuzz" configure fuzz
+  if [[ $target == all ]]; then
+    timed "build the fuzz targets" build_fuzz
+    timed "fuzz every target for $seconds s" fuzz_all "$seconds"
+    return
+  fi
+  fuzz_targets | grep -qx "$target" || fail "there is no fuzz target $target; there are: $(fuzz_targets | tr '\n' ' ')"
+  timed "build $target" build_preset fuzz "$target"
+  timed "fuzz $target for $seconds s" fuzz_one "$target" "$seconds"
+}
+
+# The system tests again and again, for as long as told; each round is a test result of its own.
+soak_system() {
+  local end=$((SECONDS + $1)) round=0
+  while [[ $SECONDS -lt $end ]]; do
+    round=$((round + 1))
+    note "round $round"
+    HOLDFAST_SOAK=1 run_system "system-$round" -q
+  done
+}
+
+soak_conformance() {
+  run_ctest dev conformance -R 'store_.*_test' --repeat until-fail:10
+}
+
+# The long runs. The report names the commit, the machine, the steps and the totals.
+dev_soak() {
+  local seconds=${1:-600} began report="$ROOT/build/soak-report.txt"
+  [[ $seconds =~ ^[0-9]+$ ]] || fail "soak takes a number of seconds, not \"$seconds\""
+  began=$(now_ms)
+  rm -rf "$RESULTS" && mkdir -p "$RESULTS"
+  step deps dev_deps
+  step "build dev" test_build
+  step "build release" test_release
+  step "stores, ten times over" soak_conformance
+  step "fuzz, $seconds s a target" soak_fuzz "$seconds"
+  if [[ -d test/system ]]; then step "system, for $seconds s" soak_system "$seconds"; fi
+  {
+    echo "Soak of $(git rev-parse --short HEAD 2>/dev/null || echo 'no commit'), $(date -u +%Y-%m-%dT%H:%MZ), $(nproc) cores"
+    finish_steps "$began"
+  } 2>&1 | tee "$report"
+  exit "${PIPESTATUS[0]}"
+}
+
+soak_fuzz() {
+  configure fuzz
+  build_fuzz
+  fuzz_all "$1"
+}
+
+dev_bench() {
+  [[ -d test/bench ]] || fail "there is no test/bench yet"
+  timed "configure release" configure release
+  timed "build release" build_preset release
+  [[ -x test/bench/run ]] || fail "there is no test/bench/run to start the measurements"
+  test/bench/run "$@"
+}
+
+dev_up() {
+  note "no server is needed yet: the stores of this version, memory and SQLite, live in the sidecar's process"
+}
