@@ -1,0 +1,23 @@
+// The floors: the least that any server built on the same libraries does for the same bytes. Each runs in a process of
+// its own and answers every request with the same canned bytes.
+#pragma once
+
+#include <cstdint>
+#include <string>
+
+namespace holdfast::bench {
+
+// A bare Asio coroutine per connection: read until the request is whole, write the canned response.
+[[noreturn]] void serve_http_floor(int port, const std::string& response);
+// A bare nghttp2 server on the same loop: canned gRPC message and trailers.
+[[noreturn]] void serve_grpc_floor(int port, const std::string& framed_message);
+
+struct SqliteFloor {
+  double rows_per_second = 0;
+  double cpu_us_per_row = 0;
+  double syncs_per_second = 0;  // fdatasync of a small append on the same file system
+};
+// Upserts into Dapr's table in batches of 16, WAL, synchronous=FULL: what SQLite itself costs.
+SqliteFloor measure_sqlite(const std::string& directory, double seconds, const std::string& value);
+
+}  // namespace holdfast::bench

@@ -1,0 +1,36 @@
+// Load generators: one thread, closed loop (each connection or stream waits for its answer before it asks again).
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <vector>
+
+namespace holdfast::bench {
+
+struct Load {
+  std::string host = "127.0.0.1";
+  int port = 0;
+  int in_flight = 1;
+  double seconds = 2;
+};
+
+struct LoadResult {
+  std::uint64_t requests = 0;
+  std::uint64_t errors = 0;  // other statuses than 2xx, or grpc-status other than 0
+  double seconds = 0;
+  std::vector<std::uint32_t> latencies_us;  // a sample
+
+  double per_second() const { return seconds > 0 ? static_cast<double>(requests) / seconds : 0; }
+  double percentile_us(double p);
+};
+
+// A connection for each request in flight. `request` is sent as it is.
+LoadResult run_http(const Load& load, const std::string& request);
+// Up to 8 streams a connection.
+LoadResult run_grpc(const Load& load, const std::string& path, const std::string& message);
+
+// One exchange, whole: what a floor server answers with.
+std::string fetch_http(const Load& load, const std::string& request);
+std::string fetch_grpc(const Load& load, const std::string& path, const std::string& message);
+
+}  // namespace holdfast::bench

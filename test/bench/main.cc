@@ -1,0 +1,381 @@
+// tools/dev bench: what a request costs, beside the floors of the same run.
+//
+// The servers are pinned to one core and the load to another, so that CPU per request compares like with like; the
+// ratios to the floors are what the project answers for (README, "Speed").
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <filesystem>
+#include <fstream>
+#include <iostream>
+#include <map>
+#include <memory>
+#include <thread>
+
+#include "bench/floors.h"
+#include "bench/load.h"
+#include "bench/process.h"
+#include "bench/report.h"
+#include "wire/protobuf/fields.h"
+
+namespace holdfast::bench {
+namespace {
+
+namespace fs = std::filesystem;
+
+constexpr int kServerCore = 0;
+constexpr int kLoadCore = 1;
+const std::string kValue(100, 'v');
+
+struct Options {
+  std::string holdfast = "build/release/holdfast";
+  double seconds = 2;
+  std::string json_file;
+  std::string svg_file;
+  std::string peer_host = "127.0.0.1";
+  int peer_http = 0;  // 0: no peer
+  int peer_grpc = 0;
+  pid_t peer_pid = 0;
+  std::string peer_store = "memory";
+};
+
+struct Operation {
+  std::string name;
+  std::string http;       // a whole request
+  std::string grpc_path;
+  std::string grpc_message;
+};
+
+std::string http_request(const std::string& method, const std::string& path, const std::string& body) {
+  std::string request = fmt::format("{} {} HTTP/1.1\r\nHost: localhost\r\nUser-Agent: bench\r\n", method, path);
+  if (!body.empty()) request += fmt::format("Content-Type: application/json\r\nContent-Length: {}\r\n", body.size());
+  return request + "\r\n" + body;
+}
+
+std::string grpc_item(const std::string& key) {
+  std::string item;
+  protobuf::append_bytes(item, 1, key);
+  protobuf::append_bytes(item, 2, kValue);
+  return item;
+}
+
+std::vector<Operation> operations_on(const std::string& store) {
+  const std::string root = "/v1.0/state/" + store;
+  const std::string service = "/dapr.proto.runtime.v1.Dapr/";
+  std::vector<Operation> all;
+
+  std::string get;
+  protobuf::append_bytes(get, 1, store);
+  protobuf::append_bytes(get, 2, "key-0");
+  all.push_back({"get", http_request("GET", root + "/key-0", ""), service + "GetState", get});
+
+  std::string save;
+  protobuf::append_bytes(save, 1, store);
+  protobuf::append_message(save, 2, grpc_item("key-0"));
+  all.push_back({"save", http_request("POST", root, fmt::format(R"([{{"key":"key-0","value":"{}"}}])", kValue)),
+                 service + "SaveState", save});
+
+  std::string keys;
+  std::string bulk;
+  protobuf::append_bytes(bulk, 1, store);
+  for (int i = 0; i < 100; ++i) {
+    keys += fmt::format("{}\"key-{}\"", i > 0 ? "," : "", i);
+    protobuf::append_bytes(bulk, 2, fmt::format("key-{}", i));
+  }
+  all.push_back({"bulk-get-100", http_request("POST", root + "/bulk", fmt::format(R"({{"keys":[{}]}})", keys)),
+                 service + "GetBulkState", bulk});
+
+  std::string transaction;
+  protobuf::append_bytes(transaction, 1, store);
+  std::string operations;
+  for (const std::string key : {"key-1", "key-2"}) {
+    std::string operation;
+    protobuf::append_bytes(operation, 1, "upsert");
+    protobuf::append_message(operation, 2, grpc_item(key));
+    protobuf::append_message(transaction, 2, operation);
+    operations += fmt::format(R"({}{{"operation":"upsert","request":{{"key":"{}","value":"{}"}}}})",
+                              operations.empty() ? "" : ",", key, kValue);
+  }
+  all.push_back({"transaction-2",
+                 http_request("POST", root + "/transaction", fmt::format(R"({{"operations":[{}]}})", operations)),
+                 service + "ExecuteStateTransaction", transaction});
+  return all;
+}
+
+std::string seed_request(const std::string& store) {
+  std::string items;
+  for (int i = 0; i < 100; ++i)
+    items += fmt::format(R"({}{{"key":"key-{}","value":"{}"}})", i > 0 ? "," : "", i, kValue);
+  return http_request("POST", "/v1.0/state/" + store, "[" + items + "]");
+}
+
+// A temporary directory that goes with the bench. On the file system of the build, where a disk is.
+struct Workspace {
+  fs::path path = fs::absolute("build/bench.tmp");
+  Workspace() {
+    fs::remove_all(path);
+    fs::create_directories(path / "components");
+  }
+  ~Workspace() { fs::remove_all(path); }
+};
+
+void write_components(const Workspace& workspace) {
+  std::ofstream(workspace.path / "components/stores.yaml")
+      << "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: memory}\nspec: {type: state.in-memory, version: v1}\n"
+      << "---\napiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: sqlite}\nspec:\n  type: state.sqlite\n"
+      << "  version: v1\n  metadata: [{name: connectionString, value: \"" << (workspace.path / "state.db").string()
+      << "\"}]\n";
+}
+
+struct Measured {
+  LoadResult load;
+  double cpu_us = 0;
+};
+
+template <class Run>
+Measured measure(pid_t pid, Run run) {
+  const double before = cpu_seconds(pid);
+  Measured measured{run(), 0};
+  if (measured.load.requests > 0)
+    measured.cpu_us = (cpu_seconds(pid) - before) * 1e6 / static_cast<double>(measured.load.requests);
+  return measured;
+}
+
+Row row_of(const std::string& server, const std::string& protocol, const std::string& store, const Operation& operation,
+           int in_flight, Measured measured) {
+  Row row{server, protocol, store, operation.name, in_flight, measured.load.per_second(), measured.load.percentile_us(0.5),
+          measured.load.percentile_us(0.99), measured.cpu_us, measured.load.errors, 0};
+  std::cerr << fmt::format("  {:<9} {} {} {} x{}: {:.0f}/s, {:.2f} us\n", server, protocol, store, operation.name,
+                           in_flight, row.per_second, row.cpu_us);
+  return row;
+}
+
+class Bench {
+ public:
+  explicit Bench(Options options) : options_(std::move(options)) {}
+  Report run();
+
+ private:
+  void measure_start();
+  void measure_sidecar();
+  void measure_server(const std::string& name, pid_t pid, int http_port, int grpc_port, const std::string& store,
+                      const std::string& row_store);
+  void measure_floors();
+  void measure_database();
+  void compare();
+  const Row* find(const std::string& server, const std::string& protocol, const std::string& store,
+                  const std::string& operation, int in_flight) const;
+  void bar(std::string name, double value, std::string unit, double limit, bool at_least = false) {
+    report_.facts.push_back({std::move(name), value, std::move(unit), limit, at_least});
+  }
+  std::vector<std::string> sidecar_command(int http, int grpc) const {
+    return {options_.holdfast, "--app-id", "bench", "--resources-path", (workspace_.path / "components").string(),
+            "--dapr-http-port", std::to_string(http), "--dapr-grpc-port", std::to_string(grpc), "--dapr-listen-addresses",
+            "127.0.0.1", "--metrics-port", std::to_string(free_port()), "--log-level", "warn"};
+  }
+
+  Options options_;
+  Workspace workspace_;
+  Report report_;
+  // What the sidecar answered, for the floors to repeat.
+  std::map<std::string, std::string> http_answers_;
+  std::map<std::string, std::string> grpc_answers_;
+};
+
+void Bench::measure_start() {
+  double best = 1e9;
+  double idle = 0;
+  for (int i = 0; i < 5; ++i) {
+    const int http = free_port();
+    const double began = now_seconds();
+    const Process sidecar(sidecar_command(http, free_port()), -1, "");
+    wait_for_port(http);
+    best = std::min(best, (now_seconds() - began) * 1e3);
+    Load load;
+    load.port = http;
+    fetch_http(load, http_request("GET", "/v1.0/healthz", ""));
+    idle = resident_mib(sidecar.pid());
+  }
+  bar("start to ready (best of 5)", best, "ms", 25);
+  bar("resident, idle, memory and SQLite loaded", idle, "MiB", 16);
+  bar("binary, stripped", static_cast<double>(fs::file_size(options_.holdfast)) / (1 << 20), "MiB", 15);
+}
+
+void Bench::measure_server(const std::string& name, pid_t pid, int http_port, int grpc_port, const std::string& store,
+                           const std::string& row_store) {
+  Load http{options_.peer_host, http_port, 1, options_.seconds};
+  Load grpc{options_.peer_host, grpc_port, 1, options_.seconds};
+  if (name == "holdfast") http.host = grpc.host = "127.0.0.1";
+  fetch_http(http, seed_request(store));
+  for (const Operation& operation : operations_on(store)) {
+    const std::string key = row_store + "/" + operation.name;
+    if (name == "holdfast") http_answers_[key] = fetch_http(http, operation.http);
+    if (name == "holdfast" && grpc_port > 0)
+      grpc_answers_[key] = fetch_grpc(grpc, operation.grpc_path, operation.grpc_message);
+    for (const int in_flight : {1, 32, 256}) {
+      http.in_flight = grpc.in_flight = in_flight;
+      report_.rows.push_back(row_of(name, "http", row_store, operation, in_flight,
+                                    measure(pid, [&] { return run_http(http, operation.http); })));
+      if (grpc_port > 0)
+        report_.rows.push_back(row_of(name, "grpc", row_store, operation, in_flight, measure(pid, [&] {
+                                        return run_grpc(grpc, operation.grpc_path, operation.grpc_message);
+                                      })));
+    }
+  }
+}
+
+void Bench::measure_sidecar() {
+  const int http = free_port();
+  const int grpc = free_port();
+  const Process sidecar(sidecar_command(http, grpc), kServerCore, (workspace_.path / "holdfast.log").string());
+  wait_for_port(http);
+  for (const std::string store : {"memory", "sqlite"}) measure_server("holdfast", sidecar.pid(), http, grpc, store, store);
+  bar("resident after the load", resident_mib(sidecar.pid()), "MiB", 0);
+}
+
+// The same bytes in and out, at 32 in flight, for the operations that the bars are about.
+void Bench::measure_floors() {
+  for (const Operation& operation : operations_on("memory")) {
+    const std::string key = "memory/" + operation.name;
+    const std::string http_file = (workspace_.path / "answer.http").string();
+    const std::string grpc_file = (workspace_.path / "answer.grpc").string();
+    std::ofstream(http_file, std::ios::binary) << http_answers_[key];
+    std::ofstream(grpc_file, std::ios::binary) << grpc_answers_[key];
+    for (const std::string protocol : {"http", "grpc"}) {
+      const int port = free_port();
+      const Process floor({"/proc/self/exe", "--floor", protocol, std::to_string(port),
+                           protocol == "http" ? http_file : grpc_file}, kServerCore, "");
+      wait_for_port(port);
+      for (const int in_flight : {32, 256}) {
+        const Load load{"127.0.0.1", port, in_flight, options_.seconds};
+        report_.rows.push_back(row_of("floor", protocol, "memory", operation, in_flight, measure(floor.pid(), [&] {
+                                        return protocol == "http"
+                                                   ? run_http(load, operation.http)
+                                                   : run_grpc(load, operation.grpc_path, operation.grpc_message);
+                                      })));
+      }
+    }
+  }
+}
+
+void Bench::measure_database() {
+  const SqliteFloor floor = measure_sqlite(workspace_.path.string(), options_.seconds, "\"" + kValue + "\"");
+  bar("fdatasync of a 4 KiB append", floor.syncs_per_second, "/s", 0);
+  bar("bare SQLite, batches of 16: rows", floor.rows_per_second, "/s", 0);
+  bar("bare SQLite, batches of 16: CPU", floor.cpu_us_per_row, "us/row", 0);
+  const double least = std::min(8 * floor.syncs_per_second, 0.4 * floor.rows_per_second);
+  for (const std::string protocol : {"http", "grpc"}) {
+    const Row* save = find("holdfast", protocol, "sqlite", "save", 32);
+    bar(fmt::format("{} durable save on SQLite, 32 in flight: CPU", protocol), save->cpu_us, "us", 25);
+    bar(fmt::format("{} durable save on SQLite, 32 in flight: rate", protocol), save->per_second, "/s", least, true);
+  }
+}
+
+const Row* Bench::find(const std::string& server, const std::string& protocol, const std::string& store,
+                       const std::string& operation, int in_flight) const {
+  for (const Row& row : report_.rows)
+    if (row.server == server && row.protocol == protocol && row.store == store && row.operation == operation &&
+        row.in_flight == in_flight)
+      return &row;
+  return nullptr;
+}
+
+void Bench::compare() {
+  for (Row& row : report_.rows) {
+    const Row* floor = find("floor", row.protocol, row.store, row.operation, row.in_flight);
+    if (row.server != "floor" && floor != nullptr && floor->cpu_us > 0) row.ratio = row.cpu_us / floor->cpu_us;
+  }
+  for (const std::string protocol : {"http", "grpc"})
+    for (const std::string operation : {"get", "save"})
+      bar(fmt::format("{} {} in memory, 32 in flight: CPU over the bare loop", protocol, operation),
+          find("holdfast", protocol, "memory", operation, 32)->ratio, "x", 1.6);
+}
+
+std::string machine() {
+  std::ifstream cpuinfo("/proc/cpuinfo");
+  std::string model = "unknown processor";
+  for (std::string line; std::getline(cpuinfo, line);)
+    if (line.starts_with("model name")) model = line.substr(line.find(": ") + 2);
+  return fmt::format("{}, {} cores; servers on core {}, load on core {}", model, std::thread::hardware_concurrency(),
+                     kServerCore, kLoadCore);
+}
+
+Report Bench::run() {
+  write_components(workspace_);
+  report_.machine = machine();
+  std::cerr << "start-up and size\n";
+  measure_start();
+  pin_to(kLoadCore);
+  std::cerr << "holdfast\n";
+  measure_sidecar();
+  std::cerr << "floors\n";
+  measure_floors();
+  measure_database();
+  if (options_.peer_http > 0) {
+    std::cerr << "peer\n";
+    measure_server("peer", options_.peer_pid, options_.peer_http, options_.peer_grpc, options_.peer_store, "memory");
+  }
+  compare();
+  return report_;
+}
+
+int usage() {
+  std::cerr << "usage: holdfast_bench [--holdfast FILE] [--seconds S] [--json FILE] [--svg FILE]\n"
+               "         [--peer http://HOST:PORT] [--peer-grpc PORT] [--peer-pid PID] [--peer-store NAME]\n"
+               "A peer is any sidecar that speaks Dapr's state API; its CPU is measured when its pid is given.\n";
+  return 2;
+}
+
+bool read_peer(const std::string& url, Options& options) {
+  const std::size_t slashes = url.find("://");
+  const std::size_t colon = url.rfind(':');
+  if (slashes == std::string::npos || colon <= slashes) return false;
+  options.peer_host = url.substr(slashes + 3, colon - slashes - 3);
+  if (options.peer_host == "localhost") options.peer_host = "127.0.0.1";
+  options.peer_http = std::stoi(url.substr(colon + 1));
+  return true;
+}
+
+int floor_main(char** argv) {
+  std::ifstream file(argv[4], std::ios::binary);
+  const std::string canned((std::istreambuf_iterator<char>(file)), {});
+  if (std::string(argv[2]) == "http") serve_http_floor(std::stoi(argv[3]), canned);
+  serve_grpc_floor(std::stoi(argv[3]), canned);
+}
+
+int bench_main(int argc, char** argv) {
+  if (argc == 5 && std::string(argv[1]) == "--floor") return floor_main(argv);
+  Options options;
+  for (int i = 1; i + 1 < argc; i += 2) {
+    const std::string name = argv[i];
+    const std::string value = argv[i + 1];
+    if (name == "--holdfast") options.holdfast = value;
+    else if (name == "--seconds") options.seconds = std::stod(value);
+    else if (name == "--json") options.json_file = value;
+    else if (name == "--svg") options.svg_file = value;
+    else if (name == "--peer" && read_peer(value, options)) continue;
+    else if (name == "--peer-grpc") options.peer_grpc = std::stoi(value);
+    else if (name == "--peer-pid") options.peer_pid = std::stoi(value);
+    else if (name == "--peer-store") options.peer_store = value;
+    else return usage();
+  }
+  if (argc % 2 == 0) return usage();
+  const Report report = Bench(options).run();
+  std::cout << table(report);
+  if (!options.json_file.empty()) std::ofstream(options.json_file) << json(report);
+  if (!options.svg_file.empty()) std::ofstream(options.svg_file) << svg(report);
+  return 0;
+}
+
+}  // namespace
+}  // namespace holdfast::bench
+
+int main(int argc, char** argv) {
+  try {
+    return holdfast::bench::bench_main(argc, argv);
+  } catch (const std::exception& e) {
+    std::cerr << "bench: " << e.what() << '\n';
+    return 1;
+  }
+}
