@@ -129,6 +129,9 @@ Result<SqliteSettings> SqliteSettings::read(const state::Component& component) {
   out.write_queue_max = static_cast<std::size_t>(queue_max);
   if (auto read = read_synchronous(component, *fields, out); !read)
     return fail(std::move(read.error()));
+  // With a rollback journal a commit is the removal of the journal's name, which FULL does not
+  // sync: after a power cut the journal may be back and undo an acknowledged write.
+  if (!out.wal && out.synchronous == Synchronous::full) out.synchronous = Synchronous::extra;
   return out;
 }
 

@@ -350,7 +350,7 @@ Task<Status> SqliteStore::close(CallContext context) {
   // Behind everything this loop has queued.
   BarrierJob job(context, deadline_of(context), loop_);
   if (!co_await Submission(*core_.writer(), job)) co_return fail(overloaded());
-  co_return std::move(job.outcome);
+  co_return Status();
 }
 
 }  // namespace holdfast::stores::sqlite

@@ -107,14 +107,12 @@ class EraseKeysJob final : public WriteJob {
   std::span<const std::string> keys_;
 };
 
-// Comes back when everything queued before it is done.
+// Comes back when everything queued before it is done, well or not.
 class BarrierJob final : public WriteJob {
  public:
   using WriteJob::WriteJob;
   int apply(RecordWriter&, std::size_t) override { return 0; }
-  void fail(std::size_t, const Error& error) override { outcome = std::unexpected(error); }
-
-  Status outcome;
+  void fail(std::size_t, const Error&) override {}
 };
 
 }  // namespace holdfast::stores::sqlite

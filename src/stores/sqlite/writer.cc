@@ -152,10 +152,14 @@ void Writer::do_batch(WriteJob* first) {
     for (WriteJob* job = first; job != nullptr; job = job->next) job->fail_all(error);
     return;
   }
-  if (code == SQLITE_OK) return;
+  if (code == SQLITE_OK) {
+    commit_failed_ = false;
+    return;
+  }
   const Error error =
       describe_commit(database_->place(), code, sqlite3_errmsg(database_->handle()));
-  log::error(kScope, "{}", error.message);
+  // Once for a row of failures: under load there are hundreds a second.
+  if (!std::exchange(commit_failed_, true)) log::error(kScope, "{}", error.message);
   records_.roll_back(*database_);
   for (WriteJob* job = first; job != nullptr; job = job->next) job->fail_all(error);
 }

@@ -74,6 +74,7 @@ class Writer {
   bool is_sweeping_ = false;
   std::string orphans_from_;
   bool checkpoint_failed_ = false;
+  bool commit_failed_ = false;
   std::thread thread_;
 };
 
