@@ -194,12 +194,11 @@ soak_fuzz() {
   fuzz_all "$1"
 }
 
+# Arguments are those of holdfast_bench (test/bench/main.cc).
 dev_bench() {
-  [[ -d test/bench ]] || fail "there is no test/bench yet"
   timed "configure release" configure release
-  timed "build release" build_preset release
-  [[ -x test/bench/run ]] || fail "there is no test/bench/run to start the measurements"
-  test/bench/run "$@"
+  timed "build release" build_preset release holdfast holdfast_bench
+  timed "measure" "$(find build/release -type f -name holdfast_bench)" "$@"
 }
 
 dev_up() {
