@@ -8,6 +8,7 @@ option(HOLDFAST_LTO "Link-time optimisation" OFF)
 option(HOLDFAST_FUZZ "Build the libFuzzer targets" OFF)
 option(HOLDFAST_COVERAGE "Instrument for line coverage" OFF)
 set(HOLDFAST_SANITIZE "" CACHE STRING "Value of -fsanitize, empty for none")
+option(HOLDFAST_SYMBOLS "Keep the symbols of the release binary, for profiling" OFF)
 option(HOLDFAST_WERROR "Warnings are errors (CI)" OFF)
 
 add_library(holdfast_flags INTERFACE)

@@ -6,7 +6,8 @@
 // as bodies are accepted, so a peer cannot push more than we agreed to hold.
 #include <nghttp2/nghttp2.h>
 
-#include <unordered_map>
+#include <memory>
+#include <vector>
 
 #include "base/log.h"
 #include "net/connection.h"
@@ -20,6 +21,8 @@ constexpr std::uint32_t kStreamWindow = 256 * 1024;
 constexpr std::size_t kFlushAt = 128 * 1024;
 constexpr std::size_t kReadBytes = 16 * 1024;
 constexpr auto kRequestTime = std::chrono::seconds(60);  // for the rest of a half-sent request to arrive
+constexpr std::size_t kSparesMax = 16;
+constexpr std::size_t kSpareBytes = 4 * 1024;
 constexpr std::size_t kStreamQueueMax = 1 << 20;  // unread output of one BodyStream
 // Per second and connection. Resets are generous: a client that cancels 100 calls ten times a second is odd, not
 // an attack; rapid-reset attacks send tens of thousands.
@@ -55,6 +58,9 @@ struct Stream final : BodyStream {
   bool finished = false;  // no further write(); trailers may follow
   bool deferred = false;
   std::coroutine_handle<> reader = nullptr;
+  // The session's list.
+  Stream* previous = nullptr;
+  Stream* next = nullptr;
 };
 
 class Session {
@@ -96,8 +102,8 @@ class Session {
   Task<void> settle();
 
   nghttp2_session* h2_ = nullptr;
-  std::unordered_map<std::int32_t, std::unique_ptr<Stream>> streams_;
-  std::unique_ptr<Stream> spare_;  // the last closed stream, its buffers kept for the next
+  Stream* streams_ = nullptr;  // a list; nghttp2 finds one by its number
+  std::vector<std::unique_ptr<Stream>> spares_;  // closed streams, their buffers kept for the next
   std::vector<nghttp2_nv> fields_;
   std::string out_;
   std::size_t handling_ = 0;
@@ -179,9 +185,9 @@ struct Callbacks {
     } else if (n == ":path") {
       s->request.target = v;
     } else if (n == ":authority") {
-      s->request.headers.add("host", v);
+      s->request.headers.add_lower("host", v);
     } else if (!n.starts_with(':')) {
-      s->request.headers.add(n, v);
+      s->request.headers.add_lower(n, v);
     }
     return 0;
   }
@@ -294,7 +300,8 @@ Session::Session(Connection& owner) : connection(owner) {
 
 Session::~Session() {
   connection.on_drain(nullptr);
-  nghttp2_session_del(h2_);
+  nghttp2_session_del(h2_);  // closes no stream: those left are ours to free
+  while (streams_ != nullptr) forget(*streams_);
 }
 
 Stream& Session::open(std::int32_t id) {
@@ -304,11 +311,12 @@ Stream& Session::open(std::int32_t id) {
   }
   newest_ = id;
   std::unique_ptr<Stream> stream;
-  if (spare_) {
-    // Reuse the buffers of the last stream: a request then allocates next to nothing.
-    http::Request request = std::move(spare_->request);
-    std::string body = std::move(spare_->response.body);
-    stream = std::move(spare_);
+  if (!spares_.empty()) {
+    // Reuse the buffers of a closed stream: a request then allocates next to nothing.
+    stream = std::move(spares_.back());
+    spares_.pop_back();
+    http::Request request = std::move(stream->request);
+    std::string body = std::move(stream->response.body);
     std::destroy_at(stream.get());
     std::construct_at(stream.get(), *this, id, connection.budget());
     stream->request = std::move(request);
@@ -320,8 +328,10 @@ Stream& Session::open(std::int32_t id) {
   }
   stream->request.is_http2 = true;
   stream->request.cancel = &stream->cancel;
-  Stream& ref = *stream;
-  streams_[id] = std::move(stream);
+  Stream& ref = *stream.release();  // the list owns it; forget() takes it back
+  ref.next = streams_;
+  if (streams_ != nullptr) streams_->previous = &ref;
+  streams_ = &ref;
   ++half_sent_;
   return ref;
 }
@@ -491,12 +501,12 @@ void Session::stream_closed(Stream& stream) {
 }
 
 void Session::forget(Stream& stream) {
-  const auto found = streams_.find(stream.id);
-  if (found == streams_.end()) return;
-  found->second->charge.release();
-  if (found->second->request.body.capacity() + found->second->response.body.capacity() < 64 * 1024)
-    spare_ = std::move(found->second);
-  streams_.erase(found);
+  std::unique_ptr<Stream> owned(&stream);
+  (stream.previous != nullptr ? stream.previous->next : streams_) = stream.next;
+  if (stream.next != nullptr) stream.next->previous = stream.previous;
+  stream.charge.release();
+  if (spares_.size() < kSparesMax && stream.request.body.capacity() + stream.response.body.capacity() < kSpareBytes)
+    spares_.push_back(std::move(owned));
 }
 
 bool Session::too_fast(std::uint32_t& count, std::uint32_t limit) {
@@ -571,7 +581,7 @@ Task<void> Session::write_rest() {
 
 void Session::set_deadline() {
   if (writing_) return;
-  if (!streams_.empty()) {
+  if (streams_ != nullptr) {
     // A peer with open streams may be waiting for us; only half-sent requests are on the clock.
     if (half_sent_ > 0 && handling_ == 0) {
       connection.expect_within(kRequestTime);
@@ -600,7 +610,8 @@ bool Session::upgrade(http::Request request, std::string_view settings) {
   stream.request.cancel = &stream.cancel;
   if (nghttp2_session_upgrade2(h2_, reinterpret_cast<const std::uint8_t*>(settings.data()), settings.size(),
                                head ? 1 : 0, &stream) != 0) {
-    streams_.clear();
+    request_ended(stream);
+    forget(stream);
     return false;
   }
   dispatch(stream);
@@ -629,13 +640,12 @@ Task<void> Session::run(std::string received) {
 // The connection is over; handlers that still run keep their streams until they end.
 Task<void> Session::settle() {
   dead_ = true;
-  for (const auto& [id, stream] : streams_) {
+  std::vector<std::coroutine_handle<>> readers;
+  for (Stream* stream = streams_; stream != nullptr; stream = stream->next) {
     stream->closed = true;
     stream->cancel.requested = true;
-  }
-  std::vector<std::coroutine_handle<>> readers;
-  for (const auto& [id, stream] : streams_)
     if (stream->reader) readers.push_back(std::exchange(stream->reader, nullptr));
+  }
   for (const auto reader : readers) reader.resume();
   if (handling_ > 0) {
     struct Wait {

@@ -40,6 +40,11 @@ GrpcStatus unauthorized(std::string_view text) {
   return status;
 }
 
+// The two hottest calls skip the method tables.
+constexpr std::string_view kGet = "/dapr.proto.runtime.v1.Dapr/GetState";
+constexpr std::string_view kSave = "/dapr.proto.runtime.v1.Dapr/SaveState";
+bool is_hot(std::string_view path) { return path == kGet || path == kSave; }
+
 // The part between the slashes: "package.Service".
 std::string_view service_of(std::string_view path) {
   if (path.starts_with('/')) path.remove_prefix(1);
@@ -93,6 +98,7 @@ GrpcStatus GrpcFront::no_such_method(const http::Request& head) const {
 }
 
 bool GrpcFront::wants_stream(const http::Request& head) {
+  if (is_hot(head.target)) return false;
   for (const auto& service : services_)
     if (service->streaming().contains(std::string_view(head.target))) return true;
   return false;
@@ -120,11 +126,8 @@ Task<http::Response> GrpcFront::handle_stream(http::Request& head, net::BodyStre
   co_return status_response(no_such_method(head));
 }
 
-// The two hottest calls skip the method table.
-Task<GrpcStatus> GrpcFront::hot_call(GrpcCall& call, bool& served) {
+Task<GrpcStatus> GrpcFront::find_method(GrpcCall& call, bool& served) {
   served = true;
-  static constexpr std::string_view kGet = "/dapr.proto.runtime.v1.Dapr/GetState";
-  static constexpr std::string_view kSave = "/dapr.proto.runtime.v1.Dapr/SaveState";
   if (call.request.target == kGet) return dapr_state_->get(call);
   if (call.request.target == kSave) return dapr_state_->save(call);
   for (const auto& service : services_) {
@@ -162,7 +165,7 @@ Task<GrpcStatus> GrpcFront::unary(http::Request& request, std::string& out) {
   call.context.trace = request.headers.find("traceparent");
   const std::size_t frame = grpc::begin_frame(out);
   bool served = false;
-  auto task = hot_call(call, served);
+  auto task = find_method(call, served);
   if (!served) co_return no_such_method(request);
   GrpcStatus status = co_await std::move(task);
   grpc::end_frame(out, frame);

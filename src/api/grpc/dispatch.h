@@ -61,7 +61,8 @@ class GrpcFront final : public net::Handler {
   // Nothing when the call may go on.
   std::optional<GrpcStatus> admit(const http::Request& head) const;
   GrpcStatus no_such_method(const http::Request& head) const;
-  Task<GrpcStatus> hot_call(GrpcCall& call, bool& served);
+  // Starts the method that the path names; `served` is false when there is none.
+  Task<GrpcStatus> find_method(GrpcCall& call, bool& served);
 
   service::Service& service_;
   service::Runtime& runtime_;

@@ -16,14 +16,16 @@ Method parse_method(std::string_view text) {
 }
 
 void HeaderBlock::add(std::string_view name, std::string_view value) {
-  Entry entry{};
-  entry.name_at = static_cast<std::uint32_t>(text_.size());
-  entry.name_bytes = static_cast<std::uint32_t>(name.size());
-  for (const char c : name) text_ += ascii_lower(c);
-  entry.value_at = static_cast<std::uint32_t>(text_.size());
-  entry.value_bytes = static_cast<std::uint32_t>(value.size());
-  text_ += value;
-  entries_.push_back(entry);
+  const std::size_t at = text_.size();
+  add_lower(name, value);
+  for (std::size_t i = at; i < at + name.size(); ++i) text_[i] = ascii_lower(text_[i]);
+}
+
+void HeaderBlock::add_lower(std::string_view name, std::string_view value) {
+  const auto at = static_cast<std::uint32_t>(text_.size());
+  const auto name_bytes = static_cast<std::uint32_t>(name.size());
+  text_.append(name).append(value);
+  entries_.push_back({at, name_bytes, at + name_bytes, static_cast<std::uint32_t>(value.size())});
 }
 
 std::string_view HeaderBlock::find(std::string_view wanted) const {

@@ -23,6 +23,8 @@ class HeaderBlock {
     entries_.clear();
   }
   void add(std::string_view name, std::string_view value);
+  // For names that are in lower case already, as HTTP/2 has them.
+  void add_lower(std::string_view name, std::string_view value);
   std::size_t size() const { return entries_.size(); }
   std::string_view name(std::size_t i) const { return view(entries_[i].name_at, entries_[i].name_bytes); }
   std::string_view value(std::size_t i) const { return view(entries_[i].value_at, entries_[i].value_bytes); }
