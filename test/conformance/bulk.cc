@@ -75,8 +75,7 @@ TEST_P(BulkConformance, OneRefusedWriteLeavesTheOthersWritten) {
   const std::string c = key("c");
   ASSERT_TRUE(store().set(put(b, "kept")));
   const IfMatch bad{"bad-etag"};
-  const SetRequest requests[] = {put(a, "1"), put(b, "2", bad),
-                                 put(c, "3", Precondition::absent())};
+  const SetRequest requests[] = {put(a, "1"), put(b, "2", bad), put(c, "3", Precondition::absent())};
   const auto written = store().run(store().store().set_many({}, requests));
   ASSERT_EQ(written.size(), 3u);
   EXPECT_TRUE(written[0]);
@@ -111,8 +110,7 @@ TEST_P(BulkConformance, OneRefusedDeletionLeavesTheOthersDone) {
 TEST_P(BulkConformance, TwoFirstWritesOfOneKeyHaveOneWinner) {
   HOLDFAST_NEEDS(etag);
   const std::string a = key("a");
-  const SetRequest requests[] = {put(a, "1", Precondition::absent()),
-                                 put(a, "2", Precondition::absent())};
+  const SetRequest requests[] = {put(a, "1", Precondition::absent()), put(a, "2", Precondition::absent())};
   const auto written = store().run(store().store().set_many({}, requests));
   ASSERT_EQ(written.size(), 2u);
   ASSERT_NE(written[0].has_value(), written[1].has_value());

@@ -50,13 +50,10 @@ struct Tally {
 };
 
 // A conflict of the engine's own making is no failure, but sensible to try again.
-bool is_transient(const Error& error) {
-  return error.code == Errc::conflict || error.code == Errc::overloaded;
-}
+bool is_transient(const Error& error) { return error.code == Errc::conflict || error.code == Errc::overloaded; }
 
 // Adds one to the number under `key`, by its etag, `times` times.
-Task<void> count_up(state::StateStore& store, Scheduler& loop, std::string key, int times,
-                    Tally& tally) {
+Task<void> count_up(state::StateStore& store, Scheduler& loop, std::string key, int times, Tally& tally) {
   int done = 0;
   while (done < times) {
     const auto found = co_await store.get({}, {.key = key});
@@ -75,8 +72,7 @@ Task<void> count_up(state::StateStore& store, Scheduler& loop, std::string key, 
   }
 }
 
-Task<void> first_write(state::StateStore& store, Scheduler& loop, std::string key,
-                       std::string value, Tally& tally) {
+Task<void> first_write(state::StateStore& store, Scheduler& loop, std::string key, std::string value, Tally& tally) {
   co_await resume_on(loop);
   auto written = co_await store.set({}, put(key, value, Precondition::absent()));
   while (!written && is_transient(written.error()))
@@ -84,8 +80,7 @@ Task<void> first_write(state::StateStore& store, Scheduler& loop, std::string ke
   tally.count(written ? nullptr : &written.error());
 }
 
-Task<void> erase_once(state::StateStore& store, Scheduler& loop, std::string key, std::string etag,
-                      Tally& tally) {
+Task<void> erase_once(state::StateStore& store, Scheduler& loop, std::string key, std::string etag, Tally& tally) {
   co_await resume_on(loop);
   const std::string_view etags[] = {etag};
   auto erased = co_await store.erase({}, drop(key, Precondition::one_of(etags)));
@@ -95,8 +90,8 @@ Task<void> erase_once(state::StateStore& store, Scheduler& loop, std::string key
 }
 
 // Moves one from an account to the other, by a transaction guarded by both etags.
-Task<void> move_money(state::StateStore& store, Scheduler& loop, std::string from, std::string to,
-                      int times, Tally& tally) {
+Task<void> move_money(state::StateStore& store, Scheduler& loop, std::string from, std::string to, int times,
+                      Tally& tally) {
   int done = 0;
   while (done < times) {
     const auto source = co_await store.get({}, {.key = from});
@@ -134,8 +129,7 @@ TEST_P(ConcurrencyConformance, NoUpdateIsLostAmongCoroutinesOfOneLoop) {
   ASSERT_TRUE(store().set(put(name, "0")));
   Tally tally;
   std::vector<Task<void>> tasks;
-  for (int i = 0; i < kTasks; ++i)
-    tasks.push_back(count_up(store().store(), loop_, name, 10, tally));
+  for (int i = 0; i < kTasks; ++i) tasks.push_back(count_up(store().store(), loop_, name, 10, tally));
   run_all(loop_, std::move(tasks));
   EXPECT_EQ(tally.succeeded, kTasks * 10);
   EXPECT_GT(tally.refused, 0) << "nobody got in anybody's way: this proves nothing";
@@ -149,8 +143,7 @@ TEST_P(ConcurrencyConformance, NoUpdateIsLostAmongThreads) {
   Tally tally;
   on_threads(instance(), kThreads, [&](Handle& handle, int) {
     std::vector<Task<void>> tasks;
-    for (int i = 0; i < 3; ++i)
-      tasks.push_back(count_up(handle.store(), handle.loop(), name, 25, tally));
+    for (int i = 0; i < 3; ++i) tasks.push_back(count_up(handle.store(), handle.loop(), name, 25, tally));
     run_all(handle.loop(), std::move(tasks));
   });
   EXPECT_EQ(tally.succeeded, kThreads * 75);
@@ -166,8 +159,7 @@ TEST_P(ConcurrencyConformance, AFirstWriteRaceHasOneWinner) {
     on_threads(instance(), kThreads, [&](Handle& handle, int number) {
       std::vector<Task<void>> tasks;
       for (int i = 0; i < 3; ++i)
-        tasks.push_back(
-            first_write(handle.store(), handle.loop(), name, std::to_string(number), tally));
+        tasks.push_back(first_write(handle.store(), handle.loop(), name, std::to_string(number), tally));
       run_all(handle.loop(), std::move(tasks));
     });
     EXPECT_EQ(tally.succeeded, 1);
@@ -194,8 +186,7 @@ TEST_P(ConcurrencyConformance, OneEtagDeletesOnce) {
   Tally tally;
   on_threads(instance(), kThreads, [&](Handle& handle, int) {
     std::vector<Task<void>> tasks;
-    for (int i = 0; i < 2; ++i)
-      tasks.push_back(erase_once(handle.store(), handle.loop(), name, etag, tally));
+    for (int i = 0; i < 2; ++i) tasks.push_back(erase_once(handle.store(), handle.loop(), name, etag, tally));
     run_all(handle.loop(), std::move(tasks));
   });
   EXPECT_EQ(tally.succeeded, 1);
@@ -214,8 +205,7 @@ TEST_P(ConcurrencyConformance, TransfersByTransactionKeepTheTotal) {
     const bool forth = number % 2 == 0;
     std::vector<Task<void>> tasks;
     for (int i = 0; i < 2; ++i)
-      tasks.push_back(
-          move_money(handle.store(), handle.loop(), forth ? a : b, forth ? b : a, 25, tally));
+      tasks.push_back(move_money(handle.store(), handle.loop(), forth ? a : b, forth ? b : a, 25, tally));
     run_all(handle.loop(), std::move(tasks));
   });
   EXPECT_EQ(tally.succeeded, kThreads * 50);
@@ -226,8 +216,7 @@ TEST_P(ConcurrencyConformance, TransfersByTransactionKeepTheTotal) {
 // of one.
 TEST_P(ConcurrencyConformance, ATransactionIsNeverHalfVisibleInABulkRead) {
   HOLDFAST_NEEDS(snapshot_read);
-  if (can().transaction_ops_max < 8)
-    GTEST_SKIP() << "this store does not declare transactions of eight operations";
+  if (can().transaction_ops_max < 8) GTEST_SKIP() << "this store does not declare transactions of eight operations";
   std::vector<std::string> names;
   for (int i = 0; i < 8; ++i) names.push_back(key("k" + std::to_string(i)));
   const auto write_all = [&names](Handle& handle, const std::string& text) {
@@ -259,8 +248,7 @@ TEST_P(ConcurrencyConformance, ATransactionIsNeverHalfVisibleInABulkRead) {
 
 // Transactions that name the same keys in different orders must neither deadlock nor mix.
 TEST_P(ConcurrencyConformance, CrossingTransactionsAllEndAndNoneIsTorn) {
-  if (can().transaction_ops_max < 16)
-    GTEST_SKIP() << "this store does not declare transactions of 16 operations";
+  if (can().transaction_ops_max < 16) GTEST_SKIP() << "this store does not declare transactions of 16 operations";
   std::vector<std::string> names;
   for (int i = 0; i < 16; ++i) names.push_back(key("k" + std::to_string(i)));
   on_threads(instance(), kThreads, [&](Handle& handle, int number) {

@@ -19,9 +19,7 @@ class CoreInstance final : public Instance {
  public:
   explicit CoreInstance(const std::function<std::shared_ptr<state::StoreCore>(const Clock&)>& make)
       : core_(make(clock_)) {}
-  Result<std::unique_ptr<state::StateStore>> open(test::TestLoop& loop) override {
-    return loop.run(core_->open(loop));
-  }
+  Result<std::unique_ptr<state::StateStore>> open(test::TestLoop& loop) override { return loop.run(core_->open(loop)); }
   test::ManualClock* clock() override { return &clock_; }
 
  private:
@@ -33,8 +31,7 @@ class CoreInstance final : public Instance {
 
 void PrintTo(const Subject& subject, std::ostream* out) { *out << subject.name; }
 
-Subject of_core(std::string name,
-                std::function<std::shared_ptr<state::StoreCore>(const Clock&)> make) {
+Subject of_core(std::string name, std::function<std::shared_ptr<state::StoreCore>(const Clock&)> make) {
   Subject subject;
   subject.name = std::move(name);
   subject.start = [make = std::move(make)] { return std::make_shared<CoreInstance>(make); };
@@ -119,8 +116,7 @@ std::optional<std::string> Handle::value(std::string_view key) {
   return std::move((**found).value);
 }
 
-std::vector<std::string> Handle::keys(std::string_view prefix, std::uint32_t limit,
-                                      std::size_t own_bytes) {
+std::vector<std::string> Handle::keys(std::string_view prefix, std::uint32_t limit, std::size_t own_bytes) {
   std::vector<std::string> keys;
   std::string cursor;
   for (int pages = 0; pages < 100'000; ++pages) {

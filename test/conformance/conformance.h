@@ -41,20 +41,18 @@ struct Subject {
   std::string name;
   // Called for each case; may hand out the same server again and again.
   std::function<std::shared_ptr<Instance>()> start;
-  bool raw_keys = true;  // keys may hold "||", as the service writes them; false: user keys only
+  bool raw_keys = true;        // keys may hold "||", as the service writes them; false: user keys only
   bool sees_principal = true;  // CallContext::principal reaches the store
 };
 void PrintTo(const Subject& subject, std::ostream* out);
 
 // A store in this process, on a clock that the tests move.
-Subject of_core(std::string name,
-                std::function<std::shared_ptr<state::StoreCore>(const Clock& clock)> make);
+Subject of_core(std::string name, std::function<std::shared_ptr<state::StoreCore>(const Clock& clock)> make);
 
 // A precondition that owns the etags it names. Lives to the end of the expression it is made in.
 class IfMatch {
  public:
-  IfMatch(std::initializer_list<std::string> etags)
-      : etags_(etags), views_(etags_.begin(), etags_.end()) {}
+  IfMatch(std::initializer_list<std::string> etags) : etags_(etags), views_(etags_.begin(), etags_.end()) {}
   operator state::Precondition() const { return state::Precondition::one_of(views_); }
 
  private:
@@ -66,8 +64,7 @@ state::SetRequest put(std::string_view key, std::string_view value,
                       state::Precondition when = state::Precondition::any());
 state::SetRequest put_for(std::string_view key, std::string_view value, Milliseconds ttl);
 state::SetRequest put_json(std::string_view key, std::string_view json);
-state::DeleteRequest drop(std::string_view key,
-                          state::Precondition when = state::Precondition::any());
+state::DeleteRequest drop(std::string_view key, state::Precondition when = state::Precondition::any());
 state::CheckRequest check(std::string_view key, state::Precondition when);
 
 // JSON text in one form: sorted keys, no white space, numbers as Go prints them. "not JSON" for
@@ -91,9 +88,7 @@ class Handle {
   }
 
   Result<state::Written> set(state::SetRequest request) { return run(store_->set({}, request)); }
-  Result<state::Deleted> erase(state::DeleteRequest request) {
-    return run(store_->erase({}, request));
-  }
+  Result<state::Deleted> erase(state::DeleteRequest request) { return run(store_->erase({}, request)); }
   Result<std::vector<state::Written>> transact(std::vector<state::Operation> operations);
   Result<std::optional<state::Record>> get(std::string_view key, bool want_fields = false);
 
@@ -105,8 +100,7 @@ class Handle {
   std::string etag(std::string_view key) { return record(key).etag; }
 
   // Every key under the prefix, page by page; fails when a page has no end.
-  std::vector<std::string> keys(std::string_view prefix, std::uint32_t limit = 100,
-                                std::size_t own_bytes = 0);
+  std::vector<std::string> keys(std::string_view prefix, std::uint32_t limit = 100, std::size_t own_bytes = 0);
 
  private:
   test::TestLoop& loop_;
@@ -147,8 +141,8 @@ testing::AssertionResult failed_with(const Result<T>& result, std::initializer_l
   if (result) return testing::AssertionFailure() << "the call succeeded";
   for (const Errc code : codes)
     if (result.error().code == code) return testing::AssertionSuccess();
-  return testing::AssertionFailure()
-         << "the code is " << name_of(result.error().code) << ": " << result.error().message;
+  return testing::AssertionFailure() << "the code is " << name_of(result.error().code) << ": "
+                                     << result.error().message;
 }
 template <class T>
 testing::AssertionResult is_refused(const Result<T>& result) {
@@ -185,12 +179,10 @@ class EdgesConformance : public StoreTest {};
 #define HOLDFAST_LACKS(ability) \
   if (can().ability) GTEST_SKIP() << "this store declares " #ability
 
-#define HOLDFAST_CONFORMANCE_ONE(prefix, suite, ...)                               \
-  INSTANTIATE_TEST_SUITE_P(                                                        \
-      prefix, suite, ::testing::Values(__VA_ARGS__),                               \
-      [](const ::testing::TestParamInfo<::holdfast::conformance::Subject>& info) { \
-        return info.param.name;                                                    \
-      })
+#define HOLDFAST_CONFORMANCE_ONE(prefix, suite, ...) \
+  INSTANTIATE_TEST_SUITE_P(                          \
+      prefix, suite, ::testing::Values(__VA_ARGS__), \
+      [](const ::testing::TestParamInfo<::holdfast::conformance::Subject>& info) { return info.param.name; })
 
 // In namespace holdfast::conformance; every further argument is a Subject.
 #define HOLDFAST_CONFORMANCE(prefix, ...)                                 \

@@ -18,8 +18,8 @@ state::CallContext at(Consistency level) {
 
 TEST_P(ConsistencyConformance, NoLevelIsDeclaredWeakerThanItsName) {
   for (const Consistency level : kLevels) {
-    for (const auto& served : {can().reads[static_cast<std::size_t>(level)],
-                               can().writes[static_cast<std::size_t>(level)]})
+    for (const auto& served :
+         {can().reads[static_cast<std::size_t>(level)], can().writes[static_cast<std::size_t>(level)]})
       EXPECT_TRUE(served == Consistency::unspecified || served >= level) << name_of(level);
   }
 }
@@ -79,8 +79,7 @@ TEST_P(ConsistencyConformance, ASessionReadOfAnotherHandleSeesTheSessionsWrites)
   const std::string name = key("a");
   for (int i = 0; i < 50; ++i) {
     const std::string value = std::to_string(i);
-    const auto written =
-        store().run(store().store().set(at(Consistency::session), put(name, value)));
+    const auto written = store().run(store().store().set(at(Consistency::session), put(name, value)));
     ASSERT_TRUE(written);
     state::CallContext context = at(Consistency::session);
     context.session = written->position;

@@ -4,8 +4,7 @@
 namespace holdfast::conformance {
 namespace {
 
-Result<std::uint64_t> erase_prefix(Handle& store, const std::string& prefix,
-                                   std::size_t own_bytes = 0) {
+Result<std::uint64_t> erase_prefix(Handle& store, const std::string& prefix, std::size_t own_bytes = 0) {
   return store.run(store.store().erase_prefix({}, {.prefix = prefix, .own_bytes = own_bytes}));
 }
 Result<std::uint64_t> erase_dapr(Handle& store, const std::string& prefix) {
@@ -14,8 +13,7 @@ Result<std::uint64_t> erase_dapr(Handle& store, const std::string& prefix) {
 
 TEST_P(DeletePrefixConformance, DeletesAndCountsTheKeysUnderThePrefixAndNoOthers) {
   HOLDFAST_NEEDS(delete_prefix);
-  for (const char* name : {"a1", "a2", "a", "b", "A1"})
-    ASSERT_TRUE(store().set(put(key(name), "v")));
+  for (const char* name : {"a1", "a2", "a", "b", "A1"}) ASSERT_TRUE(store().set(put(key(name), "v")));
   EXPECT_EQ(erase_prefix(store(), key("a")), 3u);
   for (const char* name : {"a1", "a2", "a"}) EXPECT_FALSE(store().exists(key(name))) << name;
   for (const char* name : {"b", "A1"}) EXPECT_TRUE(store().exists(key(name))) << name;
@@ -24,20 +22,16 @@ TEST_P(DeletePrefixConformance, DeletesAndCountsTheKeysUnderThePrefixAndNoOthers
 
 TEST_P(DeletePrefixConformance, WildcardsInAPrefixStandForThemselves) {
   HOLDFAST_NEEDS(delete_prefix);
-  for (const char* name : {"%x", "_x", "\\x", "*x", "ax"})
-    ASSERT_TRUE(store().set(put(key(name), "v")));
-  for (const char* name : {"%", "_", "\\", "*"})
-    EXPECT_EQ(erase_prefix(store(), key(name)), 1u) << name;
+  for (const char* name : {"%x", "_x", "\\x", "*x", "ax"}) ASSERT_TRUE(store().set(put(key(name), "v")));
+  for (const char* name : {"%", "_", "\\", "*"}) EXPECT_EQ(erase_prefix(store(), key(name)), 1u) << name;
   EXPECT_TRUE(store().exists(key("ax")));
 }
 
 TEST_P(DeletePrefixConformance, KeysOfActorsOfOtherAppsAndOfTheOutboxStay) {
   HOLDFAST_NEEDS(delete_prefix);
-  if (!GetParam().raw_keys)
-    GTEST_SKIP() << "this store is reached through keys that hold no separator";
+  if (!GetParam().raw_keys) GTEST_SKIP() << "this store is reached through keys that hold no separator";
   const std::string own = base() + "app||";
-  for (const char* name : {"mine", "type||id||key", "outbox-1"})
-    ASSERT_TRUE(store().set(put(own + name, "v")));
+  for (const char* name : {"mine", "type||id||key", "outbox-1"}) ASSERT_TRUE(store().set(put(own + name, "v")));
   EXPECT_EQ(erase_prefix(store(), own, own.size()), 1u);
   EXPECT_FALSE(store().exists(own + "mine"));
   EXPECT_TRUE(store().exists(own + "type||id||key"));
@@ -58,8 +52,7 @@ TEST_P(DeletePrefixConformance, ManyKeysAreDeletedCompletely) {
 
 TEST_P(DeletePrefixConformance, DaprsFormAddsTheSeparatorAndKeepsDeeperKeys) {
   HOLDFAST_NEEDS(delete_prefix);
-  if (!GetParam().raw_keys)
-    GTEST_SKIP() << "this store is reached through keys that hold no separator";
+  if (!GetParam().raw_keys) GTEST_SKIP() << "this store is reached through keys that hold no separator";
   for (const std::string suffix : {"", "||"}) {
     SCOPED_TRACE(suffix);
     for (const char* name : {"p||key1", "p||key2", "p||deeper||key3", "px", "p"})

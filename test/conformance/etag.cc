@@ -46,8 +46,7 @@ TEST_P(EtagConformance, StaleEtagIsRefusedAndLeavesTheRecordAsItWas) {
   HOLDFAST_NEEDS(etag);
   const std::string name = key("a");
   std::vector<std::string> stale;
-  for (int i = 0; i < 5; ++i)
-    stale.push_back(store().set(put(name, "v" + std::to_string(i)))->etag);
+  for (int i = 0; i < 5; ++i) stale.push_back(store().set(put(name, "v" + std::to_string(i)))->etag);
   const std::string current = stale.back();
   stale.pop_back();
   for (const std::string& etag : stale) {
@@ -75,8 +74,7 @@ TEST_P(EtagConformance, TextThatIsNoEtagOfTheRecordIsRefused) {
   const std::string name = key("a");
   const std::string etag = store().set(put(name, "1"))->etag;
   std::string toggled = etag;  // MySQL's default collation compares etags without case
-  for (char& c : toggled)
-    c = std::islower(c) ? static_cast<char>(std::toupper(c)) : static_cast<char>(std::tolower(c));
+  for (char& c : toggled) c = std::islower(c) ? static_cast<char>(std::toupper(c)) : static_cast<char>(std::tolower(c));
   std::vector<std::string> bad{"bad-etag",
                                "",
                                "*",

@@ -91,9 +91,7 @@ TEST_P(GetSetConformance, ADeletedKeyIsAbsent) {
   EXPECT_EQ(store().value(key("a")), "2");
 }
 
-TEST_P(GetSetConformance, DeletingAKeyThatWasNeverSetSucceeds) {
-  EXPECT_TRUE(store().erase(drop(key("never"))));
-}
+TEST_P(GetSetConformance, DeletingAKeyThatWasNeverSetSucceeds) { EXPECT_TRUE(store().erase(drop(key("never")))); }
 
 TEST_P(GetSetConformance, CreationAndExistenceAreReportedWhereDeclared) {
   HOLDFAST_NEEDS(reports_created);

@@ -25,10 +25,8 @@ class Like {
     EXPECT_EQ(page->cursor, "") << "an unlimited answer has a next page";
     return sorted(std::move(page->keys));
   }
-  Result<state::KeyPage> page(const std::string& pattern, std::uint32_t limit,
-                              const std::string& cursor) {
-    return store_.run(
-        store_.store().keys_like({}, {.pattern = pattern, .cursor = cursor, .limit = limit}));
+  Result<state::KeyPage> page(const std::string& pattern, std::uint32_t limit, const std::string& cursor) {
+    return store_.run(store_.store().keys_like({}, {.pattern = pattern, .cursor = cursor, .limit = limit}));
   }
 
  private:
@@ -40,8 +38,7 @@ TEST_P(KeysLikeConformance, PercentIsAnyRunAndUnderscoreOneCharacter) {
   for (const char* name : {"ab", "a1b", "a12b", "b", "ab\n", "aéb", "a.b"})
     ASSERT_TRUE(store().set(put(key(name), "v")));
   Like like(store());
-  EXPECT_EQ(like.all(key("a%b")),
-            sorted({key("ab"), key("a1b"), key("a12b"), key("aéb"), key("a.b")}));
+  EXPECT_EQ(like.all(key("a%b")), sorted({key("ab"), key("a1b"), key("a12b"), key("aéb"), key("a.b")}));
   EXPECT_EQ(like.all(key("a_b")), sorted({key("a1b"), key("aéb"), key("a.b")}));
   EXPECT_EQ(like.all(key("a__b")), std::vector{key("a12b")});
   EXPECT_EQ(like.all(key("%")).size(), 7u);
@@ -57,8 +54,7 @@ TEST_P(KeysLikeConformance, ThePatternIsAnchoredAtBothEnds) {
 
 TEST_P(KeysLikeConformance, BackslashTakesTheMeaningFromTheNextCharacter) {
   HOLDFAST_NEEDS(keys_like);
-  for (const char* name : {"100%", "100x", "a_b", "axb", "a\\b"})
-    ASSERT_TRUE(store().set(put(key(name), "v")));
+  for (const char* name : {"100%", "100x", "a_b", "axb", "a\\b"}) ASSERT_TRUE(store().set(put(key(name), "v")));
   Like like(store());
   EXPECT_EQ(like.all(key("100\\%")), std::vector{key("100%")});
   EXPECT_EQ(like.all(key("a\\_b")), std::vector{key("a_b")});
@@ -69,8 +65,7 @@ TEST_P(KeysLikeConformance, BackslashTakesTheMeaningFromTheNextCharacter) {
 // plain here.
 TEST_P(KeysLikeConformance, OtherSpecialCharactersStandForThemselves) {
   HOLDFAST_NEEDS(keys_like);
-  for (const char* name : {"*", "?", "[a]", "a", "'", "(a|b)", "^a$"})
-    ASSERT_TRUE(store().set(put(key(name), "v")));
+  for (const char* name : {"*", "?", "[a]", "a", "'", "(a|b)", "^a$"}) ASSERT_TRUE(store().set(put(key(name), "v")));
   Like like(store());
   for (const char* name : {"*", "?", "[a]", "'", "(a|b)", "^a$"})
     EXPECT_EQ(like.all(key(name)), std::vector{key(name)}) << name;
@@ -163,12 +158,10 @@ TEST_P(KeysLikeConformance, AThousandAndTwentyFiveKeysComeInOneUnlimitedAnswer) 
 
 TEST_P(KeysLikeConformance, KeysWithSeparatorsMatchToo) {
   HOLDFAST_NEEDS(keys_like);
-  if (!GetParam().raw_keys)
-    GTEST_SKIP() << "this store is reached through keys that hold no separator";
+  if (!GetParam().raw_keys) GTEST_SKIP() << "this store is reached through keys that hold no separator";
   const std::string own = base() + "app||";
-  for (const char* name :
-       {"dapr.internal.ns.app.workflow||one||metadata", "dapr.internal.ns.app.workflow||one||inbox",
-        "dapr.internal.ns.app.workflow||two||metadata"})
+  for (const char* name : {"dapr.internal.ns.app.workflow||one||metadata", "dapr.internal.ns.app.workflow||one||inbox",
+                           "dapr.internal.ns.app.workflow||two||metadata"})
     ASSERT_TRUE(store().set(put(own + name, "v")));
   EXPECT_EQ(Like(store()).all(own + "dapr.internal.ns.app.workflow||%||metadata").size(), 2u);
 }

@@ -28,8 +28,7 @@ class LayeredCore final : public state::StoreCore {
     policy.breaker->consecutive_failures_max = 1'000'000;  // refused writes count too
     auto layered = state::with_resiliency(std::move(*store), policy, loop, clock_);
     layered = state::with_tracing(std::move(layered), hook_);
-    co_return state::with_metrics(std::move(layered), std::make_shared<state::StoreMetrics>(),
-                                  clock_);
+    co_return state::with_metrics(std::move(layered), std::make_shared<state::StoreMetrics>(), clock_);
   }
 
  private:
@@ -49,8 +48,7 @@ class MapCore final : public state::StoreCore {
 };
 
 Subject layered() {
-  return of_core("layered",
-                 [](const Clock& clock) { return std::make_shared<LayeredCore>(clock); });
+  return of_core("layered", [](const Clock& clock) { return std::make_shared<LayeredCore>(clock); });
 }
 Subject map() {
   return of_core("map", [](const Clock&) { return std::make_shared<MapCore>(); });

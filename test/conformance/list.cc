@@ -43,8 +43,7 @@ class Pages {
 
 TEST_P(ListConformance, ShowsTheKeysUnderThePrefixAndNoOthers) {
   HOLDFAST_NEEDS(list);
-  for (const char* name : {"a1", "a2", "b1", "a", "A1"})
-    ASSERT_TRUE(store().set(put(key(name), "v")));
+  for (const char* name : {"a1", "a2", "b1", "a", "A1"}) ASSERT_TRUE(store().set(put(key(name), "v")));
   std::vector<std::string> keys = store().keys(key("a"));
   std::ranges::sort(keys);
   EXPECT_EQ(keys, (std::vector{key("a"), key("a1"), key("a2")}));
@@ -52,8 +51,7 @@ TEST_P(ListConformance, ShowsTheKeysUnderThePrefixAndNoOthers) {
 
 TEST_P(ListConformance, NothingUnderThePrefixIsAnEmptyLastPage) {
   HOLDFAST_NEEDS(list);
-  const auto page =
-      store().run(store().store().list({}, {.prefix = base(), .own_bytes = 0, .cursor = {}}));
+  const auto page = store().run(store().store().list({}, {.prefix = base(), .own_bytes = 0, .cursor = {}}));
   ASSERT_TRUE(page);
   EXPECT_TRUE(page->items.empty());
   EXPECT_TRUE(page->cursor.empty());
@@ -71,8 +69,7 @@ TEST_P(ListConformance, OrderIsBytewiseWhereDeclared) {
   HOLDFAST_NEEDS(list);
   HOLDFAST_NEEDS(ordered_list);
   std::vector<std::string> names;
-  for (const char* name :
-       {"b", "a", "B", "aa", "é", "z", "世", "~", "a b", "a-b", "a/b", "Z", "10", "9"})
+  for (const char* name : {"b", "a", "B", "aa", "é", "z", "世", "~", "a b", "a-b", "a/b", "Z", "10", "9"})
     names.push_back(key(name));
   for (const std::string& name : names) ASSERT_TRUE(store().set(put(name, "v")));
   ASSERT_TRUE(store().set(put(names[1], "overwritten")));  // must not move it
@@ -138,8 +135,7 @@ TEST_P(ListConformance, DeletedKeysAreNotListed) {
 // Actors and other applications keep their keys behind a further separator; the outbox has markers.
 TEST_P(ListConformance, KeysOfActorsOfOtherAppsAndOfTheOutboxAreHidden) {
   HOLDFAST_NEEDS(list);
-  if (!GetParam().raw_keys)
-    GTEST_SKIP() << "this store is reached through keys that hold no separator";
+  if (!GetParam().raw_keys) GTEST_SKIP() << "this store is reached through keys that hold no separator";
   const std::string own = base() + "app||";
   for (const char* name : {"mine", "type||id||key", "outbox-1", "outbox", "my-outbox-1", "a|b"})
     ASSERT_TRUE(store().set(put(own + name, "v")));
@@ -220,8 +216,7 @@ TEST_P(ListConformance, ManyKeysAreListedCompletely) {
 
 TEST_P(ListConformance, WithoutListingItIsUnsupported) {
   HOLDFAST_LACKS(list);
-  EXPECT_TRUE(is_unsupported(
-      store().run(store().store().list({}, {.prefix = base(), .own_bytes = 0, .cursor = {}}))));
+  EXPECT_TRUE(is_unsupported(store().run(store().store().list({}, {.prefix = base(), .own_bytes = 0, .cursor = {}}))));
 }
 
 }  // namespace

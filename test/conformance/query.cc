@@ -61,10 +61,8 @@ TEST_P(QueryConformance, EqualityAndMembership) {
   QueryCase query(store(), base());
   add_messages(query);
   EXPECT_EQ(query.unordered(R"({"filter":{"EQ":{"message":"foo"}}})"), (Names{"1", "3"}));
-  EXPECT_EQ(
-      query.unordered(
-          R"({"filter":{"OR":[{"EQ":{"message":"bar"}},{"IN":{"message":["baz","qux","none"]}}]}})"),
-      (Names{"2", "4", "5"}));
+  EXPECT_EQ(query.unordered(R"({"filter":{"OR":[{"EQ":{"message":"bar"}},{"IN":{"message":["baz","qux","none"]}}]}})"),
+            (Names{"2", "4", "5"}));
   EXPECT_EQ(query.unordered(R"({"filter":{"EQ":{"product.value":11.1}}})"), Names{"2"});
   EXPECT_EQ(query.unordered(R"({"filter":{"IN":{"product.value":[0.5,-3]}}})"), (Names{"3", "4"}));
   EXPECT_EQ(query.unordered(R"({"filter":{"EQ":{"message":"Foo"}}})"), Names{}) << "case matters";
@@ -87,10 +85,9 @@ TEST_P(QueryConformance, ConditionsNest) {
   HOLDFAST_NEEDS(query);
   QueryCase query(store(), base());
   add_messages(query);
-  EXPECT_EQ(
-      query.unordered(R"({"filter":{"AND":[{"EQ":{"message":"foo"}},{"GTE":{"product.value":0.1}},
+  EXPECT_EQ(query.unordered(R"({"filter":{"AND":[{"EQ":{"message":"foo"}},{"GTE":{"product.value":0.1}},
                                 {"LT":{"product.value":10}},{"NEQ":{"status":"INACTIVE"}}]}})"),
-      Names{"3"});
+            Names{"3"});
   EXPECT_EQ(query.unordered(R"({"filter":{"OR":[
       {"AND":[{"EQ":{"message":"bar"}},{"EQ":{"product.value":11.1}}]},
       {"AND":[{"EQ":{"message":"foo"}},{"EQ":{"product.value":0.5}}]}]}})"),
@@ -103,8 +100,7 @@ TEST_P(QueryConformance, NotEqualIsTheOppositeOfEqual) {
   QueryCase query(store(), base());
   add_messages(query);
   EXPECT_EQ(query.unordered(R"({"filter":{"NEQ":{"message":"foo"}}})"), (Names{"2", "4", "5"}));
-  EXPECT_EQ(query.unordered(R"({"filter":{"NEQ":{"product.value":11.1}}})"),
-            (Names{"1", "3", "4", "5"}));
+  EXPECT_EQ(query.unordered(R"({"filter":{"NEQ":{"product.value":11.1}}})"), (Names{"1", "3", "4", "5"}));
 }
 
 TEST_P(QueryConformance, ValuesOfOtherTypesDoNotMatch) {
@@ -127,14 +123,10 @@ TEST_P(QueryConformance, TextsOfAQueryAreOnlyTexts) {
   HOLDFAST_NEEDS(query);
   QueryCase query(store(), base());
   add_messages(query);
-  for (const char* text :
-       {R"(' OR '1'='1)", R"(foo' --)", R"(%)", R"($ne)", R"(*)", R"(\\)", R"(@message:foo)"})
-    EXPECT_EQ(query.unordered(std::string(R"({"filter":{"EQ":{"message":")") + text + R"("}}})"),
-              Names{})
-        << text;
+  for (const char* text : {R"(' OR '1'='1)", R"(foo' --)", R"(%)", R"($ne)", R"(*)", R"(\\)", R"(@message:foo)"})
+    EXPECT_EQ(query.unordered(std::string(R"({"filter":{"EQ":{"message":")") + text + R"("}}})"), Names{}) << text;
   query.add("quote", R"({"message":"it's \"fine\" (really) | yes"})");
-  EXPECT_EQ(query.unordered(R"({"filter":{"EQ":{"message":"it's \"fine\" (really) | yes"}}})"),
-            Names{"quote"});
+  EXPECT_EQ(query.unordered(R"({"filter":{"EQ":{"message":"it's \"fine\" (really) | yes"}}})"), Names{"quote"});
 }
 
 TEST_P(QueryConformance, WithoutAFilterEveryJsonRecordIsSelectedAndNoOther) {
@@ -167,8 +159,7 @@ TEST_P(QueryConformance, SortsBySeveralKeysUpAndDown) {
   query.add("b", R"({"s":"y","n":10})");
   query.add("c", R"({"s":"x","n":10})");
   query.add("d", R"({"s":"y","n":2})");
-  EXPECT_EQ(query.names(R"({"sort":[{"key":"n"},{"key":"s","order":"DESC"}]})"),
-            (Names{"d", "a", "b", "c"}));
+  EXPECT_EQ(query.names(R"({"sort":[{"key":"n"},{"key":"s","order":"DESC"}]})"), (Names{"d", "a", "b", "c"}));
   EXPECT_EQ(query.names(R"({"sort":[{"key":"s","order":"DESC"},{"key":"n","order":"DESC"}]})"),
             (Names{"b", "d", "c", "a"}));
 }
@@ -177,8 +168,8 @@ TEST_P(QueryConformance, PagesTogetherHoldEveryRowOnceAndTheLastHasNoToken) {
   HOLDFAST_NEEDS(query);
   QueryCase query(store(), base());
   for (int i = 0; i < 9; ++i)
-    query.add(std::to_string(i), R"({"even":)" + std::string(i % 2 == 0 ? "true" : "false") +
-                                     R"(,"n":)" + std::to_string(100 - i) + "}");
+    query.add(std::to_string(i),
+              R"({"even":)" + std::string(i % 2 == 0 ? "true" : "false") + R"(,"n":)" + std::to_string(100 - i) + "}");
   for (const std::string sort :
        {"", R"("sort":[{"key":"n"}],)", R"("sort":[{"key":"even"},{"key":"n","order":"DESC"}],)"}) {
     SCOPED_TRACE(sort);

@@ -7,8 +7,7 @@ namespace {
 using state::RecordFields;
 using state::SetRequest;
 
-SetRequest full_request(std::string_view key, const state::Pairs& tags,
-                        const state::Pairs& indexes) {
+SetRequest full_request(std::string_view key, const state::Pairs& tags, const state::Pairs& indexes) {
   SetRequest request = put(key, "value");
   request.content_type = "text/plain; charset=utf-8";
   request.tags = tags;
@@ -137,8 +136,7 @@ TEST_P(RecordsConformance, ARefusedWriteLeavesTheFieldsAsTheyWere) {
 
 TEST_P(RecordsConformance, WhoWritesIsTheContextsPrincipalUnlessTheRequestSays) {
   HOLDFAST_NEEDS(record_fields);
-  if (!GetParam().sees_principal)
-    GTEST_SKIP() << "the principal of a call does not reach this store";
+  if (!GetParam().sees_principal) GTEST_SKIP() << "the principal of a call does not reach this store";
   const std::string name = key("a");
   state::CallContext context;
   context.principal = "orders-app";

@@ -52,8 +52,7 @@ TEST_P(TransactionConformance, OperationsOnOneKeyApplyInOrder) {
   const std::string k2 = key("k2");
   const std::string k3 = key("k3");
   ASSERT_TRUE(store().set(put(k1, "there")));
-  const auto written =
-      store().transact({drop(k1), put(k2, "2"), drop(k2), put_json(k3, R"("value3")")});
+  const auto written = store().transact({drop(k1), put(k2, "2"), drop(k2), put_json(k3, R"("value3")")});
   ASSERT_TRUE(written) << written.error().message;
   EXPECT_FALSE(store().exists(k1));
   EXPECT_FALSE(store().exists(k2));
@@ -98,8 +97,7 @@ TEST_P(TransactionConformance, ARefusedOperationChangesNothingAndIsNamed) {
     SCOPED_TRACE(failing);
     std::vector<state::Operation> operations{put(a, "new"), drop(b), put(c, "new")};
     // A refused write and a refused deletion, each in every place.
-    for (const state::Operation& refused :
-         {state::Operation(put(a, "stale", bad)), state::Operation(drop(b, bad))}) {
+    for (const state::Operation& refused : {state::Operation(put(a, "stale", bad)), state::Operation(drop(b, bad))}) {
       auto all = operations;
       all.insert(all.begin() + failing, refused);
       const auto written = store().transact(all);
@@ -125,8 +123,7 @@ TEST_P(TransactionConformance, ARefusedFirstWriteChangesNothing) {
   EXPECT_TRUE(is_refused(written));
   EXPECT_FALSE(store().exists(a));
   EXPECT_EQ(store().value(b), "old");
-  ASSERT_TRUE(store().transact(
-      {put(a, "new", Precondition::absent()), put(b, "new", Precondition::present())}));
+  ASSERT_TRUE(store().transact({put(a, "new", Precondition::absent()), put(b, "new", Precondition::present())}));
   EXPECT_EQ(store().value(a), "new");
   EXPECT_EQ(store().value(b), "new");
 }
@@ -173,12 +170,10 @@ TEST_P(TransactionConformance, ConditionsAreJudgedOnTheStateBefore) {
   const std::string a = key("a");
   const std::string b = key("b");
   // Neither write sees the other: there was no record before.
-  ASSERT_TRUE(
-      store().transact({put(a, "1", Precondition::absent()), put(a, "2", Precondition::absent())}));
+  ASSERT_TRUE(store().transact({put(a, "1", Precondition::absent()), put(a, "2", Precondition::absent())}));
   EXPECT_EQ(store().value(a), "2");
   const IfMatch etag{store().etag(a)};
-  ASSERT_TRUE(
-      store().transact({drop(a, etag), put(a, "3", etag), check(a, Precondition::present())}));
+  ASSERT_TRUE(store().transact({drop(a, etag), put(a, "3", etag), check(a, Precondition::present())}));
   EXPECT_EQ(store().value(a), "3");
   // What the transaction writes first does not satisfy what a later operation asks.
   EXPECT_TRUE(is_refused(store().transact({put(b, "1"), put(b, "2", Precondition::present())})));

@@ -43,8 +43,7 @@ TEST_P(TtlConformance, ExpiredRecordIsAbsentAndNotBefore) {
     run_out(key("a"), Milliseconds(1));
   } else {
     run_out(key("a"), kShortTtl);
-    EXPECT_GE(std::chrono::steady_clock::now() - written_at, kShortTtl - Milliseconds(50))
-        << "it expired early";
+    EXPECT_GE(std::chrono::steady_clock::now() - written_at, kShortTtl - Milliseconds(50)) << "it expired early";
   }
 }
 
@@ -57,8 +56,7 @@ TEST_P(TtlConformance, ZeroAndMinusOneMeanNoExpiry) {
     EXPECT_FALSE(store().record(key("a")).expires_at) << none.count();
     ASSERT_TRUE(store().set(put_for(key("a"), "1", kLongTtl)));
     ASSERT_TRUE(store().set(put_for(key("a"), "2", none)));
-    EXPECT_FALSE(store().record(key("a")).expires_at)
-        << none.count() << " did not clear the earlier time";
+    EXPECT_FALSE(store().record(key("a")).expires_at) << none.count() << " did not clear the earlier time";
   }
 }
 
@@ -174,14 +172,12 @@ TEST_P(TtlConformance, ExpiredRecordsAreInNoBulkReadAndNoListing) {
   }
   if (can().keys_like) {
     const std::string pattern = base() + "%";
-    const auto page =
-        store().run(store().store().keys_like({}, {.pattern = pattern, .cursor = {}}));
+    const auto page = store().run(store().store().keys_like({}, {.pattern = pattern, .cursor = {}}));
     ASSERT_TRUE(page);
     EXPECT_EQ(page->keys, std::vector{kept});
   }
   if (can().delete_prefix) {
-    const auto erased =
-        store().run(store().store().erase_prefix({}, {.prefix = base(), .own_bytes = 0}));
+    const auto erased = store().run(store().store().erase_prefix({}, {.prefix = base(), .own_bytes = 0}));
     ASSERT_TRUE(erased);
     EXPECT_EQ(*erased, 1u);
   }
@@ -210,8 +206,7 @@ TEST_P(TtlConformance, BulkWritesSetTimes) {
   const std::string a = key("a");
   const std::string b = key("b");
   const state::SetRequest requests[] = {put_for(a, "1", kLongTtl), put(b, "1")};
-  for (const auto& written : store().run(store().store().set_many({}, requests)))
-    ASSERT_TRUE(written);
+  for (const auto& written : store().run(store().store().set_many({}, requests))) ASSERT_TRUE(written);
   EXPECT_TRUE(store().record(a).expires_at);
   EXPECT_FALSE(store().record(b).expires_at);
 }

@@ -11,8 +11,7 @@ using state::WatchEvent;
 
 class Watching {
  public:
-  Watching(Handle& store, std::string prefix, const std::string& resume = "",
-           std::size_t own_bytes = 0)
+  Watching(Handle& store, std::string prefix, const std::string& resume = "", std::size_t own_bytes = 0)
       : store_(store), prefix_(std::move(prefix)) {
     state::WatchRequest request;
     request.prefix = prefix_;
@@ -33,8 +32,7 @@ class Watching {
   WatchEvent until(WatchEvent::Kind kind, const std::string& key) {
     for (;;) {
       WatchEvent event = next();
-      EXPECT_TRUE(event.kind == WatchEvent::Kind::resync || event.key.starts_with(prefix_))
-          << event.key;
+      EXPECT_TRUE(event.kind == WatchEvent::Kind::resync || event.key.starts_with(prefix_)) << event.key;
       if (event.kind == kind && event.key == key) return event;
     }
   }
@@ -84,8 +82,7 @@ TEST_P(WatchConformance, ExpiryIsTold) {
   Watching watching(store(), base());
   ASSERT_TRUE(store().set(put_for(key("a"), "1", kShortTtl)));
   watching.until(WatchEvent::Kind::put, key("a"));
-  if (test::ManualClock* clock = instance().clock())
-    clock->advance(kShortTtl + Milliseconds(can().ttl_grain_ms));
+  if (test::ManualClock* clock = instance().clock()) clock->advance(kShortTtl + Milliseconds(can().ttl_grain_ms));
   watching.until(WatchEvent::Kind::expire, key("a"));
   EXPECT_FALSE(store().exists(key("a")));
 }
@@ -101,12 +98,10 @@ TEST_P(WatchConformance, OnlyKeysOfThePrefixAreTold) {
 
 TEST_P(WatchConformance, KeysThatAListingHidesAreNotTold) {
   HOLDFAST_NEEDS(watch);
-  if (!GetParam().raw_keys)
-    GTEST_SKIP() << "this store is reached through keys that hold no separator";
+  if (!GetParam().raw_keys) GTEST_SKIP() << "this store is reached through keys that hold no separator";
   const std::string own = base() + "app||";
   Watching watching(store(), own, "", own.size());
-  for (const char* name : {"type||id||key", "outbox-1", "mine"})
-    ASSERT_TRUE(store().set(put(own + name, "v")));
+  for (const char* name : {"type||id||key", "outbox-1", "mine"}) ASSERT_TRUE(store().set(put(own + name, "v")));
   EXPECT_EQ(watching.next().key, own + "mine");
 }
 
@@ -129,8 +124,7 @@ TEST_P(WatchConformance, EventsOfAKeyComeInTheOrderOfItsWrites) {
   Watching watching(store(), base());
   std::map<std::string, int> last;
   for (int i = 0; i < 100; ++i) {
-    for (const char* name : {"a", "b", "c"})
-      ASSERT_TRUE(store().set(put(key(name), std::to_string(i))));
+    for (const char* name : {"a", "b", "c"}) ASSERT_TRUE(store().set(put(key(name), std::to_string(i))));
   }
   while (last[key("a")] != 99 || last[key("b")] != 99 || last[key("c")] != 99) {
     const WatchEvent event = watching.next();
@@ -183,9 +177,8 @@ TEST_P(WatchConformance, CancelWakesTheOneWhoWaits) {
   HOLDFAST_NEEDS(watch);
   Watching watching(store(), base());
   bool ended = false;
-  start(watching.watcher().next(), [&ended](const Result<std::optional<WatchEvent>>& event) {
-    ended = event && !event->has_value();
-  });
+  start(watching.watcher().next(),
+        [&ended](const Result<std::optional<WatchEvent>>& event) { ended = event && !event->has_value(); });
   EXPECT_FALSE(ended);
   watching.watcher().cancel();
   loop_.run_until([&ended] { return ended; });
@@ -221,8 +214,7 @@ TEST_P(WatchConformance, ATokenContinuesWhereItsEventWas) {
   std::vector<std::string> told;
   for (int i = 0; i < 2; ++i) {
     const WatchEvent event = second.next();
-    if (event.kind == WatchEvent::Kind::resync)
-      return;  // allowed: it says that something may be missing
+    if (event.kind == WatchEvent::Kind::resync) return;  // allowed: it says that something may be missing
     told.push_back(event.key);
   }
   EXPECT_EQ(told, (std::vector{key("b"), key("a")}));

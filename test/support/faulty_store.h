@@ -50,13 +50,10 @@ class FaultyStore final : public state::AroundStore<FaultyStore> {
     SteadyTime deadline;
   };
 
-  FaultyStore(std::unique_ptr<state::StateStore> inner, Scheduler& loop)
-      : AroundStore(std::move(inner)), loop_(loop) {}
+  FaultyStore(std::unique_ptr<state::StateStore> inner, Scheduler& loop) : AroundStore(std::move(inner)), loop_(loop) {}
 
   // The next calls meet these, one each; those after them go through.
-  void script(std::vector<Fault> faults) {
-    faults_.insert(faults_.end(), faults.begin(), faults.end());
-  }
+  void script(std::vector<Fault> faults) { faults_.insert(faults_.end(), faults.begin(), faults.end()); }
   const std::vector<Call>& calls() const { return calls_; }
 
   template <class T>
@@ -68,8 +65,7 @@ class FaultyStore final : public state::AroundStore<FaultyStore> {
       faults_.pop_front();
     }
     if (fault.delay.count() > 0) co_await sleep_for(loop_, fault.delay);
-    if (fault.error && !fault.after && fault.items.empty() && !is_many<T>)
-      co_return failure<T>(fault);
+    if (fault.error && !fault.after && fault.items.empty() && !is_many<T>) co_return failure<T>(fault);
     T result = co_await std::move(call);
     if (fault.error) spoil(result, fault);
     co_return std::move(result);
@@ -95,8 +91,7 @@ class FaultyStore final : public state::AroundStore<FaultyStore> {
   template <class T>
   static void spoil(std::vector<Result<T>>& results, const Fault& fault) {
     for (std::size_t i = 0; i < results.size(); ++i)
-      if (fault.items.empty() || std::ranges::count(fault.items, i) > 0)
-        results[i] = fail(*fault.error);
+      if (fault.items.empty() || std::ranges::count(fault.items, i) > 0) results[i] = fail(*fault.error);
   }
 
   Scheduler& loop_;

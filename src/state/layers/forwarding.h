@@ -19,26 +19,21 @@ class ForwardingStore : public StateStore {
   Task<Result<std::optional<Record>>> get(CallContext context, GetRequest request) override {
     return inner_->get(context, request);
   }
-  Task<Result<Written>> set(CallContext context, SetRequest request) override {
-    return inner_->set(context, request);
-  }
+  Task<Result<Written>> set(CallContext context, SetRequest request) override { return inner_->set(context, request); }
   Task<Result<Deleted>> erase(CallContext context, DeleteRequest request) override {
     return inner_->erase(context, request);
   }
-  Task<std::vector<Result<std::optional<Record>>>> get_many(
-      CallContext context, std::span<const GetRequest> requests) override {
+  Task<std::vector<Result<std::optional<Record>>>> get_many(CallContext context,
+                                                            std::span<const GetRequest> requests) override {
     return inner_->get_many(context, requests);
   }
-  Task<std::vector<Result<Written>>> set_many(CallContext context,
-                                              std::span<const SetRequest> requests) override {
+  Task<std::vector<Result<Written>>> set_many(CallContext context, std::span<const SetRequest> requests) override {
     return inner_->set_many(context, requests);
   }
-  Task<std::vector<Result<Deleted>>> erase_many(CallContext context,
-                                                std::span<const DeleteRequest> requests) override {
+  Task<std::vector<Result<Deleted>>> erase_many(CallContext context, std::span<const DeleteRequest> requests) override {
     return inner_->erase_many(context, requests);
   }
-  Task<Result<std::vector<Written>>> transact(CallContext context,
-                                              std::span<const Operation> operations) override {
+  Task<Result<std::vector<Written>>> transact(CallContext context, std::span<const Operation> operations) override {
     return inner_->transact(context, operations);
   }
   Task<Result<ListPage>> list(CallContext context, ListRequest request) override {
@@ -47,8 +42,7 @@ class ForwardingStore : public StateStore {
   Task<Result<KeyPage>> keys_like(CallContext context, LikeRequest request) override {
     return inner_->keys_like(context, request);
   }
-  Task<Result<std::uint64_t>> erase_prefix(CallContext context,
-                                           DeletePrefixRequest request) override {
+  Task<Result<std::uint64_t>> erase_prefix(CallContext context, DeletePrefixRequest request) override {
     return inner_->erase_prefix(context, request);
   }
   Task<Result<QueryPage>> query(CallContext context, const Query& query) override {
@@ -57,8 +51,7 @@ class ForwardingStore : public StateStore {
   Task<Result<std::unique_ptr<Watcher>>> watch(CallContext context, WatchRequest request) override {
     return inner_->watch(context, request);
   }
-  Task<Result<std::uint64_t>> erase_with_dapr_prefix(CallContext context,
-                                                     std::string_view prefix) override {
+  Task<Result<std::uint64_t>> erase_with_dapr_prefix(CallContext context, std::string_view prefix) override {
     return inner_->erase_with_dapr_prefix(context, prefix);
   }
   Task<Status> ping(CallContext context) override { return inner_->ping(context); }
@@ -99,20 +92,17 @@ class AroundStore : public ForwardingStore {
   Task<Result<Deleted>> erase(CallContext context, DeleteRequest request) override {
     return around(OperationKind::erase, context, inner().erase(context, request));
   }
-  Task<std::vector<Result<std::optional<Record>>>> get_many(
-      CallContext context, std::span<const GetRequest> requests) override {
+  Task<std::vector<Result<std::optional<Record>>>> get_many(CallContext context,
+                                                            std::span<const GetRequest> requests) override {
     return around(OperationKind::bulk_get, context, inner().get_many(context, requests));
   }
-  Task<std::vector<Result<Written>>> set_many(CallContext context,
-                                              std::span<const SetRequest> requests) override {
+  Task<std::vector<Result<Written>>> set_many(CallContext context, std::span<const SetRequest> requests) override {
     return around(OperationKind::bulk_set, context, inner().set_many(context, requests));
   }
-  Task<std::vector<Result<Deleted>>> erase_many(CallContext context,
-                                                std::span<const DeleteRequest> requests) override {
+  Task<std::vector<Result<Deleted>>> erase_many(CallContext context, std::span<const DeleteRequest> requests) override {
     return around(OperationKind::bulk_delete, context, inner().erase_many(context, requests));
   }
-  Task<Result<std::vector<Written>>> transact(CallContext context,
-                                              std::span<const Operation> operations) override {
+  Task<Result<std::vector<Written>>> transact(CallContext context, std::span<const Operation> operations) override {
     return around(OperationKind::transaction, context, inner().transact(context, operations));
   }
   Task<Result<ListPage>> list(CallContext context, ListRequest request) override {
@@ -121,8 +111,7 @@ class AroundStore : public ForwardingStore {
   Task<Result<KeyPage>> keys_like(CallContext context, LikeRequest request) override {
     return around(OperationKind::keys_like, context, inner().keys_like(context, request));
   }
-  Task<Result<std::uint64_t>> erase_prefix(CallContext context,
-                                           DeletePrefixRequest request) override {
+  Task<Result<std::uint64_t>> erase_prefix(CallContext context, DeletePrefixRequest request) override {
     return around(OperationKind::delete_prefix, context, inner().erase_prefix(context, request));
   }
   Task<Result<QueryPage>> query(CallContext context, const Query& query) override {
@@ -131,10 +120,8 @@ class AroundStore : public ForwardingStore {
   Task<Result<std::unique_ptr<Watcher>>> watch(CallContext context, WatchRequest request) override {
     return around(OperationKind::watch, context, inner().watch(context, request));
   }
-  Task<Result<std::uint64_t>> erase_with_dapr_prefix(CallContext context,
-                                                     std::string_view prefix) override {
-    return around(OperationKind::delete_prefix, context,
-                  inner().erase_with_dapr_prefix(context, prefix));
+  Task<Result<std::uint64_t>> erase_with_dapr_prefix(CallContext context, std::string_view prefix) override {
+    return around(OperationKind::delete_prefix, context, inner().erase_with_dapr_prefix(context, prefix));
   }
   Task<Status> ping(CallContext context) override {
     return around(OperationKind::ping, context, inner().ping(context));

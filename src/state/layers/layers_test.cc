@@ -30,9 +30,7 @@ class LayersTest : public ::testing::Test {
     store_ = std::move(faulty);
   }
 
-  void protect(ResiliencyPolicy policy) {
-    store_ = with_resiliency(std::move(store_), policy, loop_, clock_);
-  }
+  void protect(ResiliencyPolicy policy) { store_ = with_resiliency(std::move(store_), policy, loop_, clock_); }
   Result<std::optional<Record>> get(std::string_view key, CallContext context = {}) {
     return loop_.run(store_->get(context, {.key = key}));
   }
@@ -54,9 +52,7 @@ class LayersTest : public ::testing::Test {
 class MetricsTest : public LayersTest {
  protected:
   MetricsTest() { store_ = with_metrics(std::move(store_), metrics_, clock_); }
-  std::uint64_t count(OperationKind kind, bool success) const {
-    return metrics_->series(kind, success).count;
-  }
+  std::uint64_t count(OperationKind kind, bool success) const { return metrics_->series(kind, success).count; }
 
   std::shared_ptr<StoreMetrics> metrics_ = std::make_shared<StoreMetrics>();
 };
@@ -129,8 +125,7 @@ class RecordingHook final : public TraceHook {
     return ++last;
   }
   void end(std::uint64_t token, const Error* error) override {
-    log.push_back("end " + std::to_string(token) +
-                  (error != nullptr ? " " + std::string(name_of(error->code)) : ""));
+    log.push_back("end " + std::to_string(token) + (error != nullptr ? " " + std::string(name_of(error->code)) : ""));
   }
   std::uint64_t last = 0;
   std::vector<std::string> log;
@@ -144,9 +139,8 @@ TEST_F(LayersTest, EveryCallIsASpanThatKnowsItsError) {
   context.trace = "parent";
   ASSERT_FALSE(get("a", context));
   ASSERT_TRUE(loop_.run(store_->set(context, put("a", "1"))));
-  EXPECT_THAT(hook.log,
-              ElementsAre("begin get parent", "end 1 " + std::string(name_of(Errc::unavailable)),
-                          "begin set parent", "end 2"));
+  EXPECT_THAT(hook.log, ElementsAre("begin get parent", "end 1 " + std::string(name_of(Errc::unavailable)),
+                                    "begin set parent", "end 2"));
 }
 
 TEST_F(LayersTest, ASpanBeginsWhenTheCallDoesAndNotWhenItsTaskIsMade) {
@@ -187,8 +181,7 @@ RetryPolicy constant(std::int64_t retries_max) {
 
 TEST_F(LayersTest, WhatMayPassIsTriedAgainUntilItSucceeds) {
   protect({.timeout = {}, .retry = constant(5), .breaker = {}});
-  for (const Errc code : {Errc::unavailable, Errc::overloaded, Errc::conflict,
-                          Errc::deadline_exceeded, Errc::internal})
+  for (const Errc code : {Errc::unavailable, Errc::overloaded, Errc::conflict, Errc::deadline_exceeded, Errc::internal})
     faulty_->script({Fault::fails(code)});
   EXPECT_TRUE(get("a"));
   EXPECT_EQ(calls(), 6u);
@@ -196,9 +189,8 @@ TEST_F(LayersTest, WhatMayPassIsTriedAgainUntilItSucceeds) {
 
 TEST_F(LayersTest, WhatCannotPassOrMayHaveHappenedIsNotTriedAgain) {
   protect({.timeout = {}, .retry = constant(5), .breaker = {}});
-  for (const Errc code :
-       {Errc::precondition_failed, Errc::etag_invalid, Errc::invalid_argument, Errc::unsupported,
-        Errc::denied, Errc::not_found, Errc::outcome_unknown, Errc::replication_shortfall}) {
+  for (const Errc code : {Errc::precondition_failed, Errc::etag_invalid, Errc::invalid_argument, Errc::unsupported,
+                          Errc::denied, Errc::not_found, Errc::outcome_unknown, Errc::replication_shortfall}) {
     const std::size_t before = calls();
     faulty_->script({Fault::fails(code)});
     EXPECT_EQ(get_code(), code);
@@ -268,8 +260,7 @@ TEST_F(LayersTest, ExponentialRetriesEndWhenTheirTimeIsUp) {
   protect({.timeout = {}, .retry = policy, .breaker = {}});
   faulty_->script(std::vector<Fault>(100, Fault::fails(Errc::unavailable)));
   bool done = false;
-  start(store_->get({}, {.key = "a"}),
-        [&done](const Result<std::optional<Record>>& found) { done = !found; });
+  start(store_->get({}, {.key = "a"}), [&done](const Result<std::optional<Record>>& found) { done = !found; });
   loop_.run_until([this, &done] {
     clock_.advance(Milliseconds(1));
     return done;
@@ -284,8 +275,7 @@ TEST_F(LayersTest, ABulkCallRetriesOnlyTheItemsThatMayPass) {
   const SetRequest sets[] = {put("a", "1"), put("b", "2"), put("c", "3"), put("d", "4")};
   for (const auto& written : loop_.run(store_->set_many({}, sets))) ASSERT_TRUE(written);
   // First b and d fail; of these two, tried again, the second (d) fails once more.
-  faulty_->script(
-      {Fault::fails_items(Errc::unavailable, {1, 3}), Fault::fails_items(Errc::unavailable, {1})});
+  faulty_->script({Fault::fails_items(Errc::unavailable, {1, 3}), Fault::fails_items(Errc::unavailable, {1})});
   const auto records = loop_.run(store_->get_many({}, gets));
   ASSERT_EQ(records.size(), 4u);
   std::string values;
@@ -313,8 +303,7 @@ TEST_F(LayersTest, EachAttemptHasItsOwnTimeout) {
   protect({.timeout = Milliseconds(100), .retry = constant(1), .breaker = {}});
   faulty_->script({Fault::fails(Errc::deadline_exceeded)});
   bool done = false;
-  start(store_->get({}, {.key = "a"}),
-        [&done](const Result<std::optional<Record>>&) { done = true; });
+  start(store_->get({}, {.key = "a"}), [&done](const Result<std::optional<Record>>&) { done = true; });
   clock_.advance(Milliseconds(50));
   loop_.run_until([&done] { return done; });
   ASSERT_EQ(calls(), 2u);
@@ -361,10 +350,7 @@ TEST_F(BreakerTest, EveryErrorIsAFailureAlsoARefusedEtag) {
 }
 
 TEST_F(BreakerTest, ClosesAgainAfterASuccessWhenItsTimeIsUp) {
-  protect_with({.consecutive_failures_max = 0,
-                .half_open_max = 1,
-                .interval = {},
-                .open_time = Milliseconds(1000)});
+  protect_with({.consecutive_failures_max = 0, .half_open_max = 1, .interval = {}, .open_time = Milliseconds(1000)});
   fail_times(1);
   clock_.advance(Milliseconds(999));
   EXPECT_TRUE(is_open());
@@ -374,10 +360,7 @@ TEST_F(BreakerTest, ClosesAgainAfterASuccessWhenItsTimeIsUp) {
 }
 
 TEST_F(BreakerTest, AFailureWhileHalfOpenOpensItForAnotherTime) {
-  protect_with({.consecutive_failures_max = 3,
-                .half_open_max = 1,
-                .interval = {},
-                .open_time = Milliseconds(1000)});
+  protect_with({.consecutive_failures_max = 3, .half_open_max = 1, .interval = {}, .open_time = Milliseconds(1000)});
   fail_times(4);
   clock_.advance(Milliseconds(1000));
   fail_times(1);
@@ -389,17 +372,12 @@ TEST_F(BreakerTest, AFailureWhileHalfOpenOpensItForAnotherTime) {
 }
 
 TEST_F(BreakerTest, HalfOpenLetsOnlyAsManyCallsTryAsItMay) {
-  protect_with({.consecutive_failures_max = 0,
-                .half_open_max = 2,
-                .interval = {},
-                .open_time = Milliseconds(1000)});
+  protect_with({.consecutive_failures_max = 0, .half_open_max = 2, .interval = {}, .open_time = Milliseconds(1000)});
   fail_times(1);
   clock_.advance(Milliseconds(1000));
   faulty_->script({Fault::takes(kSoon), Fault::takes(kSoon)});
   int ended = 0;
-  const auto count = [&ended](const Result<std::optional<Record>>& found) {
-    ended += found ? 1 : 0;
-  };
+  const auto count = [&ended](const Result<std::optional<Record>>& found) { ended += found ? 1 : 0; };
   start(store_->get({}, {.key = "a"}), count);
   start(store_->get({}, {.key = "a"}), count);
   EXPECT_TRUE(is_open());
@@ -408,14 +386,10 @@ TEST_F(BreakerTest, HalfOpenLetsOnlyAsManyCallsTryAsItMay) {
 }
 
 TEST_F(BreakerTest, ACallThatBeganBeforeItOpenedDoesNotCloseIt) {
-  protect_with({.consecutive_failures_max = 0,
-                .half_open_max = 1,
-                .interval = {},
-                .open_time = Milliseconds(1000)});
+  protect_with({.consecutive_failures_max = 0, .half_open_max = 1, .interval = {}, .open_time = Milliseconds(1000)});
   faulty_->script({Fault::takes(kSoon)});
   bool done = false;
-  start(store_->get({}, {.key = "slow"}),
-        [&done](const Result<std::optional<Record>>&) { done = true; });
+  start(store_->get({}, {.key = "slow"}), [&done](const Result<std::optional<Record>>&) { done = true; });
   fail_times(1);
   loop_.run_until([&done] { return done; });
   EXPECT_TRUE(is_open());
@@ -434,8 +408,7 @@ TEST_F(BreakerTest, CountsAreForgottenAtTheInterval) {
 
 TEST_F(BreakerTest, AnOpenBreakerEndsTheRetries) {
   protect_with({.consecutive_failures_max = 0}, constant(5));
-  faulty_->script(
-      {Fault::fails(Errc::unavailable, "down"), Fault::fails(Errc::unavailable, "down")});
+  faulty_->script({Fault::fails(Errc::unavailable, "down"), Fault::fails(Errc::unavailable, "down")});
   const auto found = get("a");
   ASSERT_FALSE(found);
   EXPECT_EQ(found.error().message, "circuit breaker is open");

@@ -7,9 +7,8 @@ namespace holdfast::state {
 namespace {
 
 constexpr std::array<double, StoreMetrics::kBuckets - 1> kBoundsMs{
-    1,   2,   3,   4,    5,    6,    8,     10,    13,    16,    20,  25,
-    30,  40,  50,  65,   80,   100,  130,   160,   200,   250,   300, 400,
-    500, 650, 800, 1000, 2000, 5000, 10000, 20000, 50000, 100000};
+    1,   2,   3,   4,   5,   6,   8,   10,  13,  16,  20,   25,   30,   40,    50,    65,    80,
+    100, 130, 160, 200, 250, 300, 400, 500, 650, 800, 1000, 2000, 5000, 10000, 20000, 50000, 100000};
 
 // Most calls take less than the first bound, so the search from below is one comparison.
 std::size_t bucket_of(std::uint64_t elapsed_ns) {
@@ -26,8 +25,7 @@ void add(std::atomic<std::uint64_t>& counter, std::uint64_t more) {
 
 class MetricsStore final : public AroundStore<MetricsStore> {
  public:
-  MetricsStore(std::unique_ptr<StateStore> inner, std::shared_ptr<StoreMetrics> metrics,
-               const Clock& clock)
+  MetricsStore(std::unique_ptr<StateStore> inner, std::shared_ptr<StoreMetrics> metrics, const Clock& clock)
       : AroundStore(std::move(inner)), metrics_(std::move(metrics)), clock_(clock) {}
 
   template <class T>
@@ -40,17 +38,13 @@ class MetricsStore final : public AroundStore<MetricsStore> {
   Task<T> measure(OperationKind kind, Task<T> call) {
     const SteadyTime begin = clock_.steady();
     T result = co_await std::move(call);
-    const auto elapsed =
-        std::chrono::duration_cast<std::chrono::nanoseconds>(clock_.steady() - begin);
-    if (kind == OperationKind::bulk_set)
-      kind = OperationKind::set;  // so Dapr's dashboards count saves
-    metrics_->record(kind, error_in(result) == nullptr,
-                     static_cast<std::uint64_t>(elapsed.count()));
+    const auto elapsed = std::chrono::duration_cast<std::chrono::nanoseconds>(clock_.steady() - begin);
+    if (kind == OperationKind::bulk_set) kind = OperationKind::set;  // so Dapr's dashboards count saves
+    metrics_->record(kind, error_in(result) == nullptr, static_cast<std::uint64_t>(elapsed.count()));
     co_return std::move(result);
   }
 
-  const std::shared_ptr<StoreMetrics>
-      metrics_;  // shared with the endpoint, which may read it after us
+  const std::shared_ptr<StoreMetrics> metrics_;  // shared with the endpoint, which may read it after us
   const Clock& clock_;
 };
 
@@ -101,8 +95,7 @@ const StoreMetrics::Series& StoreMetrics::series(OperationKind kind, bool succes
   return series_[static_cast<std::size_t>(kind)][success ? 1 : 0];
 }
 
-std::unique_ptr<StateStore> with_metrics(std::unique_ptr<StateStore> store,
-                                         std::shared_ptr<StoreMetrics> metrics,
+std::unique_ptr<StateStore> with_metrics(std::unique_ptr<StateStore> store, std::shared_ptr<StoreMetrics> metrics,
                                          const Clock& clock) {
   return std::make_unique<MetricsStore>(std::move(store), std::move(metrics), clock);
 }

@@ -47,10 +47,8 @@ class Breaker {
   std::optional<std::uint64_t> admit(SteadyTime now) {
     if (state_ == State::open && now >= until_) enter(State::half_open, now);
     if (state_ == State::open) return std::nullopt;
-    if (state_ == State::half_open && admitted_ >= std::max(policy_.half_open_max, 1u))
-      return std::nullopt;
-    if (state_ == State::closed && policy_.interval.count() > 0 && now >= until_)
-      enter(State::closed, now);
+    if (state_ == State::half_open && admitted_ >= std::max(policy_.half_open_max, 1u)) return std::nullopt;
+    if (state_ == State::closed && policy_.interval.count() > 0 && now >= until_) enter(State::closed, now);
     ++admitted_;
     return era_;
   }
@@ -60,10 +58,8 @@ class Breaker {
     if (pass != era_) return;
     if (success) {
       failures_in_row_ = 0;
-      if (state_ == State::half_open && ++successes_ >= std::max(policy_.half_open_max, 1u))
-        enter(State::closed, now);
-    } else if (state_ == State::half_open ||
-               ++failures_in_row_ > policy_.consecutive_failures_max) {
+      if (state_ == State::half_open && ++successes_ >= std::max(policy_.half_open_max, 1u)) enter(State::closed, now);
+    } else if (state_ == State::half_open || ++failures_in_row_ > policy_.consecutive_failures_max) {
       enter(State::open, now);
     }
   }
@@ -90,8 +86,7 @@ class Breaker {
 // How long to wait before each further attempt.
 class Backoff {
  public:
-  Backoff(const RetryPolicy& policy, SteadyTime now)
-      : policy_(policy), begin_(now), interval_(policy.initial) {}
+  Backoff(const RetryPolicy& policy, SteadyTime now) : policy_(policy), begin_(now), interval_(policy.initial) {}
 
   // Nothing when there shall be no further attempt.
   std::optional<Milliseconds> next(SteadyTime now) {
@@ -100,10 +95,8 @@ class Backoff {
     // Between a half and one and a half of the interval, so that callers who failed together part.
     const double share = 0.5 + static_cast<double>(random_u64() >> 11) * 0x1p-53;
     const auto delay = std::chrono::duration_cast<Milliseconds>(interval_ * share);
-    interval_ = std::min(std::chrono::duration_cast<Milliseconds>(interval_ * kBackoffFactor),
-                         policy_.interval_max);
-    if (policy_.elapsed_max.count() > 0 && now + delay - begin_ > policy_.elapsed_max)
-      return std::nullopt;
+    interval_ = std::min(std::chrono::duration_cast<Milliseconds>(interval_ * kBackoffFactor), policy_.interval_max);
+    if (policy_.elapsed_max.count() > 0 && now + delay - begin_ > policy_.elapsed_max) return std::nullopt;
     return delay;
   }
 
@@ -116,8 +109,7 @@ class Backoff {
 
 class ResilientStore final : public ForwardingStore {
  public:
-  ResilientStore(std::unique_ptr<StateStore> inner, const ResiliencyPolicy& policy, Scheduler& loop,
-                 const Clock& clock)
+  ResilientStore(std::unique_ptr<StateStore> inner, const ResiliencyPolicy& policy, Scheduler& loop, const Clock& clock)
       : ForwardingStore(std::move(inner)), policy_(policy), loop_(loop), clock_(clock) {
     if (policy_.breaker) breaker_.emplace(*policy_.breaker);
   }
@@ -131,22 +123,18 @@ class ResilientStore final : public ForwardingStore {
   Task<Result<Deleted>> erase(CallContext context, DeleteRequest request) override {
     return call(context, [this, request](CallContext c) { return inner().erase(c, request); });
   }
-  Task<std::vector<Result<std::optional<Record>>>> get_many(
-      CallContext context, std::span<const GetRequest> requests) override {
+  Task<std::vector<Result<std::optional<Record>>>> get_many(CallContext context,
+                                                            std::span<const GetRequest> requests) override {
     return call_many(context, requests, &StateStore::get_many);
   }
-  Task<std::vector<Result<Written>>> set_many(CallContext context,
-                                              std::span<const SetRequest> requests) override {
+  Task<std::vector<Result<Written>>> set_many(CallContext context, std::span<const SetRequest> requests) override {
     return call_many(context, requests, &StateStore::set_many);
   }
-  Task<std::vector<Result<Deleted>>> erase_many(CallContext context,
-                                                std::span<const DeleteRequest> requests) override {
+  Task<std::vector<Result<Deleted>>> erase_many(CallContext context, std::span<const DeleteRequest> requests) override {
     return call_many(context, requests, &StateStore::erase_many);
   }
-  Task<Result<std::vector<Written>>> transact(CallContext context,
-                                              std::span<const Operation> operations) override {
-    return call(context,
-                [this, operations](CallContext c) { return inner().transact(c, operations); });
+  Task<Result<std::vector<Written>>> transact(CallContext context, std::span<const Operation> operations) override {
+    return call(context, [this, operations](CallContext c) { return inner().transact(c, operations); });
   }
   Task<Result<ListPage>> list(CallContext context, ListRequest request) override {
     return call(context, [this, request](CallContext c) { return inner().list(c, request); });
@@ -154,10 +142,8 @@ class ResilientStore final : public ForwardingStore {
   Task<Result<KeyPage>> keys_like(CallContext context, LikeRequest request) override {
     return call(context, [this, request](CallContext c) { return inner().keys_like(c, request); });
   }
-  Task<Result<std::uint64_t>> erase_prefix(CallContext context,
-                                           DeletePrefixRequest request) override {
-    return call(context,
-                [this, request](CallContext c) { return inner().erase_prefix(c, request); });
+  Task<Result<std::uint64_t>> erase_prefix(CallContext context, DeletePrefixRequest request) override {
+    return call(context, [this, request](CallContext c) { return inner().erase_prefix(c, request); });
   }
   Task<Result<QueryPage>> query(CallContext context, const Query& query) override {
     return call(context, [this, &query](CallContext c) { return inner().query(c, query); });
@@ -165,22 +151,16 @@ class ResilientStore final : public ForwardingStore {
   Task<Result<std::unique_ptr<Watcher>>> watch(CallContext context, WatchRequest request) override {
     return call(context, [this, request](CallContext c) { return inner().watch(c, request); });
   }
-  Task<Result<std::uint64_t>> erase_with_dapr_prefix(CallContext context,
-                                                     std::string_view prefix) override {
-    return call(context, [this, prefix](CallContext c) {
-      return inner().erase_with_dapr_prefix(c, prefix);
-    });
+  Task<Result<std::uint64_t>> erase_with_dapr_prefix(CallContext context, std::string_view prefix) override {
+    return call(context, [this, prefix](CallContext c) { return inner().erase_with_dapr_prefix(c, prefix); });
   }
   // ping() passes through: it asks for the store as it is.
 
  private:
-  static std::unexpected<Error> refused() {
-    return fail(Errc::unavailable, "circuit breaker is open");
-  }
+  static std::unexpected<Error> refused() { return fail(Errc::unavailable, "circuit breaker is open"); }
 
   CallContext for_attempt(CallContext context) const {
-    if (policy_.timeout)
-      context.deadline = std::min(context.deadline, clock_.steady() + *policy_.timeout);
+    if (policy_.timeout) context.deadline = std::min(context.deadline, clock_.steady() + *policy_.timeout);
     return context;
   }
 
@@ -198,16 +178,14 @@ class ResilientStore final : public ForwardingStore {
       if (!pass) co_return refused();
       auto result = co_await attempt(for_attempt(context));
       report(*pass, result.has_value());
-      if (result || !policy_.retry || !is_retryable(result.error().code))
-        co_return std::move(result);
+      if (result || !policy_.retry || !is_retryable(result.error().code)) co_return std::move(result);
       if (!backoff) backoff.emplace(*policy_.retry, clock_.steady());
       if (!co_await wait(context, backoff->next(clock_.steady()))) co_return std::move(result);
     }
   }
 
   template <class Request, class One>
-  using Many = Task<std::vector<Result<One>>> (StateStore::*)(CallContext,
-                                                              std::span<const Request>);
+  using Many = Task<std::vector<Result<One>>> (StateStore::*)(CallContext, std::span<const Request>);
 
   template <class Request, class One>
   Task<std::vector<Result<One>>> call_many(CallContext context, std::span<const Request> requests,
@@ -218,8 +196,7 @@ class ResilientStore final : public ForwardingStore {
 
   // Items that failed in a way that may pass are sent again, the others are not.
   template <class Request, class One>
-  Task<std::vector<Result<One>>> guarded_many(CallContext context,
-                                              std::span<const Request> requests,
+  Task<std::vector<Result<One>>> guarded_many(CallContext context, std::span<const Request> requests,
                                               Many<Request, One> method) {
     std::vector<Result<One>> results(requests.size(), refused());
     std::vector<std::size_t> open(requests.size());
@@ -280,8 +257,7 @@ class ResilientStore final : public ForwardingStore {
 
 }  // namespace
 
-std::unique_ptr<StateStore> with_resiliency(std::unique_ptr<StateStore> store,
-                                            ResiliencyPolicy policy, Scheduler& loop,
+std::unique_ptr<StateStore> with_resiliency(std::unique_ptr<StateStore> store, ResiliencyPolicy policy, Scheduler& loop,
                                             const Clock& clock) {
   if (!policy.timeout && !policy.retry && !policy.breaker) return store;
   return std::make_unique<ResilientStore>(std::move(store), policy, loop, clock);

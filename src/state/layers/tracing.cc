@@ -5,8 +5,7 @@ namespace {
 
 class TracingStore final : public AroundStore<TracingStore> {
  public:
-  TracingStore(std::unique_ptr<StateStore> inner, TraceHook& hook)
-      : AroundStore(std::move(inner)), hook_(hook) {}
+  TracingStore(std::unique_ptr<StateStore> inner, TraceHook& hook) : AroundStore(std::move(inner)), hook_(hook) {}
 
   // A coroutine of its own, so that the span begins when the call does and not when its task is
   // made.

@@ -3,22 +3,20 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <unordered_map>
 
 #include "base/random.h"
-#include "state/keys.h"
+#include "stores/memory/record.h"
+#include "stores/memory/shard_locks.h"
 #include "stores/memory/store.h"
 
 namespace holdfast::stores::memory {
 
-using state::CheckRequest;
 using state::DeleteRequest;
 using state::GetRequest;
 using state::Operation;
 using state::Precondition;
 using state::Record;
-using state::RecordFields;
 using state::SetRequest;
 using state::WatchEvent;
 using state::Written;
@@ -30,26 +28,6 @@ namespace {
 // inside itself.
 constexpr std::uint64_t kVersionMin = 100'000'000'000'000;
 constexpr std::uint64_t kVersionStarts = 400'000'000'000'000;
-
-constexpr std::int64_t kLastExpiryUs =
-    253'402'300'799'000'000;  // the year 9999, as far as RFC 3339 reaches
-constexpr std::size_t kSweepStep = 256;
-constexpr std::size_t kRecordOverheadBytes = 256;  // an Entry, its index node and what malloc adds
-constexpr std::size_t kSpareBytesMax =
-    1024;  // what a value may keep allocated beyond twice its size
-
-class EtagText {
- public:
-  explicit EtagText(std::uint64_t version)
-      : end_(std::to_chars(text_.data(), text_.data() + text_.size(), version).ptr) {}
-  std::string_view view() const { return {text_.data(), end_}; }
-
- private:
-  std::array<char, 20> text_;
-  char* end_;
-};
-
-std::string etag_of(const Entry& entry) { return std::string(EtagText(entry.version).view()); }
 
 bool holds(const Precondition& when, const Entry* live) {
   if (when.kind == Precondition::Kind::any) return true;
@@ -68,81 +46,6 @@ Error refused(std::string_view key, const Precondition& when, const Entry* live)
   return error;
 }
 
-std::optional<WallTime> expiry_of(const Entry& entry) {
-  if (entry.expires_us == kNeverExpires) return std::nullopt;
-  return WallTime{entry.expires_us};
-}
-
-RecordFields fields_of(const Entry& entry) {
-  RecordFields fields;
-  fields.created = entry.created;
-  fields.created_by = entry.created_by;
-  fields.modified = entry.modified;
-  fields.modified_by = entry.modified_by;
-  if (entry.extra) {
-    fields.content_type = entry.extra->content_type;
-    fields.tags = entry.extra->tags;
-    fields.indexes = entry.extra->indexes;
-  }
-  return fields;
-}
-
-Record record_of(const Entry& entry, bool want_value, bool want_fields) {
-  Record record;
-  if (want_value) record.value = entry.value;
-  record.shape = entry.shape;
-  record.etag = etag_of(entry);
-  record.expires_at = expiry_of(entry);
-  if (want_fields) record.fields = fields_of(entry);
-  return record;
-}
-
-// A time to live of zero or less means none, as everywhere in Dapr's API.
-std::int64_t expiry_at(const std::optional<Milliseconds>& ttl, WallTime now) {
-  if (!ttl || ttl->count() <= 0) return kNeverExpires;
-  const std::int64_t left_ms = (kLastExpiryUs - now.us) / 1000;
-  return ttl->count() >= left_ms ? kLastExpiryUs : now.us + ttl->count() * 1000;
-}
-
-std::int64_t bytes_of(state::PairsView pairs) {
-  std::size_t bytes = 0;
-  for (const auto& [name, value] : pairs)
-    bytes += name.size() + value.size() + sizeof(state::Pairs::value_type);
-  return static_cast<std::int64_t>(bytes);
-}
-
-std::int64_t bytes_of(std::string_view key, const SetRequest& request) {
-  return static_cast<std::int64_t>(kRecordOverheadBytes + key.size() + request.value.size() +
-                                   request.content_type.size()) +
-         bytes_of(request.tags) + bytes_of(request.indexes);
-}
-
-std::int64_t bytes_of(const Entry& entry) {
-  auto bytes =
-      static_cast<std::int64_t>(kRecordOverheadBytes + entry.key.size() + entry.value.size());
-  if (entry.extra) {
-    bytes += static_cast<std::int64_t>(entry.extra->content_type.size()) +
-             bytes_of(entry.extra->tags) + bytes_of(entry.extra->indexes);
-  }
-  return bytes;
-}
-
-void assign_value(std::string& value, std::string_view bytes) {
-  if (value.capacity() > 2 * bytes.size() + kSpareBytesMax) value = std::string();
-  value.assign(bytes);
-}
-
-void assign_extra(std::unique_ptr<Extra>& extra, const SetRequest& request) {
-  if (request.content_type.empty() && request.tags.empty() && request.indexes.empty()) {
-    extra.reset();
-    return;
-  }
-  if (!extra) extra = std::make_unique<Extra>();
-  extra->content_type = request.content_type;
-  extra->tags.assign(request.tags.begin(), request.tags.end());
-  extra->indexes.assign(request.indexes.begin(), request.indexes.end());
-}
-
 const Precondition& precondition_of(const Operation& operation) {
   return std::visit([](const auto& one) -> const Precondition& { return one.when; }, operation);
 }
@@ -151,32 +54,6 @@ std::string_view key_of(const Operation& operation) {
 }
 
 }  // namespace
-
-state::ListedRecord listed(const Entry& entry, bool want_value, bool want_fields) {
-  state::ListedRecord out;
-  out.key = entry.key;
-  out.record = record_of(entry, want_value, want_fields);
-  return out;
-}
-
-// Locks the shards of a mask, lowest first: the one order.
-class MemoryCore::ShardLocks {
- public:
-  ShardLocks(const MemoryCore& core, ShardMask mask) : core_(core), mask_(mask) {
-    for (std::size_t i = 0; i < kShards; ++i)
-      if ((mask_ >> i & 1) != 0) core_.shards_[i].mutex.lock();
-  }
-  ShardLocks(const ShardLocks&) = delete;
-  ShardLocks& operator=(const ShardLocks&) = delete;
-  ~ShardLocks() {
-    for (std::size_t i = 0; i < kShards; ++i)
-      if ((mask_ >> i & 1) != 0) core_.shards_[i].mutex.unlock();
-  }
-
- private:
-  const MemoryCore& core_;
-  const ShardMask mask_;
-};
 
 // An operation of a transaction and where its key lives.
 struct MemoryCore::Target {
@@ -209,8 +86,7 @@ Result<std::optional<Record>> MemoryCore::get(const GetRequest& request) const {
   return read(request, hash);
 }
 
-std::vector<Result<std::optional<Record>>> MemoryCore::get_many(
-    std::span<const GetRequest> requests) const {
+std::vector<Result<std::optional<Record>>> MemoryCore::get_many(std::span<const GetRequest> requests) const {
   std::vector<std::uint64_t> hashes;
   hashes.reserve(requests.size());
   ShardMask mask = 0;
@@ -221,15 +97,13 @@ std::vector<Result<std::optional<Record>>> MemoryCore::get_many(
   std::vector<Result<std::optional<Record>>> records;
   records.reserve(requests.size());
   const ShardLocks locks(*this, mask);
-  for (std::size_t i = 0; i < requests.size(); ++i)
-    records.emplace_back(read(requests[i], hashes[i]));
+  for (std::size_t i = 0; i < requests.size(); ++i) records.emplace_back(read(requests[i], hashes[i]));
   return records;
 }
 
 Result<Written> MemoryCore::set(std::string_view principal, const SetRequest& request) {
   Result<Written> written = try_set(principal, request);
-  if (!written && written.error().code == Errc::overloaded && make_room())
-    written = try_set(principal, request);
+  if (!written && written.error().code == Errc::overloaded && make_room()) written = try_set(principal, request);
   if (written && written->expires_at) sweeper_.plan();
   return written;
 }
@@ -242,15 +116,14 @@ Result<Written> MemoryCore::try_set(std::string_view principal, const SetRequest
   Entry* entry = shard.table.find(request.key, hash);
   const Entry* live = entry != nullptr && entry->is_live(now.us) ? entry : nullptr;
   if (!holds(request.when, live)) return fail(refused(request.key, request.when, live));
-  if (settings_.bytes_max != 0 &&
-      !reserve(bytes_of(request.key, request) - (entry != nullptr ? bytes_of(*entry) : 0)))
+  if (settings_.bytes_max != 0 && !reserve(bytes_of(request.key, request) - (entry != nullptr ? bytes_of(*entry) : 0)))
     return full(request.key);
   return write(shard, entry, hash, principal, request, now);
 }
 
 // With the shard locked; the precondition holds and the bytes are reserved.
-Written MemoryCore::write(Shard& shard, Entry* entry, std::uint64_t hash,
-                          std::string_view principal, const SetRequest& request, WallTime now) {
+Written MemoryCore::write(Shard& shard, Entry* entry, std::uint64_t hash, std::string_view principal,
+                          const SetRequest& request, WallTime now) {
   Written written;
   written.created = entry == nullptr || !entry->is_live(now.us);
   if (entry == nullptr) {
@@ -269,9 +142,7 @@ Written MemoryCore::write(Shard& shard, Entry* entry, std::uint64_t hash,
   entry->modified = now;
   entry->modified_by = request.modified_by.empty() ? principal : request.modified_by;
   entry->version = ++shard.version;
-  entry->shape = request.shape;
-  assign_value(entry->value, request.value);
-  assign_extra(entry->extra, request);
+  assign(*entry, request);
   set_expiry(shard, entry, expiry_at(request.ttl, now));
   if (feed_.is_active()) announce_put(*entry);
   written.etag = etag_of(*entry);
@@ -313,18 +184,15 @@ Result<state::Deleted> MemoryCore::erase(const DeleteRequest& request) {
   if (!holds(request.when, live)) return fail(refused(request.key, request.when, live));
   state::Deleted deleted;
   deleted.existed = live != nullptr;
-  if (entry != nullptr)
-    remove(shard, entry, live != nullptr ? WatchEvent::Kind::erase : WatchEvent::Kind::expire);
+  if (entry != nullptr) remove(shard, entry, live != nullptr ? WatchEvent::Kind::erase : WatchEvent::Kind::expire);
   return deleted;
 }
 
-Result<std::vector<Written>> MemoryCore::transact(std::string_view principal,
-                                                  std::span<const Operation> operations) {
+Result<std::vector<Written>> MemoryCore::transact(std::string_view principal, std::span<const Operation> operations) {
   Result<std::vector<Written>> written = try_transact(principal, operations);
   if (!written && written.error().code == Errc::overloaded && make_room())
     written = try_transact(principal, operations);
-  if (written &&
-      std::ranges::any_of(*written, [](const Written& one) { return one.expires_at.has_value(); }))
+  if (written && std::ranges::any_of(*written, [](const Written& one) { return one.expires_at.has_value(); }))
     sweeper_.plan();
   return written;
 }
@@ -351,8 +219,7 @@ Result<std::vector<Written>> MemoryCore::try_transact(std::string_view principal
     if (const auto* set = std::get_if<SetRequest>(target.operation)) {
       written[i] = write(*target.shard, entry, target.hash, principal, *set, now);
     } else if (std::holds_alternative<DeleteRequest>(*target.operation) && entry != nullptr) {
-      unlink(*target.shard, entry,
-             entry->is_live(now.us) ? WatchEvent::Kind::erase : WatchEvent::Kind::expire);
+      unlink(*target.shard, entry, entry->is_live(now.us) ? WatchEvent::Kind::erase : WatchEvent::Kind::expire);
     }
   }
   return written;
@@ -379,8 +246,7 @@ std::optional<Error> MemoryCore::refusal(std::span<const Target> targets, WallTi
 std::int64_t MemoryCore::growth(std::span<const Target> targets) const {
   std::unordered_map<std::string_view, std::int64_t> after;
   for (const Target& target : targets) {
-    if (const auto* set = std::get_if<SetRequest>(target.operation))
-      after[target.key] = bytes_of(target.key, *set);
+    if (const auto* set = std::get_if<SetRequest>(target.operation)) after[target.key] = bytes_of(target.key, *set);
     if (std::holds_alternative<DeleteRequest>(*target.operation)) after[target.key] = 0;
   }
   std::int64_t more = 0;
@@ -394,112 +260,17 @@ std::int64_t MemoryCore::growth(std::span<const Target> targets) const {
 
 bool MemoryCore::reserve(std::int64_t more_bytes) {
   const std::int64_t before = bytes_used_.fetch_add(more_bytes);
-  if (more_bytes <= 0 || before + more_bytes <= static_cast<std::int64_t>(settings_.bytes_max))
-    return true;
+  if (more_bytes <= 0 || before + more_bytes <= static_cast<std::int64_t>(settings_.bytes_max)) return true;
   bytes_used_.fetch_sub(more_bytes);
   return false;
 }
 
 std::unexpected<Error> MemoryCore::full(std::string_view key) const {
-  return fail(
-      Errc::overloaded,
-      fmt::format("component \"{}\" (state.in-memory): cannot save \"{}\": its records may take "
-                  "{} bytes (maxBytes) and this one would not fit. Delete records, save with a "
-                  "ttlInSeconds, or raise maxBytes",
-                  settings_.component, key, settings_.bytes_max));
-}
-
-void MemoryCore::step(Walk& walk, const std::function<bool(const Entry&)>& visit) const {
-  using Position = std::set<Entry*, KeyOrder>::const_iterator;
-  struct Head {
-    Position at;
-    Position end;
-  };
-  const auto later = [](const Head& a, const Head& b) { return (*b.at)->key < (*a.at)->key; };
-  const auto in_walk = [&walk](const Head& head) {
-    return head.at != head.end && (*head.at)->key.starts_with(walk.prefix);
-  };
-  const ShardLocks locks(*this, ~ShardMask{0});
-  const std::int64_t now_us = clock_.wall().us;
-  std::vector<Head> heads;
-  for (const Shard& shard : shards_) {
-    const bool resumed = walk.after && *walk.after >= walk.prefix;
-    const Head head{resumed ? shard.index.upper_bound(std::string_view(*walk.after))
-                            : shard.index.lower_bound(std::string_view(walk.prefix)),
-                    shard.index.end()};
-    if (in_walk(head)) heads.push_back(head);
-  }
-  std::ranges::make_heap(heads, later);
-  const Entry* last = nullptr;
-  for (std::size_t seen = 0; seen < kWalkStep && !heads.empty(); ++seen) {
-    std::ranges::pop_heap(heads, later);
-    Head& head = heads.back();
-    const Entry* entry = *head.at;
-    if (entry->is_live(now_us) && !visit(*entry)) break;
-    last = entry;
-    ++head.at;
-    if (in_walk(head)) {
-      std::ranges::push_heap(heads, later);
-    } else {
-      heads.pop_back();
-    }
-  }
-  if (last != nullptr) walk.after = last->key;
-  walk.finished = heads.empty();
-}
-
-std::uint64_t MemoryCore::erase_step(std::size_t shard_number, Walk& walk, std::size_t own_bytes) {
-  Shard& shard = shards_[shard_number];
-  const std::lock_guard lock(shard.mutex);
-  const std::int64_t now_us = clock_.wall().us;
-  auto at = walk.after ? shard.index.upper_bound(std::string_view(*walk.after))
-                       : shard.index.lower_bound(std::string_view(walk.prefix));
-  std::uint64_t erased = 0;
-  for (std::size_t seen = 0; seen < kWalkStep; ++seen) {
-    if (at == shard.index.end() || !(*at)->key.starts_with(walk.prefix)) {
-      walk.finished = true;
-      return erased;
-    }
-    Entry* entry = *at++;
-    walk.after = entry->key;
-    if (!state::is_listable(entry->key, own_bytes)) continue;
-    const bool live = entry->is_live(now_us);
-    erased += live ? 1 : 0;
-    remove(shard, entry, live ? WatchEvent::Kind::erase : WatchEvent::Kind::expire);
-  }
-  return erased;
-}
-
-std::optional<Milliseconds> MemoryCore::sweep() {
-  const std::int64_t now_us = clock_.wall().us;
-  std::int64_t next_us = kNeverExpires;
-  for (Shard& shard : shards_) {
-    if (shard.first_expiry_us.load() <= now_us) {
-      const std::lock_guard lock(shard.mutex);
-      for (std::size_t i = 0; i < kSweepStep && shard.expiry.first_us() <= now_us; ++i)
-        remove(shard, shard.expiry.first(), WatchEvent::Kind::expire);
-    }
-    next_us = std::min(next_us, shard.first_expiry_us.load());
-  }
-  if (next_us == kNeverExpires) return std::nullopt;
-  return Milliseconds{next_us <= now_us ? 0 : (next_us - now_us + 999) / 1000};
-}
-
-// Whether sweeping took anything out.
-bool MemoryCore::make_room() {
-  const std::int64_t before = bytes_used_;
-  while (sweep() == Milliseconds{0}) {
-  }
-  return bytes_used_ < before;
-}
-
-bool MemoryCore::has_timed_records() const {
-  return std::ranges::any_of(
-      shards_, [](const Shard& shard) { return shard.first_expiry_us.load() != kNeverExpires; });
-}
-
-void MemoryCore::let_writes_pass() const {
-  for (const Shard& shard : shards_) const std::lock_guard lock(shard.mutex);
+  return fail(Errc::overloaded,
+              fmt::format("component \"{}\" (state.in-memory): cannot save \"{}\": its records may take "
+                          "{} bytes (maxBytes) and this one would not fit. Delete records, save with a "
+                          "ttlInSeconds, or raise maxBytes",
+                          settings_.component, key, settings_.bytes_max));
 }
 
 }  // namespace holdfast::stores::memory

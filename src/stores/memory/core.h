@@ -37,9 +37,6 @@ struct Walk {
   bool finished = false;
 };
 
-// What a listing shows of an entry. The entry's shard is locked.
-state::ListedRecord listed(const Entry& entry, bool want_value, bool want_fields);
-
 class MemoryCore final : public state::StoreCore {
  public:
   static constexpr std::size_t kShards = 32;
@@ -53,8 +50,7 @@ class MemoryCore final : public state::StoreCore {
 
   Result<std::optional<state::Record>> get(const state::GetRequest& request) const;
   // All at one instant.
-  std::vector<Result<std::optional<state::Record>>> get_many(
-      std::span<const state::GetRequest> requests) const;
+  std::vector<Result<std::optional<state::Record>>> get_many(std::span<const state::GetRequest> requests) const;
   Result<state::Written> set(std::string_view principal, const state::SetRequest& request);
   Result<state::Deleted> erase(const state::DeleteRequest& request);
   Result<std::vector<state::Written>> transact(std::string_view principal,

@@ -129,8 +129,7 @@ void ExpiryHeap::down(std::size_t slot) {
   for (;;) {
     std::size_t child = slot * 2 + 1;
     if (child >= heap_.size()) break;
-    if (child + 1 < heap_.size() && heap_[child + 1]->expires_us < heap_[child]->expires_us)
-      ++child;
+    if (child + 1 < heap_.size() && heap_[child + 1]->expires_us < heap_[child]->expires_us) ++child;
     if (heap_[child]->expires_us >= entry->expires_us) break;
     place(slot, heap_[child]);
     slot = child;

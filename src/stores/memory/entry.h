@@ -82,9 +82,7 @@ class ExpiryHeap {
   void update(Entry* entry);
   void remove(Entry* entry);
   Entry* first() const { return heap_.empty() ? nullptr : heap_.front(); }
-  std::int64_t first_us() const {
-    return heap_.empty() ? kNeverExpires : heap_.front()->expires_us;
-  }
+  std::int64_t first_us() const { return heap_.empty() ? kNeverExpires : heap_.front()->expires_us; }
 
  private:
   void place(std::size_t slot, Entry* entry);

@@ -14,8 +14,7 @@ using state::WatchEvent;
 
 Feed::Feed(FeedLimits limits) : limits_(limits), process_(fmt::format("{:016x}", random_u64())) {}
 
-void Feed::publish(WatchEvent::Kind kind, std::string_view key,
-                   std::optional<state::Record> record) {
+void Feed::publish(WatchEvent::Kind kind, std::string_view key, std::optional<state::Record> record) {
   auto event = std::make_shared<FeedEvent>();
   event->kind = kind;
   event->key = key;
@@ -24,8 +23,7 @@ void Feed::publish(WatchEvent::Kind kind, std::string_view key,
   event->number = ++head_;
   ring_bytes_ += event->bytes();
   ring_.push_back(std::move(event));
-  while (ring_.size() > limits_.ring_events_max ||
-         (ring_bytes_ > limits_.ring_bytes_max && ring_.size() > 1)) {
+  while (ring_.size() > limits_.ring_events_max || (ring_bytes_ > limits_.ring_bytes_max && ring_.size() > 1)) {
     ring_bytes_ -= ring_.front()->bytes();
     ring_.pop_front();
   }
@@ -43,9 +41,7 @@ std::optional<FeedEvents> Feed::since(std::uint64_t number) const {
   return FeedEvents(ring_.end() - static_cast<std::ptrdiff_t>(head_ - number), ring_.end());
 }
 
-std::string Feed::token(std::uint64_t number) const {
-  return fmt::format("{}.{}", process_, number);
-}
+std::string Feed::token(std::uint64_t number) const { return fmt::format("{}.{}", process_, number); }
 
 std::optional<std::uint64_t> Feed::parse_token(std::string_view token) const {
   if (!token.starts_with(process_)) return std::nullopt;
@@ -106,9 +102,7 @@ class MemoryWatcher final : public state::Watcher {
   }
 
   void offer(const std::shared_ptr<const FeedEvent>& event) {
-    if (cancelled_ || !event->key.starts_with(prefix_) ||
-        !state::is_listable(event->key, own_bytes_))
-      return;
+    if (cancelled_ || !event->key.starts_with(prefix_) || !state::is_listable(event->key, own_bytes_)) return;
     const FeedLimits& limits = listener_->feed_.limits();
     if (queue_.size() >= limits.queue_events_max ||
         (queue_bytes_ + event->bytes() > limits.queue_bytes_max && !queue_.empty())) {

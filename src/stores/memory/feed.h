@@ -36,9 +36,7 @@ struct FeedEvent {
   std::string key;
   std::optional<state::Record> record;  // with put
 
-  std::size_t bytes() const {
-    return key.size() + (record ? record->value.size() : 0) + sizeof *this;
-  }
+  std::size_t bytes() const { return key.size() + (record ? record->value.size() : 0) + sizeof *this; }
 };
 using FeedEvents = std::vector<std::shared_ptr<const FeedEvent>>;
 
@@ -54,8 +52,7 @@ class Feed {
   // Makes writers announce. True when they did not do so before: a write that is under way may
   // still not.
   bool activate() { return !active_.exchange(true); }
-  void publish(state::WatchEvent::Kind kind, std::string_view key,
-               std::optional<state::Record> record);
+  void publish(state::WatchEvent::Kind kind, std::string_view key, std::optional<state::Record> record);
 
   std::uint64_t head() const;  // number of the newest event
   // The events after `number`, oldest first; nothing when some of them are gone.

@@ -35,8 +35,7 @@ bool equals(json::Element value, const Scalar& scalar) {
     return value.get_double().get(found) == simdjson::SUCCESS && found == *number;
   }
   std::string_view found;
-  return value.get_string().get(found) == simdjson::SUCCESS &&
-         found == std::get<std::string>(scalar);
+  return value.get_string().get(found) == simdjson::SUCCESS && found == std::get<std::string>(scalar);
 }
 
 template <class T>
@@ -61,8 +60,7 @@ bool is_ordered(Op op, json::Element value, const Scalar& scalar) {
   }
   if (const std::string* text = std::get_if<std::string>(&scalar)) {
     std::string_view found;
-    return value.get_string().get(found) == simdjson::SUCCESS &&
-           compare<std::string_view>(op, found, *text);
+    return value.get_string().get(found) == simdjson::SUCCESS && compare<std::string_view>(op, found, *text);
   }
   return false;
 }
@@ -98,8 +96,7 @@ std::optional<Place> parse_token(std::string_view token, std::size_t sorts) {
   json::Parser parser;
   const auto value = parser.parse(*text);
   json::Array array;
-  if (!value || value->get_array().get(array) != simdjson::SUCCESS || array.size() != sorts + 1)
-    return std::nullopt;
+  if (!value || value->get_array().get(array) != simdjson::SUCCESS || array.size() != sorts + 1) return std::nullopt;
   Place place;
   for (const json::Element one : array) {
     place.keys.push_back(sort_key(one));
@@ -131,8 +128,7 @@ bool matches(const Filter& filter, json::Element value) {
     case Op::neq:
       return std::ranges::none_of(filter.values, equal);
     default:
-      return found && !filter.values.empty() &&
-             is_ordered(filter.op, *found, filter.values.front());
+      return found && !filter.values.empty() && is_ordered(filter.op, *found, filter.values.front());
   }
 }
 
@@ -140,8 +136,7 @@ Result<Selection> Selection::begin(const state::Query& query) {
   Selection selection(query);
   if (!query.token.empty()) {
     selection.after_ = parse_token(query.token, query.sort.size());
-    if (!selection.after_)
-      return fail(Errc::invalid_argument, "the token is not one of this query's");
+    if (!selection.after_) return fail(Errc::invalid_argument, "the token is not one of this query's");
   }
   return selection;
 }
@@ -154,14 +149,10 @@ void Selection::offer(state::ListedRecord&& record) {
   Place place = place_of(record.key, *value);
   if (after_ && !before(*after_, place)) return;
   rows_.push_back({std::move(place), std::move(record)});
-  if (query_->limit != 0 &&
-      rows_.size() >= 2 * (static_cast<std::size_t>(query_->limit) + 1) + 1000)
-    trim();
+  if (query_->limit != 0 && rows_.size() >= 2 * (static_cast<std::size_t>(query_->limit) + 1) + 1000) trim();
 }
 
-bool Selection::is_full() const {
-  return query_->sort.empty() && query_->limit != 0 && rows_.size() > query_->limit;
-}
+bool Selection::is_full() const { return query_->sort.empty() && query_->limit != 0 && rows_.size() > query_->limit; }
 
 state::QueryPage Selection::finish() && {
   std::ranges::sort(rows_, [this](const Row& a, const Row& b) { return before(a.place, b.place); });
@@ -176,8 +167,7 @@ state::QueryPage Selection::finish() && {
 
 void Selection::trim() {
   const auto end_of_page = rows_.begin() + query_->limit + 1;
-  std::ranges::nth_element(rows_, end_of_page,
-                           [this](const Row& a, const Row& b) { return before(a.place, b.place); });
+  std::ranges::nth_element(rows_, end_of_page, [this](const Row& a, const Row& b) { return before(a.place, b.place); });
   rows_.erase(end_of_page, rows_.end());
 }
 
@@ -192,8 +182,7 @@ bool Selection::before(const Place& a, const Place& b) const {
 Place Selection::place_of(std::string_view key, json::Element value) const {
   Place place;
   place.key = key;
-  for (const state::Sort& sort : query_->sort)
-    place.keys.push_back(sort_key(at_path(value, sort.path)));
+  for (const state::Sort& sort : query_->sort) place.keys.push_back(sort_key(at_path(value, sort.path)));
   return place;
 }
 

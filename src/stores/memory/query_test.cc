@@ -20,8 +20,7 @@ bool selects(std::string_view filter, std::string_view value) {
   return matches(query.filter.front(), *parser.parse(value));
 }
 
-std::vector<std::string> run(const state::Query& query,
-                             const std::vector<std::pair<std::string, std::string>>& rows,
+std::vector<std::string> run(const state::Query& query, const std::vector<std::pair<std::string, std::string>>& rows,
                              std::string& token) {
   auto selection = Selection::begin(query);
   if (!selection) throw std::runtime_error(selection.error().message);
@@ -97,12 +96,9 @@ TEST(Selection, EveryPageContinuesThroughValuesOfEveryKind) {
 TEST(Selection, RowsThatGoBetweenPagesMoveNoOthers) {
   state::Query query = parse(R"({"sort":[{"key":"v"}],"page":{"limit":2}})");
   EXPECT_THAT(
-      run(query,
-          {{"a", R"({"v":1})"}, {"b", R"({"v":2})"}, {"c", R"({"v":3})"}, {"d", R"({"v":4})"}},
-          query.token),
+      run(query, {{"a", R"({"v":1})"}, {"b", R"({"v":2})"}, {"c", R"({"v":3})"}, {"d", R"({"v":4})"}}, query.token),
       ElementsAre("a", "b"));
-  EXPECT_THAT(run(query, {{"c", R"({"v":3})"}, {"d", R"({"v":4})"}}, query.token),
-              ElementsAre("c", "d"));
+  EXPECT_THAT(run(query, {{"c", R"({"v":3})"}, {"d", R"({"v":4})"}}, query.token), ElementsAre("c", "d"));
   EXPECT_EQ(query.token, "");
 }
 

@@ -15,8 +15,8 @@ constexpr std::array<state::Setting, 1> kSettings{{
              "limit when unset"},
 }};
 
-constexpr std::array<std::string_view, 5> kDaprFeatures{"ETAG", "TRANSACTIONAL", "TTL",
-                                                        "DELETE_WITH_PREFIX", "KEYS_LIKE"};
+constexpr std::array<std::string_view, 5> kDaprFeatures{"ETAG", "TRANSACTIONAL", "TTL", "DELETE_WITH_PREFIX",
+                                                        "KEYS_LIKE"};
 
 Result<std::shared_ptr<state::StoreCore>> prepare(const state::Component& component,
                                                   const state::StoreEnvironment& environment) {

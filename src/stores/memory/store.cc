@@ -10,6 +10,7 @@
 #include "state/keys.h"
 #include "state/query.h"
 #include "stores/memory/query.h"
+#include "stores/memory/record.h"
 
 namespace holdfast::stores::memory {
 
@@ -56,8 +57,7 @@ std::string cursor_at(std::string_view key) { return std::string("k").append(key
 Status start_after(std::string_view cursor, Walk& walk) {
   if (cursor.empty()) return {};
   if (!cursor.starts_with('k'))
-    return fail(Errc::invalid_argument,
-                "this cursor was not given out by state.in-memory; start again without one");
+    return fail(Errc::invalid_argument, "this cursor was not given out by state.in-memory; start again without one");
   walk.after = cursor.substr(1);
   return {};
 }
@@ -85,51 +85,45 @@ Task<Result<Written>> MemoryStore::set(CallContext context, state::SetRequest re
   co_return core_.set(context.principal, request);
 }
 
-Task<Result<Deleted>> MemoryStore::erase(CallContext, state::DeleteRequest request) {
-  co_return core_.erase(request);
-}
+Task<Result<Deleted>> MemoryStore::erase(CallContext, state::DeleteRequest request) { co_return core_.erase(request); }
 
-Task<std::vector<Result<std::optional<Record>>>> MemoryStore::get_many(
-    CallContext, std::span<const state::GetRequest> requests) {
+Task<std::vector<Result<std::optional<Record>>>> MemoryStore::get_many(CallContext,
+                                                                       std::span<const state::GetRequest> requests) {
   co_return core_.get_many(requests);
 }
 
-Task<std::vector<Result<Written>>> MemoryStore::set_many(
-    CallContext context, std::span<const state::SetRequest> requests) {
+Task<std::vector<Result<Written>>> MemoryStore::set_many(CallContext context,
+                                                         std::span<const state::SetRequest> requests) {
   std::vector<Result<Written>> written;
   written.reserve(requests.size());
-  for (const state::SetRequest& request : requests)
-    written.push_back(core_.set(context.principal, request));
+  for (const state::SetRequest& request : requests) written.push_back(core_.set(context.principal, request));
   co_return written;
 }
 
-Task<std::vector<Result<Deleted>>> MemoryStore::erase_many(
-    CallContext, std::span<const state::DeleteRequest> requests) {
+Task<std::vector<Result<Deleted>>> MemoryStore::erase_many(CallContext,
+                                                           std::span<const state::DeleteRequest> requests) {
   std::vector<Result<Deleted>> deleted;
   deleted.reserve(requests.size());
   for (const state::DeleteRequest& request : requests) deleted.push_back(core_.erase(request));
   co_return deleted;
 }
 
-Task<Result<std::vector<Written>>> MemoryStore::transact(
-    CallContext context, std::span<const state::Operation> operations) {
+Task<Result<std::vector<Written>>> MemoryStore::transact(CallContext context,
+                                                         std::span<const state::Operation> operations) {
   co_return core_.transact(context.principal, operations);
 }
 
 Task<Status> MemoryStore::breathe(CallContext context) {
   co_await resume_on(loop_);
-  if (context.is_cancelled())
-    co_return fail(Errc::deadline_exceeded, "the caller gave up while keys were walked");
+  if (context.is_cancelled()) co_return fail(Errc::deadline_exceeded, "the caller gave up while keys were walked");
   if (clock_.steady() > context.deadline)
-    co_return fail(Errc::deadline_exceeded,
-                   "the time was up while keys were walked; ask for smaller pages");
+    co_return fail(Errc::deadline_exceeded, "the time was up while keys were walked; ask for smaller pages");
   co_return Status();
 }
 
 Task<Result<ListPage>> MemoryStore::list(CallContext context, state::ListRequest request) {
   Walk walk{.prefix = std::string(request.prefix), .after = {}};
-  if (auto valid = start_after(request.cursor, walk); !valid)
-    co_return fail(std::move(valid.error()));
+  if (auto valid = start_after(request.cursor, walk); !valid) co_return fail(std::move(valid.error()));
   ListPage page;
   bool full = false;
   std::size_t copied = 0;
@@ -152,12 +146,10 @@ Task<Result<ListPage>> MemoryStore::list(CallContext context, state::ListRequest
 }
 
 Task<Result<KeyPage>> MemoryStore::keys_like(CallContext context, state::LikeRequest request) {
-  if (request.pattern.empty())
-    co_return fail(Errc::invalid_argument, "keys like pattern cannot be empty");
+  if (request.pattern.empty()) co_return fail(Errc::invalid_argument, "keys like pattern cannot be empty");
   const state::LikePattern pattern(request.pattern);
   Walk walk{.prefix = pattern.literal_prefix(), .after = {}};
-  if (auto valid = start_after(request.cursor, walk); !valid)
-    co_return fail(std::move(valid.error()));
+  if (auto valid = start_after(request.cursor, walk); !valid) co_return fail(std::move(valid.error()));
   KeyPage page;
   bool full = false;
   const auto visit = [&](const Entry& entry) {
@@ -175,8 +167,7 @@ Task<Result<KeyPage>> MemoryStore::keys_like(CallContext context, state::LikeReq
   co_return page;
 }
 
-Task<Result<std::uint64_t>> MemoryStore::erase_prefix(CallContext,
-                                                      state::DeletePrefixRequest request) {
+Task<Result<std::uint64_t>> MemoryStore::erase_prefix(CallContext, state::DeletePrefixRequest request) {
   std::uint64_t erased = 0;
   for (std::size_t shard = 0; shard < MemoryCore::kShards; ++shard) {
     Walk walk{.prefix = std::string(request.prefix), .after = {}};
@@ -215,8 +206,7 @@ Task<Result<state::QueryPage>> MemoryStore::query(CallContext context, const sta
   co_return std::move(*selection).finish();
 }
 
-Task<Result<std::unique_ptr<state::Watcher>>> MemoryStore::watch(CallContext,
-                                                                 state::WatchRequest request) {
+Task<Result<std::unique_ptr<state::Watcher>>> MemoryStore::watch(CallContext, state::WatchRequest request) {
   core_.feed().activate();
   // A write that began while nobody watched would go unannounced after this call has answered.
   core_.let_writes_pass();

@@ -19,29 +19,22 @@ class MemoryStore final : public state::StateStore {
 
   const state::Capabilities& capabilities() const override;
 
-  Task<Result<std::optional<state::Record>>> get(state::CallContext context,
-                                                 state::GetRequest request) override;
+  Task<Result<std::optional<state::Record>>> get(state::CallContext context, state::GetRequest request) override;
   Task<Result<state::Written>> set(state::CallContext context, state::SetRequest request) override;
-  Task<Result<state::Deleted>> erase(state::CallContext context,
-                                     state::DeleteRequest request) override;
+  Task<Result<state::Deleted>> erase(state::CallContext context, state::DeleteRequest request) override;
   Task<std::vector<Result<std::optional<state::Record>>>> get_many(
       state::CallContext context, std::span<const state::GetRequest> requests) override;
-  Task<std::vector<Result<state::Written>>> set_many(
-      state::CallContext context, std::span<const state::SetRequest> requests) override;
-  Task<std::vector<Result<state::Deleted>>> erase_many(
-      state::CallContext context, std::span<const state::DeleteRequest> requests) override;
-  Task<Result<std::vector<state::Written>>> transact(
-      state::CallContext context, std::span<const state::Operation> operations) override;
-  Task<Result<state::ListPage>> list(state::CallContext context,
-                                     state::ListRequest request) override;
-  Task<Result<state::KeyPage>> keys_like(state::CallContext context,
-                                         state::LikeRequest request) override;
-  Task<Result<std::uint64_t>> erase_prefix(state::CallContext context,
-                                           state::DeletePrefixRequest request) override;
-  Task<Result<state::QueryPage>> query(state::CallContext context,
-                                       const state::Query& query) override;
-  Task<Result<std::unique_ptr<state::Watcher>>> watch(state::CallContext context,
-                                                      state::WatchRequest request) override;
+  Task<std::vector<Result<state::Written>>> set_many(state::CallContext context,
+                                                     std::span<const state::SetRequest> requests) override;
+  Task<std::vector<Result<state::Deleted>>> erase_many(state::CallContext context,
+                                                       std::span<const state::DeleteRequest> requests) override;
+  Task<Result<std::vector<state::Written>>> transact(state::CallContext context,
+                                                     std::span<const state::Operation> operations) override;
+  Task<Result<state::ListPage>> list(state::CallContext context, state::ListRequest request) override;
+  Task<Result<state::KeyPage>> keys_like(state::CallContext context, state::LikeRequest request) override;
+  Task<Result<std::uint64_t>> erase_prefix(state::CallContext context, state::DeletePrefixRequest request) override;
+  Task<Result<state::QueryPage>> query(state::CallContext context, const state::Query& query) override;
+  Task<Result<std::unique_ptr<state::Watcher>>> watch(state::CallContext context, state::WatchRequest request) override;
   Task<Status> ping(state::CallContext context) override;
   Task<Status> close(state::CallContext context) override;
 

@@ -19,8 +19,7 @@ using state::SetRequest;
 using state::WatchEvent;
 using state::WatchRequest;
 
-SetRequest put(std::string_view key, std::string_view value,
-               std::optional<Milliseconds> ttl = std::nullopt) {
+SetRequest put(std::string_view key, std::string_view value, std::optional<Milliseconds> ttl = std::nullopt) {
   SetRequest request;
   request.key = key;
   request.value = value;
@@ -47,11 +46,9 @@ class MemoryStoreTest : public ::testing::Test {
   }
   WatchEvent next(state::Watcher& watcher) {
     auto event = loop_.run(watcher.next());
-    return event && *event ? **event
-                           : WatchEvent{.kind = WatchEvent::Kind::resync,
-                                        .key = "no event",
-                                        .record = {},
-                                        .resume = {}};
+    return event && *event
+               ? **event
+               : WatchEvent{.kind = WatchEvent::Kind::resync, .key = "no event", .record = {}, .resume = {}};
   }
   bool exists(std::string_view key) {
     state::GetRequest request;
@@ -68,14 +65,11 @@ class MemoryStoreTest : public ::testing::Test {
 TEST_F(MemoryStoreTest, GetAndSetFinishInsideTheCall) {
   open({});
   bool done = false;
-  start(store_->set({}, put("a", "1")),
-        [&done](const Result<state::Written>& written) { done = written.has_value(); });
+  start(store_->set({}, put("a", "1")), [&done](const Result<state::Written>& written) { done = written.has_value(); });
   EXPECT_TRUE(done);
   std::string value;
   start(store_->get({}, {.key = "a"}),
-        [&value](const Result<std::optional<state::Record>>& record) {
-          value = record->value().value;
-        });
+        [&value](const Result<std::optional<state::Record>>& record) { value = record->value().value; });
   EXPECT_EQ(value, "1");
 }
 
@@ -226,8 +220,7 @@ TEST_F(MemoryStoreTest, TokenOfAnotherProcessOrOfNothingAnswersResyncAndThenLive
   const auto first = watch();
   ASSERT_TRUE(set("a", "1"));
   std::string token = next(*first).resume;
-  for (const std::string& bad :
-       {std::string("0123456789abcdef.1"), std::string("garbage"), token + "9", token + "x"}) {
+  for (const std::string& bad : {std::string("0123456789abcdef.1"), std::string("garbage"), token + "9", token + "x"}) {
     const auto watcher = watch(bad);
     EXPECT_EQ(next(*watcher).kind, WatchEvent::Kind::resync) << bad;
     ASSERT_TRUE(set("b", "2"));
@@ -253,8 +246,7 @@ TEST_F(MemoryStoreTest, ClosingTheStoreEndsItsWatchers) {
   open({});
   const auto watcher = watch();
   bool ended = false;
-  start(watcher->next(),
-        [&ended](const Result<std::optional<WatchEvent>>& event) { ended = event && !*event; });
+  start(watcher->next(), [&ended](const Result<std::optional<WatchEvent>>& event) { ended = event && !*event; });
   ASSERT_TRUE(loop_.run(store_->close({})));
   loop_.run_until([&ended] { return ended; });
 }
@@ -271,8 +263,7 @@ TEST_F(MemoryStoreTest, ListingStopsAtItsDeadline) {
   for (int i = 0; i < 2000; ++i) ASSERT_TRUE(set("k" + std::to_string(i), "v"));
   CallContext context;
   context.deadline = clock_.steady() - Milliseconds(1);
-  const auto page =
-      loop_.run(store_->list(context, {.prefix = "k", .own_bytes = 0, .cursor = {}, .limit = 0}));
+  const auto page = loop_.run(store_->list(context, {.prefix = "k", .own_bytes = 0, .cursor = {}, .limit = 0}));
   ASSERT_FALSE(page);
   EXPECT_EQ(page.error().code, Errc::deadline_exceeded);
 }
@@ -327,12 +318,10 @@ TEST(MemoryStoreClose, FourHundredStoresCloseUnderLoad) {
     MemoryCore core(Clock::system(), {});
     std::atomic<bool> stop = false;
     std::vector<std::thread> threads;
-    for (int i = 0; i < 3; ++i)
-      threads.emplace_back([worker = Worker{core, stop, i}] { worker.run(); });
+    for (int i = 0; i < 3; ++i) threads.emplace_back([worker = Worker{core, stop, i}] { worker.run(); });
     test::TestLoop loop;
     auto store = std::move(*loop.run(core.open(loop)));
-    for (int i = 0; i < 20; ++i)
-      ASSERT_TRUE(loop.run(store->set({}, put("mine", "v", Milliseconds(1)))));
+    for (int i = 0; i < 20; ++i) ASSERT_TRUE(loop.run(store->set({}, put("mine", "v", Milliseconds(1)))));
     ASSERT_TRUE(loop.run(store->close({})));
     store.reset();
     stop = true;
