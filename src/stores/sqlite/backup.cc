@@ -17,10 +17,9 @@
 namespace holdfast::stores::sqlite {
 namespace {
 
-std::unexpected<Error> refuse(Errc code, const Place& place, const std::string& file,
-                              std::string_view why) {
-  return fail(code, fmt::format("component \"{}\" (state.sqlite): cannot back up {} to {}: {}",
-                                place.component, place.file, file, why));
+std::unexpected<Error> refuse(Errc code, const Place& place, const std::string& file, std::string_view why) {
+  return fail(code, fmt::format("component \"{}\" (state.sqlite): cannot back up {} to {}: {}", place.component,
+                                place.file, file, why));
 }
 
 bool sync_path(const std::string& path, int flags) {
@@ -44,8 +43,7 @@ Status copy_pages(Database& from, const Place& place, const std::string& partial
   if (code == SQLITE_DONE && finished == SQLITE_OK) return {};
   const int reason = finished != SQLITE_OK ? finished : code;
   if (is_busy(reason)) return fail(from.error("back up", reason));
-  return fail(
-      describe({place.component, partial}, "write to", reason, sqlite3_errmsg(to->handle())));
+  return fail(describe({place.component, partial}, "write to", reason, sqlite3_errmsg(to->handle())));
 }
 
 }  // namespace
@@ -54,11 +52,9 @@ Status backup(const state::Component& component, const std::string& file) {
   auto settings = SqliteSettings::read(component);
   if (!settings) return fail(std::move(settings.error()));
   Place place{component.name, settings->connection.uri};
-  if (settings->connection.in_memory)
-    return refuse(Errc::unsupported, place, file, "a database in memory has no file");
+  if (settings->connection.in_memory) return refuse(Errc::unsupported, place, file, "a database in memory has no file");
   if (std::filesystem::exists(std::filesystem::symlink_status(file)))
-    return refuse(Errc::precondition_failed, place, file,
-                  "that file is already there; name another or remove it");
+    return refuse(Errc::precondition_failed, place, file, "that file is already there; name another or remove it");
   const int flags = settings->connection.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE;
   auto from = Database::open(place, settings->connection.uri, flags | SQLITE_OPEN_NOMUTEX);
   if (!from) {
@@ -71,16 +67,13 @@ Status backup(const state::Component& component, const std::string& file) {
 
   const std::string partial = fmt::format("{}.partial-{:016x}", file, random_u64());
   Status status = copy_pages(*from, place, partial);
-  if (status && !sync_path(partial, O_RDONLY))
-    status = refuse(Errc::unavailable, place, file, std::strerror(errno));
-  if (status &&
-      ::renameat2(AT_FDCWD, partial.c_str(), AT_FDCWD, file.c_str(), RENAME_NOREPLACE) != 0)
-    status = errno == EEXIST ? refuse(Errc::precondition_failed, place, file,
-                                      "that file is already there; name another")
-                             : refuse(Errc::unavailable, place, file, std::strerror(errno));
+  if (status && !sync_path(partial, O_RDONLY)) status = refuse(Errc::unavailable, place, file, std::strerror(errno));
+  if (status && ::renameat2(AT_FDCWD, partial.c_str(), AT_FDCWD, file.c_str(), RENAME_NOREPLACE) != 0)
+    status = errno == EEXIST
+                 ? refuse(Errc::precondition_failed, place, file, "that file is already there; name another")
+                 : refuse(Errc::unavailable, place, file, std::strerror(errno));
   if (!status) {
-    for (const char* suffix : {"", "-journal", "-wal", "-shm"})
-      ::unlink((partial + suffix).c_str());
+    for (const char* suffix : {"", "-journal", "-wal", "-shm"}) ::unlink((partial + suffix).c_str());
     return status;
   }
   const std::string folder = std::filesystem::path(file).parent_path().string();

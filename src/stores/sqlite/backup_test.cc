@@ -13,8 +13,7 @@ namespace {
 using testing::HasSubstr;
 
 std::size_t files_in(const std::string& file) {
-  const auto folder =
-      std::filesystem::directory_iterator(std::filesystem::path(file).parent_path());
+  const auto folder = std::filesystem::directory_iterator(std::filesystem::path(file).parent_path());
   return static_cast<std::size_t>(std::distance(begin(folder), end(folder)));
 }
 
@@ -26,8 +25,7 @@ TEST(SqliteBackup, ACopyOpensAsAStoreWithEverythingInIt) {
     OpenStore db(folder.file("state.db"));
     ASSERT_TRUE(db.set("k", "v"));
     ASSERT_TRUE(db.set("t", "v", {}, Milliseconds(60'500)));
-    const Status status =
-        backup(component_of({{"connectionString", folder.file("state.db")}}), copy);
+    const Status status = backup(component_of({{"connectionString", folder.file("state.db")}}), copy);
     ASSERT_TRUE(status) << status.error().message;
   }
   EXPECT_EQ(files_in(copy), 1u);
@@ -55,8 +53,7 @@ TEST(SqliteBackup, AFileThatIsThereIsNotTouched) {
 TEST(SqliteBackup, WhatCannotBeCopiedIsAClearError) {
   const TempFolder folder;
   const std::string copy = folder.file("copy.db");
-  EXPECT_EQ(backup(component_of({{"connectionString", ":memory:"}}), copy).error().code,
-            Errc::unsupported);
+  EXPECT_EQ(backup(component_of({{"connectionString", ":memory:"}}), copy).error().code, Errc::unsupported);
   const Status missing = backup(component_of({{"connectionString", folder.file("none.db")}}), copy);
   ASSERT_FALSE(missing);
   EXPECT_EQ(missing.error().code, Errc::not_found);
@@ -64,8 +61,7 @@ TEST(SqliteBackup, WhatCannotBeCopiedIsAClearError) {
   {
     OpenStore db(file);
   }
-  EXPECT_FALSE(
-      backup(component_of({{"connectionString", file}}), folder.file("no/such/folder/copy.db")));
+  EXPECT_FALSE(backup(component_of({{"connectionString", file}}), folder.file("no/such/folder/copy.db")));
   EXPECT_EQ(files_in(copy), 1u);
 }
 
@@ -99,10 +95,8 @@ TEST(SqliteBackup, ACopyTakenWhileASidecarWritesIsOneInstant) {
     const std::string copy = folder.file("copy" + std::to_string(i));
     const Status status = backup(component_of({{"connectionString", file}}), copy);
     EXPECT_TRUE(status) << status.error().message;
-    EXPECT_EQ(
-        sql(copy,
-            "SELECT count(DISTINCT value) FROM state WHERE key IN ('a', 'b'); PRAGMA quick_check"),
-        "1\nok");
+    EXPECT_EQ(sql(copy, "SELECT count(DISTINCT value) FROM state WHERE key IN ('a', 'b'); PRAGMA quick_check"),
+              "1\nok");
   }
   enough = true;
   writer.join();

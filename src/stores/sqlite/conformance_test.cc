@@ -10,14 +10,11 @@ class SqliteFile final : public Instance {
  public:
   SqliteFile() {
     const stores::sqlite::Fields fields{{"connectionString", folder_.file("state.db")}};
-    auto core = stores::kSqliteType.prepare(stores::sqlite::component_of(fields),
-                                            {.clock = clock_, .loops = 4});
+    auto core = stores::kSqliteType.prepare(stores::sqlite::component_of(fields), {.clock = clock_, .loops = 4});
     if (!core) throw std::runtime_error(core.error().message);
     core_ = std::move(*core);
   }
-  Result<std::unique_ptr<state::StateStore>> open(test::TestLoop& loop) override {
-    return loop.run(core_->open(loop));
-  }
+  Result<std::unique_ptr<state::StateStore>> open(test::TestLoop& loop) override { return loop.run(core_->open(loop)); }
   test::ManualClock* clock() override { return &clock_; }
 
  private:

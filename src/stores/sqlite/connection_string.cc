@@ -29,8 +29,8 @@ constexpr std::array kRefused{
 
 bool is_plain(std::string_view text) {
   return std::ranges::all_of(text, [](char c) {
-    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' ||
-           c == '-' || c == '.' || c == '+';
+    return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || c == '-' ||
+           c == '.' || c == '+';
   });
 }
 
@@ -54,11 +54,10 @@ Status add_pragma(ConnectionString& out, std::string_view text) {
   const std::string name = to_lower(trim(text.substr(0, mark)));
   for (const Refused& refused : kRefused)
     if (name == refused.pragma)
-      return fail(Errc::invalid_argument,
-                  fmt::format("found forbidden option '_pragma={}' in the connection string: {}",
-                              name, refused.advice));
-  std::string_view value =
-      mark == std::string_view::npos ? std::string_view() : text.substr(mark + 1);
+      return fail(
+          Errc::invalid_argument,
+          fmt::format("found forbidden option '_pragma={}' in the connection string: {}", name, refused.advice));
+  std::string_view value = mark == std::string_view::npos ? std::string_view() : text.substr(mark + 1);
   if (mark != std::string_view::npos && text[mark] == '(') {
     if (!value.ends_with(')'))
       value = "?";
@@ -67,9 +66,8 @@ Status add_pragma(ConnectionString& out, std::string_view text) {
   }
   value = trim(value);
   if (name.empty() || value.empty() || !is_plain(name) || !is_plain(value))
-    return fail(
-        Errc::invalid_argument,
-        "a '_pragma' of the connection string must have the form name(value) or name=value");
+    return fail(Errc::invalid_argument,
+                "a '_pragma' of the connection string must have the form name(value) or name=value");
   if (name == "synchronous") {
     out.synchronous = synchronous_name(std::string(value));
     return {};
@@ -93,9 +91,8 @@ std::vector<Parameter> parse_query_string(std::string_view text) {
     if (pair.empty() || pair.find(';') != std::string_view::npos) continue;
     const std::size_t equals = pair.find('=');
     auto name = percent_decode(pair.substr(0, equals), Plus::space);
-    auto value = equals == std::string_view::npos
-                     ? std::optional<std::string>("")
-                     : percent_decode(pair.substr(equals + 1), Plus::space);
+    auto value = equals == std::string_view::npos ? std::optional<std::string>("")
+                                                  : percent_decode(pair.substr(equals + 1), Plus::space);
     if (name && value) parameters.push_back({std::move(*name), std::move(*value)});
   }
   return parameters;
@@ -109,8 +106,7 @@ bool names_memory(std::string_view text) {
 // Takes one parameter; what SQLite itself should see goes into `passed`. `cache` is dropped:
 // connections never share a page cache, whose table locks would make readers fail while a write
 // commits.
-Status take_parameter(ConnectionString& out, const Parameter& parameter,
-                      std::vector<Parameter>& passed) {
+Status take_parameter(ConnectionString& out, const Parameter& parameter, std::vector<Parameter>& passed) {
   const auto& [name, value] = parameter;
   if (name == "_pragma") return add_pragma(out, value);
   if (name == "_txlock") out.has_other_txlock = to_lower(value) != "immediate";
@@ -118,8 +114,7 @@ Status take_parameter(ConnectionString& out, const Parameter& parameter,
   for (const Parameter& earlier : passed)
     if (earlier.name == name) return {};
   if (name == "mode" && value == "memory") out.in_memory = true;
-  if ((name == "mode" && value == "ro") || (name == "immutable" && value == "1"))
-    out.read_only = true;
+  if ((name == "mode" && value == "ro") || (name == "immutable" && value == "1")) out.read_only = true;
   passed.push_back(parameter);
   return {};
 }
@@ -135,15 +130,14 @@ Result<ConnectionString> parse_connection_string(std::string_view text) {
   std::vector<Parameter> passed;
   if (has_query)
     for (const Parameter& parameter : parse_query_string(text.substr(mark + 1)))
-      if (auto taken = take_parameter(out, parameter, passed); !taken)
-        return fail(std::move(taken.error()));
+      if (auto taken = take_parameter(out, parameter, passed); !taken) return fail(std::move(taken.error()));
   if (out.in_memory) {
     out.uri = ":memory:";
     return out;
   }
   const std::string_view path = has_query ? text.substr(0, mark) : text;
-  out.uri = to_lower(path.substr(0, 5)) == "file:" ? "file:" + std::string(path.substr(5))
-                                                   : "file:" + std::string(path);
+  out.uri =
+      to_lower(path.substr(0, 5)) == "file:" ? "file:" + std::string(path.substr(5)) : "file:" + std::string(path);
   char separator = '?';
   for (const Parameter& parameter : passed) {
     out.uri += separator;

@@ -15,7 +15,7 @@ struct ConnectionString {
   bool read_only = false;            // mode=ro or immutable=1
   std::vector<std::string> pragmas;  // "name = value", from _pragma; run on every connection
   std::string synchronous;           // from _pragma=synchronous(...), upper case; empty: not given
-  bool has_other_txlock = false;  // _txlock is given and not "immediate", which we use all the same
+  bool has_other_txlock = false;     // _txlock is given and not "immediate", which we use all the same
 };
 
 // A path, a "file:" URI or ":memory:", each with an optional query. As in Dapr a plain path becomes

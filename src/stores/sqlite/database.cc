@@ -35,9 +35,7 @@ Result<Statement> Database::prepare(const std::string& sql) {
   return Statement(raw);
 }
 
-int Database::execute(const std::string& sql) {
-  return sqlite3_exec(handle(), sql.c_str(), nullptr, nullptr, nullptr);
-}
+int Database::execute(const std::string& sql) { return sqlite3_exec(handle(), sql.c_str(), nullptr, nullptr, nullptr); }
 
 Result<std::string> Database::value_of(const std::string& sql) {
   auto statement = prepare(sql);

@@ -22,8 +22,7 @@ class Statement {
   explicit Statement(sqlite3_stmt* statement) : statement_(statement) {}
 
   void bind(int at, std::string_view text) {
-    sqlite3_bind_text64(get(), at, text.data() == nullptr ? "" : text.data(), text.size(),
-                        SQLITE_STATIC, SQLITE_UTF8);
+    sqlite3_bind_text64(get(), at, text.data() == nullptr ? "" : text.data(), text.size(), SQLITE_STATIC, SQLITE_UTF8);
   }
   void bind(int at, std::int64_t value) { sqlite3_bind_int64(get(), at, value); }
   void bind_real(int at, double value) { sqlite3_bind_double(get(), at, value); }

@@ -40,8 +40,7 @@ int file_read(sqlite3_file* file, void* out, int count, sqlite3_int64 offset) {
 int file_write(sqlite3_file* file, const void* bytes, int count, sqlite3_int64 offset) {
   Handle* handle = of(file);
   if (handle->path != nullptr) {
-    DroppingDisk::Change change{
-        offset, std::string(static_cast<const char*>(bytes), static_cast<std::size_t>(count))};
+    DroppingDisk::Change change{offset, std::string(static_cast<const char*>(bytes), static_cast<std::size_t>(count))};
     if (!handle->disk->change(*handle->path, std::move(change))) return SQLITE_IOERR_WRITE;
   }
   return handle->real()->pMethods->xWrite(handle->real(), bytes, count, offset);
@@ -49,8 +48,7 @@ int file_write(sqlite3_file* file, const void* bytes, int count, sqlite3_int64 o
 
 int file_truncate(sqlite3_file* file, sqlite3_int64 size) {
   Handle* handle = of(file);
-  if (handle->path != nullptr && !handle->disk->change(*handle->path, {size, {}, true}))
-    return SQLITE_IOERR_TRUNCATE;
+  if (handle->path != nullptr && !handle->disk->change(*handle->path, {size, {}, true})) return SQLITE_IOERR_TRUNCATE;
   return handle->real()->pMethods->xTruncate(handle->real(), size);
 }
 
@@ -63,24 +61,17 @@ int file_sync(sqlite3_file* file, int) {
 int file_size(sqlite3_file* file, sqlite3_int64* size) {
   return of(file)->real()->pMethods->xFileSize(of(file)->real(), size);
 }
-int file_lock(sqlite3_file* file, int level) {
-  return of(file)->real()->pMethods->xLock(of(file)->real(), level);
-}
-int file_unlock(sqlite3_file* file, int level) {
-  return of(file)->real()->pMethods->xUnlock(of(file)->real(), level);
-}
+int file_lock(sqlite3_file* file, int level) { return of(file)->real()->pMethods->xLock(of(file)->real(), level); }
+int file_unlock(sqlite3_file* file, int level) { return of(file)->real()->pMethods->xUnlock(of(file)->real(), level); }
 int file_check_lock(sqlite3_file* file, int* out) {
   return of(file)->real()->pMethods->xCheckReservedLock(of(file)->real(), out);
 }
 int file_control(sqlite3_file* file, int operation, void* argument) {
   // Hints that the real file would act upon on its own.
-  if (operation == SQLITE_FCNTL_SIZE_HINT || operation == SQLITE_FCNTL_CHUNK_SIZE)
-    return SQLITE_NOTFOUND;
+  if (operation == SQLITE_FCNTL_SIZE_HINT || operation == SQLITE_FCNTL_CHUNK_SIZE) return SQLITE_NOTFOUND;
   return of(file)->real()->pMethods->xFileControl(of(file)->real(), operation, argument);
 }
-int file_sector_size(sqlite3_file* file) {
-  return of(file)->real()->pMethods->xSectorSize(of(file)->real());
-}
+int file_sector_size(sqlite3_file* file) { return of(file)->real()->pMethods->xSectorSize(of(file)->real()); }
 int file_characteristics(sqlite3_file* file) {
   return of(file)->real()->pMethods->xDeviceCharacteristics(of(file)->real());
 }
@@ -249,8 +240,7 @@ std::string DroppingDisk::after_cut(const File& file) {
     for (std::size_t at = 0; at < change.bytes.size();) {
       const std::size_t offset = static_cast<std::size_t>(change.offset) + at;
       const std::size_t count = std::min(kSector - offset % kSector, change.bytes.size() - at);
-      if (random_() % 2 == 0)
-        write_at(content, offset, std::string_view(change.bytes).substr(at, count));
+      if (random_() % 2 == 0) write_at(content, offset, std::string_view(change.bytes).substr(at, count));
       at += count;
     }
   }

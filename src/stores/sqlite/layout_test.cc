@@ -60,8 +60,7 @@ TEST(SqliteLayout, ANewFileHasDaprsTablesColumnForColumn) {
   }
   for (const std::string table : {"state", "metadata"}) {
     const std::string columns =
-        "SELECT name, upper(type), \"notnull\", dflt_value, pk FROM pragma_table_info('" + table +
-        "') ORDER BY cid";
+        "SELECT name, upper(type), \"notnull\", dflt_value, pk FROM pragma_table_info('" + table + "') ORDER BY cid";
     EXPECT_EQ(sql(file, columns), sql(dapr, columns));
   }
   EXPECT_EQ(sql(file, "SELECT value FROM metadata WHERE key = 'migrations'"), "1");
@@ -80,8 +79,8 @@ TEST(SqliteLayout, RowsAreWrittenAsDaprWritesThem) {
                 "update_time "
                 "FROM state ORDER BY key"),
             // Never early: the second at or after the exact end.
-            "bytes|aGVsbG8=|1|integer|36|" + sql_seconds(WallTime{now.us + 2'000'000}) + "|" +
-                sql_seconds(now) + "\njson|[1]|0|integer|36|NULL|" + sql_seconds(now));
+            "bytes|aGVsbG8=|1|integer|36|" + sql_seconds(WallTime{now.us + 2'000'000}) + "|" + sql_seconds(now) +
+                "\njson|[1]|0|integer|36|NULL|" + sql_seconds(now));
 }
 
 TEST(SqliteLayout, DaprsOwnStatementsWorkOnOurRows) {
@@ -90,12 +89,9 @@ TEST(SqliteLayout, DaprsOwnStatementsWorkOnOurRows) {
   OpenStore db(file);
   const std::string etag = db.set("k", "v")->etag;
   // The positional first-write of Dapr: six values, whatever the columns are called.
-  sql(file,
-      "INSERT OR REPLACE INTO state SELECT 'first', '\"x\"', 0, 'e1', NULL, CURRENT_TIMESTAMP");
+  sql(file, "INSERT OR REPLACE INTO state SELECT 'first', '\"x\"', 0, 'e1', NULL, CURRENT_TIMESTAMP");
   EXPECT_EQ(db.value("first"), "\"x\"");
-  sql(file,
-      "UPDATE state SET value = '\"y\"', is_binary = 0, etag = 'e2' WHERE key = 'k' AND etag = '" +
-          etag + "'");
+  sql(file, "UPDATE state SET value = '\"y\"', is_binary = 0, etag = 'e2' WHERE key = 'k' AND etag = '" + etag + "'");
   auto found = db.get("k", true);
   ASSERT_TRUE(found && *found);
   EXPECT_EQ((*found)->value, "\"y\"");
@@ -220,11 +216,9 @@ TEST(SqliteLayout, AFileWithoutWritePermissionIsRefusedAtOpening) {
 TEST(SqliteLayout, AReadOnlyStoreReadsAndRefusesWrites) {
   const TempFolder folder;
   const std::string file = folder.file("state.db");
-  EXPECT_THAT(open_error({{"connectionString", "file:" + file + "?mode=ro"}}).message,
-              HasSubstr("cannot open"));
+  EXPECT_THAT(open_error({{"connectionString", "file:" + file + "?mode=ro"}}).message, HasSubstr("cannot open"));
   sql(file, kDaprTables);
-  EXPECT_THAT(open_error({{"connectionString", "file:" + file + "?mode=ro"}}).message,
-              HasSubstr("lacks the tables"));
+  EXPECT_THAT(open_error({{"connectionString", "file:" + file + "?mode=ro"}}).message, HasSubstr("lacks the tables"));
   {
     ASSERT_TRUE(OpenStore(file).set("k", "v"));
   }

@@ -7,8 +7,7 @@
 namespace holdfast::stores::sqlite {
 namespace {
 
-constexpr std::int64_t kEndOfTimeMs =
-    253'402'300'799'000;  // 9999-12-31 23:59:59: later years sort wrongly as text
+constexpr std::int64_t kEndOfTimeMs = 253'402'300'799'000;  // 9999-12-31 23:59:59: later years sort wrongly as text
 
 enum Column {
   kValue,
@@ -50,8 +49,7 @@ std::string expiry_text(WallTime expires) {
   return sql_seconds(WallTime{(expires.us + 999'999) / 1'000'000 * 1'000'000});
 }
 
-Liveness judge(std::optional<std::string_view> text, std::optional<std::int64_t> exact_ms,
-               WallTime now) {
+Liveness judge(std::optional<std::string_view> text, std::optional<std::int64_t> exact_ms, WallTime now) {
   if (!text) return {};
   WallTime expires;
   if (exact_ms)
@@ -103,13 +101,11 @@ std::string select_columns(RowShape shape, const std::string& side_table) {
 
 std::string select_source(RowShape shape, const std::string& table, const std::string& side_table) {
   std::string source = fmt::format("\"{}\" s", table);
-  if (shape.want_fields)
-    source += fmt::format(" LEFT JOIN \"{}\" h ON h.key = s.key AND h.etag = s.etag", side_table);
+  if (shape.want_fields) source += fmt::format(" LEFT JOIN \"{}\" h ON h.key = s.key AND h.etag = s.etag", side_table);
   return source;
 }
 
-Result<std::optional<state::Record>> read_row(Statement& row, int first, RowShape shape,
-                                              WallTime now) {
+Result<std::optional<state::Record>> read_row(Statement& row, int first, RowShape shape, WallTime now) {
   std::optional<std::string_view> expiration;
   std::optional<std::int64_t> exact_ms;
   if (!row.is_null(first + kExpiration)) expiration = row.text(first + kExpiration);
@@ -125,8 +121,7 @@ Result<std::optional<state::Record>> read_row(Statement& row, int first, RowShap
       record.value = row.text(first + kValue);
     } else {
       auto bytes = base64_decode(row.text(first + kValue));
-      if (!bytes)
-        return fail(Errc::internal, "the stored value is marked as binary and is not base64");
+      if (!bytes) return fail(Errc::internal, "the stored value is marked as binary and is not base64");
       record.value = std::move(*bytes);
     }
   }

@@ -24,8 +24,7 @@ struct Liveness {
   bool is_live = true;
   std::optional<WallTime> expires_at;
 };
-Liveness judge(std::optional<std::string_view> text, std::optional<std::int64_t> exact_ms,
-               WallTime now);
+Liveness judge(std::optional<std::string_view> text, std::optional<std::int64_t> exact_ms, WallTime now);
 
 // "name=value&name=value", percent-encoded; empty for no pairs.
 std::string encode_pairs(state::PairsView pairs);
@@ -42,7 +41,6 @@ std::string select_source(RowShape shape, const std::string& table, const std::s
 
 // Reads the columns of select_columns(), which begin at `first`. Nothing when the record has
 // expired; Errc::internal when the row is not one that Dapr or we could have written.
-Result<std::optional<state::Record>> read_row(Statement& row, int first, RowShape shape,
-                                              WallTime now);
+Result<std::optional<state::Record>> read_row(Statement& row, int first, RowShape shape, WallTime now);
 
 }  // namespace holdfast::stores::sqlite

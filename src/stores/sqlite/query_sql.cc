@@ -22,8 +22,7 @@ Result<std::string> json_path(std::string_view path) {
     const std::size_t dot = path.find('.');
     const std::string_view segment = path.substr(0, dot);
     if (segment.find('"') != std::string_view::npos)
-      return fail(Errc::invalid_argument,
-                  "a path of a query may not hold a quotation mark on this store");
+      return fail(Errc::invalid_argument, "a path of a query may not hold a quotation mark on this store");
     out += fmt::format(".\"{}\"", segment);
     if (dot == std::string_view::npos) return out;
     path.remove_prefix(dot + 1);
@@ -71,8 +70,7 @@ class Compiler {
     for (const state::Sort& sort : sorts) {
       auto path = json_path(sort.path);
       if (!path) return fail(std::move(path.error()));
-      sql += fmt::format("json_extract(s.value, {}){}, ", parameter(std::move(*path)),
-                         sort.descending ? " DESC" : "");
+      sql += fmt::format("json_extract(s.value, {}){}, ", parameter(std::move(*path)), sort.descending ? " DESC" : "");
     }
     return sql + "s.key";
   }
@@ -100,18 +98,15 @@ class Compiler {
 
   std::string equals(const std::string& at, const state::Scalar& value) {
     if (std::holds_alternative<std::nullptr_t>(value)) return "(" + has_type(at, "null") + ")";
-    if (const bool* flag = std::get_if<bool>(&value))
-      return "(" + has_type(at, *flag ? "true" : "false") + ")";
+    if (const bool* flag = std::get_if<bool>(&value)) return "(" + has_type(at, *flag ? "true" : "false") + ")";
     return compares(at, "=", value);
   }
 
   std::string compares(const std::string& at, std::string_view sign, const state::Scalar& value) {
     if (const double* number = std::get_if<double>(&value))
-      return fmt::format("({} AND json_extract(s.value, {}) {} {})", is_number(at), at, sign,
-                         parameter(*number));
+      return fmt::format("({} AND json_extract(s.value, {}) {} {})", is_number(at), at, sign, parameter(*number));
     if (const std::string* text = std::get_if<std::string>(&value))
-      return fmt::format("({} AND json_extract(s.value, {}) {} {})", has_type(at, "text"), at, sign,
-                         parameter(*text));
+      return fmt::format("({} AND json_extract(s.value, {}) {} {})", has_type(at, "text"), at, sign, parameter(*text));
     return "(0)";
   }
 
@@ -129,11 +124,9 @@ class Compiler {
     }
     std::string sql = "(0";
     if (!numbers.empty())
-      sql +=
-          fmt::format(" OR ({} AND json_extract(s.value, {}) IN ({}))", is_number(at), at, numbers);
+      sql += fmt::format(" OR ({} AND json_extract(s.value, {}) IN ({}))", is_number(at), at, numbers);
     if (!texts.empty())
-      sql += fmt::format(" OR ({} AND json_extract(s.value, {}) IN ({}))", has_type(at, "text"), at,
-                         texts);
+      sql += fmt::format(" OR ({} AND json_extract(s.value, {}) IN ({}))", has_type(at, "text"), at, texts);
     return sql + rest + ")";
   }
 
@@ -156,10 +149,8 @@ Result<Token> read_token(std::string_view text, bool is_sorted) {
     }
   }
   if (is_sorted && text.front() == 'o') {
-    const auto [end, problem] =
-        std::from_chars(rest.data(), rest.data() + rest.size(), token.offset);
-    if (problem == std::errc() && end == rest.data() + rest.size() && token.offset < (1ull << 62))
-      return token;
+    const auto [end, problem] = std::from_chars(rest.data(), rest.data() + rest.size(), token.offset);
+    if (problem == std::errc() && end == rest.data() + rest.size() && token.offset < (1ull << 62)) return token;
   }
   return fail(Errc::invalid_argument, "the token is not one of this query's");
 }
@@ -201,8 +192,7 @@ std::string CompiledQuery::token_after(std::string_view key, std::size_t items) 
   return is_sorted ? fmt::format("o{}", offset + items) : "k" + base64url_encode(key);
 }
 
-Result<CompiledQuery> compile_query(const state::Query& query, const SqliteSettings& settings,
-                                    WallTime now) {
+Result<CompiledQuery> compile_query(const state::Query& query, const SqliteSettings& settings, WallTime now) {
   CompiledQuery out;
   out.is_sorted = !query.sort.empty();
   auto token = read_token(query.token, out.is_sorted);
@@ -212,8 +202,7 @@ Result<CompiledQuery> compile_query(const state::Query& query, const SqliteSetti
   const RowShape shape{true, false};
   const std::string side = settings.side_table();
   out.sql = fmt::format("SELECT s.key, {} FROM {} WHERE {}{}", select_columns(shape, side),
-                        select_source(shape, settings.table, side),
-                        range_condition(compiler, query, *token),
+                        select_source(shape, settings.table, side), range_condition(compiler, query, *token),
                         live_condition(compiler, settings, now));
   // CASE, because json_extract() fails on text that is not JSON and AND promises no order.
   std::string filter = "1";
@@ -222,16 +211,14 @@ Result<CompiledQuery> compile_query(const state::Query& query, const SqliteSetti
     if (!condition) return fail(std::move(condition.error()));
     filter = std::move(*condition);
   }
-  out.sql += fmt::format(
-      " AND CASE WHEN s.is_binary = 0 AND json_valid(s.value) THEN {} ELSE 0 END", filter);
+  out.sql += fmt::format(" AND CASE WHEN s.is_binary = 0 AND json_valid(s.value) THEN {} ELSE 0 END", filter);
   auto order = compiler.order(query.sort);
   if (!order) return fail(std::move(order.error()));
   out.sql += " ORDER BY " + *order;
   // One row more than asked for shows whether there is a next page.
   const std::int64_t limit = query.limit == 0 ? -1 : static_cast<std::int64_t>(query.limit) + 1;
   out.sql += " LIMIT " + compiler.parameter(limit);
-  if (out.offset > 0)
-    out.sql += " OFFSET " + compiler.parameter(static_cast<std::int64_t>(out.offset));
+  if (out.offset > 0) out.sql += " OFFSET " + compiler.parameter(static_cast<std::int64_t>(out.offset));
   return out;
 }
 

@@ -28,7 +28,6 @@ struct CompiledQuery {
 // Only JSON values take part. A string never equals a number, nor true 1; order compares two
 // numbers or two strings (bytewise). Errc::invalid_argument: a token that is not ours, a path with
 // a quotation mark.
-Result<CompiledQuery> compile_query(const state::Query& query, const SqliteSettings& settings,
-                                    WallTime now);
+Result<CompiledQuery> compile_query(const state::Query& query, const SqliteSettings& settings, WallTime now);
 
 }  // namespace holdfast::stores::sqlite

@@ -4,15 +4,13 @@
 
 namespace holdfast::stores::sqlite {
 
-Result<Reader> Reader::open(std::shared_ptr<Database> database, const SqliteSettings& settings,
-                            std::mutex* shared) {
+Result<Reader> Reader::open(std::shared_ptr<Database> database, const SqliteSettings& settings, std::mutex* shared) {
   Reader reader;
   reader.database_ = std::move(database);
   reader.settings_ = settings;
   reader.shared_ = shared;
   const Session session(reader);
-  for (const auto& [statement, sql] :
-       {std::pair{&reader.begin_, "BEGIN"}, std::pair{&reader.commit_, "COMMIT"}}) {
+  for (const auto& [statement, sql] : {std::pair{&reader.begin_, "BEGIN"}, std::pair{&reader.commit_, "COMMIT"}}) {
     auto prepared = reader.database_->prepare(sql);
     if (!prepared) return fail(std::move(prepared.error()));
     *statement = std::move(*prepared);
@@ -28,8 +26,7 @@ Reader::Session::Session(Reader& reader) : reader_(reader) {
 }
 
 Reader::Session::~Session() {
-  if (reader_.clock_ != nullptr)
-    sqlite3_progress_handler(reader_.database_->handle(), 0, nullptr, nullptr);
+  if (reader_.clock_ != nullptr) sqlite3_progress_handler(reader_.database_->handle(), 0, nullptr, nullptr);
 }
 
 int Reader::Session::is_over(void* reader) {
@@ -49,8 +46,7 @@ Result<Statement*> Reader::point_statement(RowShape shape) {
   Statement& statement = points_[shape.want_value][shape.want_fields];
   if (!statement) {
     const std::string side = settings_.side_table();
-    auto prepared = database_->prepare(fmt::format("SELECT {} FROM {} WHERE s.key = ?1",
-                                                   select_columns(shape, side),
+    auto prepared = database_->prepare(fmt::format("SELECT {} FROM {} WHERE s.key = ?1", select_columns(shape, side),
                                                    select_source(shape, settings_.table, side)));
     if (!prepared) return fail(std::move(prepared.error()));
     statement = std::move(*prepared);
@@ -81,8 +77,7 @@ Reader::Found Reader::get_locked(const state::GetRequest& request, WallTime now)
   return read_row(**statement, 0, shape, now);
 }
 
-std::vector<Reader::Found> Reader::get_many(std::span<const state::GetRequest> requests,
-                                            WallTime now) {
+std::vector<Reader::Found> Reader::get_many(std::span<const state::GetRequest> requests, WallTime now) {
   const Session session(*this);
   was_busy_ = false;
   std::vector<Found> found;
@@ -108,11 +103,10 @@ Status Reader::ping() {
   int has_moved = 0;
   sqlite3_file_control(database_->handle(), "main", SQLITE_FCNTL_HAS_MOVED, &has_moved);
   if (has_moved != 0)
-    return fail(Errc::unavailable,
-                fmt::format("component \"{}\" (state.sqlite): the file {} was moved, replaced or "
-                            "deleted while it was "
-                            "open. Put it back and restart.",
-                            database_->place().component, database_->place().file));
+    return fail(Errc::unavailable, fmt::format("component \"{}\" (state.sqlite): the file {} was moved, replaced or "
+                                               "deleted while it was "
+                                               "open. Put it back and restart.",
+                                               database_->place().component, database_->place().file));
   auto statement = cached(fmt::format("SELECT 1 FROM \"{}\" LIMIT 1", settings_.table));
   if (!statement) return fail(std::move(statement.error()));
   const ResetAtExit reset(**statement);

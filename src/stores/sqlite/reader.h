@@ -34,8 +34,7 @@ class Reader {
 
   // `shared` is taken for the length of every call: a database in memory has one connection for
   // everybody.
-  static Result<Reader> open(std::shared_ptr<Database> database, const SqliteSettings& settings,
-                             std::mutex* shared);
+  static Result<Reader> open(std::shared_ptr<Database> database, const SqliteSettings& settings, std::mutex* shared);
 
   using Found = Result<std::optional<state::Record>>;
   // A busy database shows as Errc::unavailable and was_busy().

@@ -33,44 +33,36 @@ Result<RecordWriter> RecordWriter::open(Database& database, const SqliteSettings
   const std::vector<Wanted> wanted{
       {&writer.begin_, "BEGIN IMMEDIATE"},
       {&writer.commit_, "COMMIT"},
-      {&writer.find_,
-       fmt::format(
-           "SELECT s.rowid, s.etag, s.expiration_time, CASE WHEN s.expiration_time IS NULL THEN "
-           "NULL ELSE "
-           "(SELECT h.expires_ms FROM \"{}\" h WHERE h.key = s.key AND h.etag = s.etag) END "
-           "FROM \"{}\" s WHERE s.key = ?1",
-           h, t)},
-      {&writer.insert_,
-       fmt::format("INSERT INTO \"{}\" (key, value, is_binary, etag, expiration_time, update_time) "
-                   "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
-                   t)},
-      {&writer.update_,
-       fmt::format("UPDATE \"{}\" SET value = ?2, is_binary = ?3, etag = ?4, expiration_time = ?5, "
-                   "update_time = ?6 WHERE rowid = ?1",
-                   t)},
+      {&writer.find_, fmt::format("SELECT s.rowid, s.etag, s.expiration_time, CASE WHEN s.expiration_time IS NULL THEN "
+                                  "NULL ELSE "
+                                  "(SELECT h.expires_ms FROM \"{}\" h WHERE h.key = s.key AND h.etag = s.etag) END "
+                                  "FROM \"{}\" s WHERE s.key = ?1",
+                                  h, t)},
+      {&writer.insert_, fmt::format("INSERT INTO \"{}\" (key, value, is_binary, etag, expiration_time, update_time) "
+                                    "VALUES (?1, ?2, ?3, ?4, ?5, ?6)",
+                                    t)},
+      {&writer.update_, fmt::format("UPDATE \"{}\" SET value = ?2, is_binary = ?3, etag = ?4, expiration_time = ?5, "
+                                    "update_time = ?6 WHERE rowid = ?1",
+                                    t)},
       {&writer.remove_, fmt::format("DELETE FROM \"{}\" WHERE rowid = ?1", t)},
       {&writer.side_update_,
-       fmt::format(
-           "UPDATE \"{}\" SET etag = ?3, expires_ms = ?4, modified_us = ?5, modified_by = ?6, "
-           "content_type = ?7, tags = ?8, indexes = ?9 WHERE key = ?1 AND etag = ?2",
-           h)},
+       fmt::format("UPDATE \"{}\" SET etag = ?3, expires_ms = ?4, modified_us = ?5, modified_by = ?6, "
+                   "content_type = ?7, tags = ?8, indexes = ?9 WHERE key = ?1 AND etag = ?2",
+                   h)},
       {&writer.side_put_, fmt::format("INSERT OR REPLACE INTO \"{}\" (key, etag, expires_ms, "
                                       "created_us, created_by, modified_us, "
                                       "modified_by, content_type, tags, indexes) VALUES (?1, ?3, "
                                       "?4, ?5, ?2, ?5, ?6, ?7, ?8, ?9)",
                                       h)},
       {&writer.side_remove_, fmt::format("DELETE FROM \"{}\" WHERE key = ?1", h)},
-      {&writer.side_created_,
-       fmt::format("SELECT created_us, created_by FROM \"{}\" WHERE key = ?1 AND etag = ?2", h)},
-      {&writer.expired_,
-       fmt::format("SELECT rowid, key FROM \"{}\" WHERE expiration_time IS NOT NULL AND "
-                   "expiration_time <= ?1 LIMIT ?2",
-                   t)},
+      {&writer.side_created_, fmt::format("SELECT created_us, created_by FROM \"{}\" WHERE key = ?1 AND etag = ?2", h)},
+      {&writer.expired_, fmt::format("SELECT rowid, key FROM \"{}\" WHERE expiration_time IS NOT NULL AND "
+                                     "expiration_time <= ?1 LIMIT ?2",
+                                     t)},
       {&writer.orphans_,
-       fmt::format(
-           "SELECT h.key, NOT EXISTS (SELECT 1 FROM \"{}\" s WHERE s.key = h.key) FROM \"{}\" h "
-           "WHERE h.key > ?1 ORDER BY h.key LIMIT ?2",
-           t, h)},
+       fmt::format("SELECT h.key, NOT EXISTS (SELECT 1 FROM \"{}\" s WHERE s.key = h.key) FROM \"{}\" h "
+                   "WHERE h.key > ?1 ORDER BY h.key LIMIT ?2",
+                   t, h)},
       {&writer.cleanup_turn_, fmt::format("INSERT INTO \"{0}\" (key, value) VALUES "
                                           "('last-cleanup', ?1) ON CONFLICT (key) DO UPDATE "
                                           "SET value = ?1 WHERE value <= ?2 OR value > ?1",
@@ -115,17 +107,16 @@ int RecordWriter::find(std::string_view key, Found& found) {
 Status RecordWriter::check(const state::Precondition& when, const Found& found) {
   const std::string_view etag = found.etag;
   if (when.holds(found.is_live ? &etag : nullptr)) return {};
-  Error error(Errc::precondition_failed,
-              !found.is_live ? "there is no live record with this key"
-              : when.kind == state::Precondition::Kind::absent
-                  ? "a live record with this key is already there"
-                  : "the record has another etag: it was changed since it was read");
+  Error error(Errc::precondition_failed, !found.is_live ? "there is no live record with this key"
+                                         : when.kind == state::Precondition::Kind::absent
+                                             ? "a live record with this key is already there"
+                                             : "the record has another etag: it was changed since it was read");
   if (found.is_live) error.current_etag = found.etag;
   return fail(std::move(error));
 }
 
-int RecordWriter::put(const state::SetRequest& request, std::string_view principal,
-                      const Found& found, state::Written& written) {
+int RecordWriter::put(const state::SetRequest& request, std::string_view principal, const Found& found,
+                      state::Written& written) {
   written.etag = uuid_v4();
   written.created = !found.is_live;
   written.expires_at = expiry_after(now_, request.ttl);
@@ -136,8 +127,8 @@ int RecordWriter::put(const state::SetRequest& request, std::string_view princip
   return put_side(request, principal, found, written);
 }
 
-int RecordWriter::put_row(const state::SetRequest& request, const Found& found,
-                          const state::Written& written, std::string_view value) {
+int RecordWriter::put_row(const state::SetRequest& request, const Found& found, const state::Written& written,
+                          std::string_view value) {
   Statement& statement = found.has_row ? update_ : insert_;
   if (found.has_row)
     statement.bind(1, found.rowid);
@@ -153,20 +144,18 @@ int RecordWriter::put_row(const state::SetRequest& request, const Found& found,
   return statement.run();
 }
 
-int RecordWriter::put_side(const state::SetRequest& request, std::string_view principal,
-                           const Found& found, state::Written& written) {
+int RecordWriter::put_side(const state::SetRequest& request, std::string_view principal, const Found& found,
+                           state::Written& written) {
   const std::string_view created_by = request.created_by.empty() ? principal : request.created_by;
-  const std::string_view modified_by =
-      request.modified_by.empty() ? principal : request.modified_by;
-  state::RecordFields fields;
-  bool keeps_created = false;
-  if (request.want_record && found.is_live)
-    if (const int code = read_created(request.key, found.etag, fields, keeps_created);
-        code != SQLITE_OK)
-      return code;
+  const std::string_view modified_by = request.modified_by.empty() ? principal : request.modified_by;
+  if (request.want_record) {
+    written.fields = fields_of(request, created_by, modified_by);
+    if (found.is_live)
+      if (const int code = read_created(request.key, found.etag, *written.fields); code != SQLITE_OK) return code;
+  }
   const std::string tags = encode_pairs(request.tags);
   const std::string indexes = encode_pairs(request.indexes);
-  const auto bind = [&](Statement& statement, std::string_view second) {
+  const auto run = [&](Statement& statement, std::string_view second) {
     statement.bind(1, request.key);
     statement.bind(2, second);
     statement.bind(3, written.etag);
@@ -181,30 +170,27 @@ int RecordWriter::put_side(const state::SetRequest& request, std::string_view pr
     bind_or_null(statement, 9, indexes);
     return statement.run();
   };
-  bool updated = false;
   if (found.is_live) {
-    if (const int code = bind(side_update_, found.etag); code != SQLITE_OK) return code;
-    updated = sqlite3_changes(handle_) > 0;
+    if (const int code = run(side_update_, found.etag); code != SQLITE_OK) return code;
+    if (sqlite3_changes(handle_) > 0) return SQLITE_OK;
   }
   // A record that expired, or that Dapr wrote last, starts its history here.
-  if (!updated)
-    if (const int code = bind(side_put_, created_by); code != SQLITE_OK) return code;
-  if (!request.want_record) return SQLITE_OK;
-  if (!keeps_created) {
-    fields.created = now_;
-    fields.created_by = created_by;
-  }
-  fields.modified = now_;
+  return run(side_put_, created_by);
+}
+
+state::RecordFields RecordWriter::fields_of(const state::SetRequest& request, std::string_view created_by,
+                                            std::string_view modified_by) const {
+  state::RecordFields fields;
+  fields.created = fields.modified = now_;
+  fields.created_by = created_by;
   fields.modified_by = modified_by;
   fields.content_type = request.content_type;
   fields.tags.assign(request.tags.begin(), request.tags.end());
   fields.indexes.assign(request.indexes.begin(), request.indexes.end());
-  written.fields = std::move(fields);
-  return SQLITE_OK;
+  return fields;
 }
 
-int RecordWriter::read_created(std::string_view key, std::string_view etag,
-                               state::RecordFields& fields, bool& known) {
+int RecordWriter::read_created(std::string_view key, std::string_view etag, state::RecordFields& fields) {
   const ResetAtExit reset(side_created_);
   side_created_.bind(1, key);
   side_created_.bind(2, etag);
@@ -213,7 +199,6 @@ int RecordWriter::read_created(std::string_view key, std::string_view etag,
   if (code != SQLITE_ROW) return code;
   fields.created = WallTime{side_created_.integer(0)};
   fields.created_by = side_created_.text(1);
-  known = true;
   return SQLITE_OK;
 }
 
@@ -233,8 +218,7 @@ int RecordWriter::remove_expired(int limit, int& removed) {
     expired_.bind(1, now_text_);
     expired_.bind(2, static_cast<std::int64_t>(limit));
     int code = SQLITE_ROW;
-    while ((code = expired_.step()) == SQLITE_ROW)
-      rows.emplace_back(expired_.integer(0), expired_.text(1));
+    while ((code = expired_.step()) == SQLITE_ROW) rows.emplace_back(expired_.integer(0), expired_.text(1));
     if (code != SQLITE_DONE) return code;
   }
   for (const auto& [rowid, key] : rows) {

@@ -35,8 +35,7 @@ class RecordWriter {
   int find(std::string_view key, Found& found);
   // A Found to use again and again, so that its etag is not allocated for every write.
   Found& scratch() { return scratch_; }
-  int put(const state::SetRequest& request, std::string_view principal, const Found& found,
-          state::Written& written);
+  int put(const state::SetRequest& request, std::string_view principal, const Found& found, state::Written& written);
   int remove(std::string_view key, const Found& found);
 
   // Whether `when` holds for what was found, as an error to answer with.
@@ -55,11 +54,12 @@ class RecordWriter {
               std::string_view value);
   int put_side(const state::SetRequest& request, std::string_view principal, const Found& found,
                state::Written& written);
-  int read_created(std::string_view key, std::string_view etag, state::RecordFields& fields,
-                   bool& known);
+  state::RecordFields fields_of(const state::SetRequest& request, std::string_view created_by,
+                                std::string_view modified_by) const;
+  // Replaces created and createdBy by what is known of the record with this etag.
+  int read_created(std::string_view key, std::string_view etag, state::RecordFields& fields);
 
-  Statement begin_, commit_, find_, insert_, update_, remove_, side_update_, side_put_,
-      side_remove_, side_created_;
+  Statement begin_, commit_, find_, insert_, update_, remove_, side_update_, side_put_, side_remove_, side_created_;
   Statement expired_, orphans_, cleanup_turn_;
   sqlite3* handle_ = nullptr;
   WallTime now_;

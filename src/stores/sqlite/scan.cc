@@ -24,15 +24,12 @@ std::string_view text_of(sqlite3_value* value) {
 void sql_listable(sqlite3_context* context, int, sqlite3_value** arguments) {
   const std::string_view key = text_of(arguments[0]);
   const auto own_bytes = static_cast<std::size_t>(sqlite3_value_int64(arguments[1]));
-  sqlite3_result_int(context,
-                     own_bytes <= key.size() && state::is_listable(key, own_bytes) ? 1 : 0);
+  sqlite3_result_int(context, own_bytes <= key.size() && state::is_listable(key, own_bytes) ? 1 : 0);
 }
 
 void sql_like(sqlite3_context* context, int, sqlite3_value** arguments) {
-  const auto* pattern =
-      static_cast<const state::LikePattern*>(sqlite3_value_pointer(arguments[1], kPatternKind));
-  sqlite3_result_int(context,
-                     pattern != nullptr && pattern->matches(text_of(arguments[0])) ? 1 : 0);
+  const auto* pattern = static_cast<const state::LikePattern*>(sqlite3_value_pointer(arguments[1], kPatternKind));
+  sqlite3_result_int(context, pattern != nullptr && pattern->matches(text_of(arguments[0])) ? 1 : 0);
 }
 
 // Keys from `from` (at least) to before `to`; nothing in `to`: to the end.
@@ -74,11 +71,11 @@ std::unexpected<Error> scan_error(Reader& reader, int code) {
 
 Status add_functions(Database& database) {
   constexpr int kFlags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY;
-  int code = sqlite3_create_function_v2(database.handle(), "hf_listable", 2, kFlags, nullptr,
-                                        sql_listable, nullptr, nullptr, nullptr);
+  int code = sqlite3_create_function_v2(database.handle(), "hf_listable", 2, kFlags, nullptr, sql_listable, nullptr,
+                                        nullptr, nullptr);
   if (code == SQLITE_OK)
-    code = sqlite3_create_function_v2(database.handle(), "hf_like", 2, kFlags, nullptr, sql_like,
-                                      nullptr, nullptr, nullptr);
+    code = sqlite3_create_function_v2(database.handle(), "hf_like", 2, kFlags, nullptr, sql_like, nullptr, nullptr,
+                                      nullptr);
   if (code != SQLITE_OK) return fail(database.error("configure", code));
   return {};
 }
@@ -95,15 +92,13 @@ Result<state::ListPage> list(Reader& reader, const state::ListRequest& request, 
   const std::string side = reader.settings().side_table();
   auto statement = reader.cached(
       fmt::format("SELECT s.key, {} FROM {} WHERE {} AND hf_listable(s.key, ?3) ORDER BY s.key",
-                  select_columns(shape, side), select_source(shape, reader.settings().table, side),
-                  range.sql()));
+                  select_columns(shape, side), select_source(shape, reader.settings().table, side), range.sql()));
   if (!statement) return fail(std::move(statement.error()));
   Statement& row = **statement;
   const ResetAtExit reset(row);
   range.bind(row);
   row.bind(3, static_cast<std::int64_t>(request.own_bytes));
-  const std::size_t limit =
-      request.limit == 0 ? std::numeric_limits<std::size_t>::max() : request.limit;
+  const std::size_t limit = request.limit == 0 ? std::numeric_limits<std::size_t>::max() : request.limit;
   state::ListPage page;
   std::size_t bytes = 0;
   int code = SQLITE_ROW;
@@ -124,8 +119,7 @@ Result<state::ListPage> list(Reader& reader, const state::ListRequest& request, 
 }
 
 Result<state::KeyPage> keys_like(Reader& reader, const state::LikeRequest& request, WallTime now) {
-  if (request.pattern.empty())
-    return fail(Errc::invalid_argument, "keys like pattern cannot be empty");
+  if (request.pattern.empty()) return fail(Errc::invalid_argument, "keys like pattern cannot be empty");
   const state::LikePattern pattern(request.pattern);
   KeyRange range = KeyRange::of_prefix(pattern.literal_prefix());
   if (!request.cursor.empty()) {
@@ -136,17 +130,15 @@ Result<state::KeyPage> keys_like(Reader& reader, const state::LikeRequest& reque
   const Reader::Session session(reader);
   const RowShape shape{false, false};
   const std::string side = reader.settings().side_table();
-  auto statement = reader.cached(
-      fmt::format("SELECT s.key, {} FROM {} WHERE {} AND hf_like(s.key, ?3) ORDER BY s.key",
-                  select_columns(shape, side), select_source(shape, reader.settings().table, side),
-                  range.sql()));
+  auto statement = reader.cached(fmt::format("SELECT s.key, {} FROM {} WHERE {} AND hf_like(s.key, ?3) ORDER BY s.key",
+                                             select_columns(shape, side),
+                                             select_source(shape, reader.settings().table, side), range.sql()));
   if (!statement) return fail(std::move(statement.error()));
   Statement& row = **statement;
   const ResetAtExit reset(row);
   range.bind(row);
   row.bind_pointer(3, &pattern, kPatternKind);
-  const std::size_t limit =
-      request.limit == 0 ? std::numeric_limits<std::size_t>::max() : request.limit;
+  const std::size_t limit = request.limit == 0 ? std::numeric_limits<std::size_t>::max() : request.limit;
   state::KeyPage page;
   int code = SQLITE_ROW;
   while ((code = row.step()) == SQLITE_ROW) {
@@ -163,15 +155,14 @@ Result<state::KeyPage> keys_like(Reader& reader, const state::LikeRequest& reque
   return page;
 }
 
-Result<std::vector<std::string>> keys_under(Reader& reader,
-                                            const state::DeletePrefixRequest& request,
+Result<std::vector<std::string>> keys_under(Reader& reader, const state::DeletePrefixRequest& request,
                                             std::string_view after, std::size_t limit) {
   KeyRange range = KeyRange::of_prefix(request.prefix);
   if (!after.empty()) range.start_after(after);
   const Reader::Session session(reader);
-  auto statement = reader.cached(fmt::format(
-      "SELECT s.key FROM \"{}\" s WHERE {} AND hf_listable(s.key, ?3) ORDER BY s.key LIMIT ?4",
-      reader.settings().table, range.sql()));
+  auto statement = reader.cached(
+      fmt::format("SELECT s.key FROM \"{}\" s WHERE {} AND hf_listable(s.key, ?3) ORDER BY s.key LIMIT ?4",
+                  reader.settings().table, range.sql()));
   if (!statement) return fail(std::move(statement.error()));
   Statement& row = **statement;
   const ResetAtExit reset(row);

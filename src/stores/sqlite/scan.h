@@ -19,8 +19,7 @@ Status add_functions(Database& database);
 Result<state::ListPage> list(Reader& reader, const state::ListRequest& request, WallTime now);
 Result<state::KeyPage> keys_like(Reader& reader, const state::LikeRequest& request, WallTime now);
 // Keys of a deletion by prefix, expired ones too, in order, greater than `after`.
-Result<std::vector<std::string>> keys_under(Reader& reader,
-                                            const state::DeletePrefixRequest& request,
+Result<std::vector<std::string>> keys_under(Reader& reader, const state::DeletePrefixRequest& request,
                                             std::string_view after, std::size_t limit);
 Result<state::QueryPage> query(Reader& reader, const state::Query& query, WallTime now);
 

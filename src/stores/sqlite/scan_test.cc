@@ -22,8 +22,8 @@ class SqliteScanTest : public testing::TestWithParam<const char*> {
     std::vector<std::string> keys;
     std::string cursor;
     do {
-      auto page = db_.loop.run(db_.store->list(
-          {}, {.prefix = prefix, .own_bytes = own_bytes, .cursor = cursor, .limit = limit}));
+      auto page = db_.loop.run(
+          db_.store->list({}, {.prefix = prefix, .own_bytes = own_bytes, .cursor = cursor, .limit = limit}));
       EXPECT_TRUE(page) << page.error().message;
       if (!page) return keys;
       for (const auto& item : page->items) keys.push_back(item.key);
@@ -72,13 +72,11 @@ class SqliteScanTest : public testing::TestWithParam<const char*> {
 
   TempFolder folder_;
   OpenStore db_{
-      Fields{{"connectionString",
-              std::string(GetParam()) == "memory" ? ":memory:" : folder_.file("state.db")}}};
+      Fields{{"connectionString", std::string(GetParam()) == "memory" ? ":memory:" : folder_.file("state.db")}}};
 };
 
 TEST_P(SqliteScanTest, AListingIsInBytewiseOrderWithoutForeignKeysAndOutboxMarkers) {
-  fill({"app||b", "app||a", "app||B", "app||\xc3\xa4", "app||type||id||k", "app||outbox-1",
-        "app2||a", "ap", "app|"});
+  fill({"app||b", "app||a", "app||B", "app||\xc3\xa4", "app||type||id||k", "app||outbox-1", "app2||a", "ap", "app|"});
   EXPECT_THAT(list("app||", 5, 100), ElementsAre("app||B", "app||a", "app||b", "app||\xc3\xa4"));
   EXPECT_THAT(list("app||a", 5, 100), ElementsAre("app||a"));
   EXPECT_THAT(list("none||", 6, 100), IsEmpty());
@@ -95,15 +93,14 @@ TEST_P(SqliteScanTest, PagesHoldEveryKeyOnceAndTheLastFullPageHasNoCursor) {
 
 TEST_P(SqliteScanTest, ACursorStaysGoodWhileKeysComeAndGo) {
   fill({"p||1", "p||2", "p||3", "p||4"});
-  auto first = db_.loop.run(
-      db_.store->list({}, {.prefix = "p||", .own_bytes = 3, .cursor = {}, .limit = 2}));
+  auto first = db_.loop.run(db_.store->list({}, {.prefix = "p||", .own_bytes = 3, .cursor = {}, .limit = 2}));
   ASSERT_TRUE(first);
   ASSERT_TRUE(db_.erase("p||1"));
   ASSERT_TRUE(db_.erase("p||2"));
   ASSERT_TRUE(db_.set("p||3", "rewritten"));
   ASSERT_TRUE(db_.set("p||35", "new"));
-  auto second = db_.loop.run(
-      db_.store->list({}, {.prefix = "p||", .own_bytes = 3, .cursor = first->cursor, .limit = 9}));
+  auto second =
+      db_.loop.run(db_.store->list({}, {.prefix = "p||", .own_bytes = 3, .cursor = first->cursor, .limit = 9}));
   ASSERT_TRUE(second);
   ASSERT_EQ(second->items.size(), 3u);
   EXPECT_EQ(second->items[0].key, "p||3");
@@ -114,12 +111,9 @@ TEST_P(SqliteScanTest, AListingBringsValuesAndFieldsOnlyWhenAskedFor) {
   fill({"p||1"});
   for (const bool values : {false, true})
     for (const bool fields : {false, true}) {
-      auto page = db_.loop.run(db_.store->list({}, {.prefix = "p||",
-                                                    .own_bytes = 3,
-                                                    .cursor = {},
-                                                    .limit = 9,
-                                                    .want_values = values,
-                                                    .want_fields = fields}));
+      auto page = db_.loop.run(db_.store->list(
+          {},
+          {.prefix = "p||", .own_bytes = 3, .cursor = {}, .limit = 9, .want_values = values, .want_fields = fields}));
       ASSERT_TRUE(page && page->items.size() == 1);
       EXPECT_EQ(page->items[0].record.value, values ? "v:p||1" : "");
       EXPECT_EQ(page->items[0].record.fields.has_value(), fields);
@@ -140,8 +134,7 @@ TEST_P(SqliteScanTest, ExpiredRecordsAreNotListed) {
 
 TEST_P(SqliteScanTest, AForeignCursorIsRefused) {
   for (const std::string_view cursor : {"x", "k!", "0"}) {
-    auto page =
-        db_.loop.run(db_.store->list({}, {.prefix = "p", .own_bytes = 0, .cursor = cursor}));
+    auto page = db_.loop.run(db_.store->list({}, {.prefix = "p", .own_bytes = 0, .cursor = cursor}));
     ASSERT_FALSE(page) << cursor;
     EXPECT_EQ(page.error().code, Errc::invalid_argument);
     EXPECT_FALSE(db_.loop.run(db_.store->keys_like({}, {.pattern = "%", .cursor = cursor})));
@@ -161,8 +154,7 @@ TEST_P(SqliteScanTest, KeysLikeIsCaseExactAndAnchored) {
   EXPECT_THAT(like("%bc"), ElementsAre("abc", "xabc"));
   EXPECT_THAT(like("abc"), ElementsAre("abc"));
   EXPECT_EQ(like("%").size(), 7u);
-  EXPECT_EQ(db_.loop.run(db_.store->keys_like({}, {.pattern = "", .cursor = {}})).error().code,
-            Errc::invalid_argument);
+  EXPECT_EQ(db_.loop.run(db_.store->keys_like({}, {.pattern = "", .cursor = {}})).error().code, Errc::invalid_argument);
 }
 
 TEST_P(SqliteScanTest, KeysLikePagesStandUpdatesAndDeletionsAndEndWithoutAToken) {
@@ -174,8 +166,7 @@ TEST_P(SqliteScanTest, KeysLikePagesStandUpdatesAndDeletionsAndEndWithoutAToken)
   ASSERT_TRUE(db_.set("k3", "again"));
   ASSERT_TRUE(db_.erase("k1"));
   ASSERT_TRUE(db_.erase("k2"));
-  auto second = db_.loop.run(
-      db_.store->keys_like({}, {.pattern = "k%", .cursor = first->cursor, .limit = 2}));
+  auto second = db_.loop.run(db_.store->keys_like({}, {.pattern = "k%", .cursor = first->cursor, .limit = 2}));
   ASSERT_TRUE(second);
   EXPECT_THAT(second->keys, ElementsAre("k3", "k4"));
   EXPECT_EQ(second->cursor, "");
@@ -200,8 +191,7 @@ TEST_P(SqliteScanTest, DeletionByPrefixCountsWhatWasLiveAndSparesOthers) {
 TEST_P(SqliteScanTest, DaprsDeletionByPrefixAddsTheSeparator) {
   fill({"w||1", "w||2", "w||3||x", "wide"});
   EXPECT_EQ(*db_.loop.run(db_.store->erase_with_dapr_prefix({}, "w")), 2u);
-  EXPECT_EQ(db_.loop.run(db_.store->erase_with_dapr_prefix({}, "")).error().code,
-            Errc::invalid_argument);
+  EXPECT_EQ(db_.loop.run(db_.store->erase_with_dapr_prefix({}, "")).error().code, Errc::invalid_argument);
   EXPECT_THAT(like("%"), ElementsAre("wide", "w||3||x"));
 }
 
@@ -226,8 +216,8 @@ TEST(SqliteScan, AScanStopsAtTheDeadline) {
     for (const auto& written : db.loop.run(db.store->set_many({}, sets))) ASSERT_TRUE(written);
   }
   const RunningClock clock;
-  auto core = kSqliteType.prepare(component_of({{"connectionString", folder.file("state.db")}}),
-                                  {.clock = clock, .loops = 1});
+  auto core =
+      kSqliteType.prepare(component_of({{"connectionString", folder.file("state.db")}}), {.clock = clock, .loops = 1});
   ASSERT_TRUE(core);
   test::TestLoop loop;
   auto store = loop.run((*core)->open(loop));
@@ -237,8 +227,7 @@ TEST(SqliteScan, AScanStopsAtTheDeadline) {
   auto page = loop.run((*store)->keys_like(context, {.pattern = "%9%", .cursor = {}}));
   ASSERT_FALSE(page);
   EXPECT_EQ(page.error().code, Errc::deadline_exceeded);
-  EXPECT_TRUE(
-      loop.run((*store)->list({}, {.prefix = "p||", .own_bytes = 3, .cursor = {}, .limit = 1})));
+  EXPECT_TRUE(loop.run((*store)->list({}, {.prefix = "p||", .own_bytes = 3, .cursor = {}, .limit = 1})));
 }
 
 TEST_P(SqliteScanTest, AStringNeverEqualsANumberNorTrueOne) {
@@ -263,10 +252,8 @@ TEST_P(SqliteScanTest, OrderComparesTwoNumbersOrTwoStrings) {
 
 TEST_P(SqliteScanTest, FiltersCombineAndNothingFiltersNothing) {
   fill_people();
-  EXPECT_THAT(query(R"({"filter":{"OR":[{"EQ":{"name":"ann"}},{"EQ":{"name":"cyd"}}]}})"),
-              ElementsAre("ann", "cyd"));
-  EXPECT_THAT(query(R"({"filter":{"AND":[{"GTE":{"age":30}},{"NEQ":{"name":"bob"}}]}})"),
-              ElementsAre("ann"));
+  EXPECT_THAT(query(R"({"filter":{"OR":[{"EQ":{"name":"ann"}},{"EQ":{"name":"cyd"}}]}})"), ElementsAre("ann", "cyd"));
+  EXPECT_THAT(query(R"({"filter":{"AND":[{"GTE":{"age":30}},{"NEQ":{"name":"bob"}}]}})"), ElementsAre("ann"));
   EXPECT_THAT(query("{}"), ElementsAre("ann", "bob", "cyd"));
   std::string wide = R"({"filter":{"OR":[)";
   for (int i = 0; i < 900; ++i) wide += R"({"EQ":{"age":-1}},)";
@@ -280,8 +267,7 @@ TEST_P(SqliteScanTest, SortedAndUnsortedPagesEndWithoutAToken) {
   EXPECT_THAT(query(unsorted + "\"}}", &token), ElementsAre("ann", "bob"));
   EXPECT_THAT(query(unsorted + token + "\"}}", &token), ElementsAre("cyd"));
   EXPECT_EQ(token, "");
-  const std::string sorted =
-      R"({"sort":[{"key":"name","order":"DESC"}],"page":{"limit":2,"token":")";
+  const std::string sorted = R"({"sort":[{"key":"name","order":"DESC"}],"page":{"limit":2,"token":")";
   EXPECT_THAT(query(sorted + "\"}}", &token), ElementsAre("cyd", "bob"));
   EXPECT_THAT(query(sorted + token + "\"}}", &token), ElementsAre("ann"));
   EXPECT_EQ(token, "");
@@ -290,16 +276,14 @@ TEST_P(SqliteScanTest, SortedAndUnsortedPagesEndWithoutAToken) {
 }
 
 TEST_P(SqliteScanTest, WhatTheRequestSaysIsNeverSql) {
-  ASSERT_TRUE(db_.set_json(
-      "q||1", R"json({"a') OR 1=1 --":1,"$":2,"x[0]":3,"b'c":"'; DROP TABLE state; --"})json"));
+  ASSERT_TRUE(db_.set_json("q||1", R"json({"a') OR 1=1 --":1,"$":2,"x[0]":3,"b'c":"'; DROP TABLE state; --"})json"));
   ASSERT_TRUE(db_.set_json("q||2", R"({"other":1})"));
   EXPECT_THAT(query(R"json({"filter":{"EQ":{"a') OR 1=1 --":1}}})json"), ElementsAre("1"));
   EXPECT_THAT(query(R"({"filter":{"EQ":{"$":2}}})"), ElementsAre("1"));
   EXPECT_THAT(query(R"({"filter":{"EQ":{"x[0]":3}}})"), ElementsAre("1"));
   EXPECT_THAT(query(R"({"filter":{"EQ":{"b'c":"'; DROP TABLE state; --"}}})"), ElementsAre("1"));
   state::Query quoted;
-  quoted.filter.push_back(
-      {.op = state::Filter::Op::eq, .path = "a\"b", .values = {1.0}, .filters = {}});
+  quoted.filter.push_back({.op = state::Filter::Op::eq, .path = "a\"b", .values = {1.0}, .filters = {}});
   EXPECT_EQ(db_.loop.run(db_.store->query({}, quoted)).error().code, Errc::invalid_argument);
   state::Query foreign;
   foreign.token = "zzz";

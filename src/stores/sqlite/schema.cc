@@ -28,10 +28,10 @@ constexpr std::string_view kSideColumns =
 
 // Names in order, a star after those of the primary key; empty when there is no such table.
 Result<std::string> columns_of(Database& database, const std::string& table) {
-  auto text = database.value_of(
-      fmt::format("SELECT group_concat(lower(name) || iif(pk > 0, '*', ''), ',') FROM "
-                  "(SELECT name, pk FROM pragma_table_info('{}') ORDER BY cid)",
-                  table));
+  auto text =
+      database.value_of(fmt::format("SELECT group_concat(lower(name) || iif(pk > 0, '*', ''), ',') FROM "
+                                    "(SELECT name, pk FROM pragma_table_info('{}') ORDER BY cid)",
+                                    table));
   return text;
 }
 
@@ -79,19 +79,18 @@ Result<Found> look(Database& database, const SqliteSettings& settings) {
 // Dapr's level: how many of its migrations were applied. A higher one than we know is left alone,
 // as Dapr does.
 Result<int> migration_level(Database& database, const SqliteSettings& settings) {
-  auto text = database.value_of(
-      fmt::format("SELECT value FROM \"{}\" WHERE key = 'migrations'", settings.metadata_table));
+  auto text =
+      database.value_of(fmt::format("SELECT value FROM \"{}\" WHERE key = 'migrations'", settings.metadata_table));
   if (!text) return fail(std::move(text.error()));
   if (text->empty()) return 0;
   int level = 0;
   const auto [end, problem] = std::from_chars(text->data(), text->data() + text->size(), level);
   if (problem != std::errc() || end != text->data() + text->size() || level < 0)
-    return fail(
-        Errc::invalid_argument,
-        fmt::format("component \"{}\" (state.sqlite): invalid migration level in table \"{}\" of "
-                    "{}. Set the "
-                    "row \"migrations\" to 1 if the tables are Dapr's.",
-                    database.place().component, settings.metadata_table, database.place().file));
+    return fail(Errc::invalid_argument,
+                fmt::format("component \"{}\" (state.sqlite): invalid migration level in table \"{}\" of "
+                            "{}. Set the "
+                            "row \"migrations\" to 1 if the tables are Dapr's.",
+                            database.place().component, settings.metadata_table, database.place().file));
   return level;
 }
 
@@ -113,21 +112,20 @@ Status make_dapr_tables(Database& database, const SqliteSettings& settings) {
   if (!level) return fail(std::move(level.error()));
   // Whatever the level says: it belongs to the metadata table, which several state tables may
   // share.
-  if (auto made =
-          run(database, fmt::format("CREATE TABLE IF NOT EXISTS \"{}\" (\n"
-                                    "  key TEXT NOT NULL PRIMARY KEY,\n"
-                                    "  value TEXT NOT NULL,\n"
-                                    "  is_binary BOOLEAN NOT NULL,\n"
-                                    "  etag TEXT NOT NULL,\n"
-                                    "  expiration_time TIMESTAMP DEFAULT NULL,\n"
-                                    "  update_time TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP\n"
-                                    ")",
-                                    settings.table));
+  if (auto made = run(database, fmt::format("CREATE TABLE IF NOT EXISTS \"{}\" (\n"
+                                            "  key TEXT NOT NULL PRIMARY KEY,\n"
+                                            "  value TEXT NOT NULL,\n"
+                                            "  is_binary BOOLEAN NOT NULL,\n"
+                                            "  etag TEXT NOT NULL,\n"
+                                            "  expiration_time TIMESTAMP DEFAULT NULL,\n"
+                                            "  update_time TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP\n"
+                                            ")",
+                                            settings.table));
       !made)
     return made;
   if (*level > 0) return {};
-  return run(database, fmt::format("REPLACE INTO \"{}\" (key, value) VALUES ('migrations', '1')",
-                                   settings.metadata_table));
+  return run(database,
+             fmt::format("REPLACE INTO \"{}\" (key, value) VALUES ('migrations', '1')", settings.metadata_table));
 }
 
 Status make_own_tables(Database& database, const SqliteSettings& settings) {
@@ -146,11 +144,9 @@ Status make_own_tables(Database& database, const SqliteSettings& settings) {
                                             settings.side_table()));
       !made)
     return made;
-  return run(
-      database,
-      fmt::format("CREATE INDEX IF NOT EXISTS \"{0}_holdfast_expiry\" ON \"{0}\" (expiration_time) "
-                  "WHERE expiration_time IS NOT NULL",
-                  settings.table));
+  return run(database, fmt::format("CREATE INDEX IF NOT EXISTS \"{0}_holdfast_expiry\" ON \"{0}\" (expiration_time) "
+                                   "WHERE expiration_time IS NOT NULL",
+                                   settings.table));
 }
 
 Status missing_tables(const Database& database) {
@@ -192,31 +188,27 @@ Status make_schema(Database& database, const SqliteSettings& settings) {
 }
 
 Status configure(Database& database, const SqliteSettings& settings) {
-  sqlite3_busy_timeout(database.handle(), static_cast<int>(std::max<Milliseconds::rep>(
-                                              settings.busy_timeout.count(), 0)));
-  std::string sql = fmt::format(
-      "PRAGMA synchronous = {}; PRAGMA cache_size = -512; PRAGMA journal_size_limit = 67108864",
-      static_cast<int>(settings.synchronous));
+  sqlite3_busy_timeout(database.handle(),
+                       static_cast<int>(std::max<Milliseconds::rep>(settings.busy_timeout.count(), 0)));
+  std::string sql =
+      fmt::format("PRAGMA synchronous = {}; PRAGMA cache_size = -512; PRAGMA journal_size_limit = 67108864",
+                  static_cast<int>(settings.synchronous));
   for (const std::string& pragma : settings.connection.pragmas) sql += "; PRAGMA " + pragma;
-  if (const int code = database.execute(sql); code != SQLITE_OK)
-    return fail(database.error("configure", code));
+  if (const int code = database.execute(sql); code != SQLITE_OK) return fail(database.error("configure", code));
   return {};
 }
 
 Status set_journal_mode(Database& database, const SqliteSettings& settings) {
   if (settings.connection.read_only) return {};
-  const std::string_view wanted = settings.connection.in_memory ? "memory"
-                                  : settings.wal                ? "wal"
-                                                                : "delete";
+  const std::string_view wanted = settings.connection.in_memory ? "memory" : settings.wal ? "wal" : "delete";
   auto mode = database.value_of(fmt::format("PRAGMA journal_mode = {}", wanted));
   if (!mode) return fail(std::move(mode.error()));
   if (iequals(*mode, wanted)) return {};
-  return fail(Errc::unavailable,
-              fmt::format("component \"{}\" (state.sqlite): {} stays in journal mode {} although "
-                          "{} is wanted. On a "
-                          "network file system set disableWAL: true; otherwise close the other "
-                          "programs that use it.",
-                          database.place().component, database.place().file, *mode, wanted));
+  return fail(Errc::unavailable, fmt::format("component \"{}\" (state.sqlite): {} stays in journal mode {} although "
+                                             "{} is wanted. On a "
+                                             "network file system set disableWAL: true; otherwise close the other "
+                                             "programs that use it.",
+                                             database.place().component, database.place().file, *mode, wanted));
 }
 
 }  // namespace holdfast::stores::sqlite

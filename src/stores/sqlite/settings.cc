@@ -58,18 +58,15 @@ constexpr std::array<Setting, 9> kSettings{{
 constexpr std::array<std::string_view, 4> kFeatures{"ETAG", "TRANSACTIONAL", "TTL", "KEYS_LIKE"};
 
 std::unexpected<Error> refuse(const state::Component& component, std::string_view why) {
-  return fail(Errc::invalid_argument,
-              fmt::format("component \"{}\" (state.sqlite): {}{}", component.name, why,
-                          component.file.empty() ? "" : " (" + component.file + ")"));
+  return fail(Errc::invalid_argument, fmt::format("component \"{}\" (state.sqlite): {}{}", component.name, why,
+                                                  component.file.empty() ? "" : " (" + component.file + ")"));
 }
 
-Status read_synchronous(const state::Component& component, const state::Settings& fields,
-                        SqliteSettings& out) {
+Status read_synchronous(const state::Component& component, const state::Settings& fields, SqliteSettings& out) {
   std::string_view text = fields.text("synchronous");
   if (!out.connection.synchronous.empty()) {
     if (fields.has("synchronous") && !iequals(text, out.connection.synchronous))
-      return refuse(component,
-                    "the field synchronous and the connection string's pragma differ; keep one");
+      return refuse(component, "the field synchronous and the connection string's pragma differ; keep one");
     text = out.connection.synchronous;
   }
   if (iequals(text, "OFF"))
@@ -90,8 +87,7 @@ Result<std::shared_ptr<state::StoreCore>> prepare(const state::Component& compon
   auto settings = SqliteSettings::read(component);
   if (!settings) return fail(std::move(settings.error()));
   if (settings->connection.has_other_txlock)
-    log::warn("holdfast.sqlite",
-              "component \"{}\": _txlock is not \"immediate\"; immediate is used all the same",
+    log::warn("holdfast.sqlite", "component \"{}\": _txlock is not \"immediate\"; immediate is used all the same",
               component.name);
   return SqliteCore::open(std::move(*settings), environment);
 }
@@ -99,8 +95,7 @@ Result<std::shared_ptr<state::StoreCore>> prepare(const state::Component& compon
 }  // namespace
 
 bool SqliteSettings::is_durable() const {
-  return !connection.in_memory &&
-         (synchronous == Synchronous::full || synchronous == Synchronous::extra);
+  return !connection.in_memory && (synchronous == Synchronous::full || synchronous == Synchronous::extra);
 }
 
 Result<SqliteSettings> SqliteSettings::read(const state::Component& component) {
@@ -112,8 +107,7 @@ Result<SqliteSettings> SqliteSettings::read(const state::Component& component) {
   out.component = component.name;
   out.connection = std::move(*connection);
   out.timeout = fields->duration("timeout");
-  if (out.timeout < Milliseconds(1000))
-    return refuse(component, "invalid value for 'timeout': must be at least 1s");
+  if (out.timeout < Milliseconds(1000)) return refuse(component, "invalid value for 'timeout': must be at least 1s");
   out.busy_timeout = fields->duration("busyTimeout");
   // As in Dapr, a database that cannot be written stays with the rollback journal.
   out.wal = !fields->boolean("disableWAL") && !out.connection.read_only;
@@ -121,14 +115,11 @@ Result<SqliteSettings> SqliteSettings::read(const state::Component& component) {
   out.metadata_table = fields->text("metadataTableName");
   if (iequals(out.table, out.metadata_table) || iequals(out.side_table(), out.metadata_table))
     return refuse(component, "tableName and metadataTableName name the same table; change one");
-  if (!fields->text("cleanupInterval").empty())
-    out.cleanup_interval = fields->duration("cleanupInterval");
+  if (!fields->text("cleanupInterval").empty()) out.cleanup_interval = fields->duration("cleanupInterval");
   const std::int64_t queue_max = fields->integer("writeQueueMax");
-  if (queue_max < 1 || queue_max > 1'000'000)
-    return refuse(component, "writeQueueMax must be between 1 and 1000000");
+  if (queue_max < 1 || queue_max > 1'000'000) return refuse(component, "writeQueueMax must be between 1 and 1000000");
   out.write_queue_max = static_cast<std::size_t>(queue_max);
-  if (auto read = read_synchronous(component, *fields, out); !read)
-    return fail(std::move(read.error()));
+  if (auto read = read_synchronous(component, *fields, out); !read) return fail(std::move(read.error()));
   // With a rollback journal a commit is the removal of the journal's name, which FULL does not
   // sync: after a power cut the journal may be back and undo an acknowledged write.
   if (!out.wal && out.synchronous == Synchronous::full) out.synchronous = Synchronous::extra;

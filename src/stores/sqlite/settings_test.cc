@@ -27,22 +27,20 @@ TEST_P(ConnectionStringTest, BecomesTheUriThatDaprWouldOpen) {
 
 INSTANTIATE_TEST_SUITE_P(
     Forms, ConnectionStringTest,
-    testing::Values(
-        UriCase{"Path", "data/state.db", "file:data/state.db"},
-        UriCase{"AbsolutePath", "/var/state.db", "file:/var/state.db"},
-        UriCase{"Uri", "FILE:state.db", "file:state.db"},
-        UriCase{"PathWithQuery", "state.db?vfs=unix&psow=1", "file:state.db?vfs=unix&psow=1"},
-        UriCase{"DriverOptionsAreTakenOut",
-                "state.db?_txlock=immediate&_pragma=temp_store(2)&cache=shared", "file:state.db"},
-        UriCase{"FirstModeWins", "file:state.db?mode=rw&mode=ro", "file:state.db?mode=rw"},
-        UriCase{"Memory", ":memory:", ":memory:"},
-        UriCase{"MemoryUri", "file::memory:?cache=shared", ":memory:"},
-        UriCase{"MemoryMode", "file:x?mode=memory", ":memory:"}),
+    testing::Values(UriCase{"Path", "data/state.db", "file:data/state.db"},
+                    UriCase{"AbsolutePath", "/var/state.db", "file:/var/state.db"},
+                    UriCase{"Uri", "FILE:state.db", "file:state.db"},
+                    UriCase{"PathWithQuery", "state.db?vfs=unix&psow=1", "file:state.db?vfs=unix&psow=1"},
+                    UriCase{"DriverOptionsAreTakenOut", "state.db?_txlock=immediate&_pragma=temp_store(2)&cache=shared",
+                            "file:state.db"},
+                    UriCase{"FirstModeWins", "file:state.db?mode=rw&mode=ro", "file:state.db?mode=rw"},
+                    UriCase{"Memory", ":memory:", ":memory:"},
+                    UriCase{"MemoryUri", "file::memory:?cache=shared", ":memory:"},
+                    UriCase{"MemoryMode", "file:x?mode=memory", ":memory:"}),
     [](const auto& info) { return std::string(info.param.name); });
 
 TEST(ConnectionString, PragmasAreReadInBothForms) {
-  auto parsed = parse_connection_string(
-      "x.db?_pragma=cache_size(-200)&_pragma=temp_store%3D2&_pragma=Synchronous(1)");
+  auto parsed = parse_connection_string("x.db?_pragma=cache_size(-200)&_pragma=temp_store%3D2&_pragma=Synchronous(1)");
   ASSERT_TRUE(parsed);
   EXPECT_THAT(parsed->pragmas, ElementsAre("cache_size = -200", "temp_store = 2"));
   EXPECT_EQ(parsed->synchronous, "NORMAL");
@@ -50,9 +48,8 @@ TEST(ConnectionString, PragmasAreReadInBothForms) {
 
 TEST(ConnectionString, PragmasThatDaprOrTheStoreCannotHaveAreRefused) {
   for (const char* pragma :
-       {"busy_timeout(5)", "BUSY_TIMEOUT=5", "journal_mode(OFF)", "foreign_keys(1)",
-        "locking_mode=exclusive", "writable_schema(1)", "query_only(1)", "cache_size",
-        "cache_size(1", "a(1)%3BDROP TABLE x"}) {
+       {"busy_timeout(5)", "BUSY_TIMEOUT=5", "journal_mode(OFF)", "foreign_keys(1)", "locking_mode=exclusive",
+        "writable_schema(1)", "query_only(1)", "cache_size", "cache_size(1", "a(1)%3BDROP TABLE x"}) {
     auto parsed = parse_connection_string("x.db?_pragma=" + std::string(pragma));
     EXPECT_FALSE(parsed) << pragma;
   }
@@ -89,8 +86,7 @@ TEST(SqliteSettingsTest, FieldsAreReadAsDaprReadsThem) {
 }
 
 TEST(SqliteSettingsTest, WithARollbackJournalFullBecomesExtra) {
-  const auto settings =
-      SqliteSettings::read(component_of({{"connectionString", "x.db"}, {"disableWAL", "true"}}));
+  const auto settings = SqliteSettings::read(component_of({{"connectionString", "x.db"}, {"disableWAL", "true"}}));
   ASSERT_TRUE(settings);
   EXPECT_EQ(settings->synchronous, Synchronous::extra);
   EXPECT_TRUE(settings->is_durable());
@@ -114,21 +110,19 @@ TEST_P(BadSettingsTest, AreRefusedWithTheComponentsName) {
   EXPECT_THAT(settings.error().message, HasSubstr(GetParam().says));
 }
 
-INSTANTIATE_TEST_SUITE_P(
-    Each, BadSettingsTest,
-    testing::Values(BadCase{"Missing", {}, "connectionString"},
-                    BadCase{"ShortTimeout", {{"timeout", "999ms"}}, "timeout"},
-                    BadCase{"TableName", {{"tableName", "state; DROP TABLE x"}}, "tableName"},
-                    BadCase{"SameTables", {{"tableName", "Metadata"}}, "same table"},
-                    BadCase{"SideTable", {{"metadataTableName", "state_holdfast"}}, "same table"},
-                    BadCase{"Synchronous", {{"synchronous", "sometimes"}}, "synchronous"},
-                    BadCase{"Queue", {{"writeQueueMax", "0"}}, "writeQueueMax"}),
-    [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(Each, BadSettingsTest,
+                         testing::Values(BadCase{"Missing", {}, "connectionString"},
+                                         BadCase{"ShortTimeout", {{"timeout", "999ms"}}, "timeout"},
+                                         BadCase{"TableName", {{"tableName", "state; DROP TABLE x"}}, "tableName"},
+                                         BadCase{"SameTables", {{"tableName", "Metadata"}}, "same table"},
+                                         BadCase{"SideTable", {{"metadataTableName", "state_holdfast"}}, "same table"},
+                                         BadCase{"Synchronous", {{"synchronous", "sometimes"}}, "synchronous"},
+                                         BadCase{"Queue", {{"writeQueueMax", "0"}}, "writeQueueMax"}),
+                         [](const auto& info) { return std::string(info.param.name); });
 
 TEST(SqliteSettingsTest, TwoWordsForSynchronousThatDifferAreRefused) {
   const std::string off = "x.db?_pragma=synchronous(OFF)";
-  EXPECT_FALSE(
-      SqliteSettings::read(component_of({{"connectionString", off}, {"synchronous", "FULL"}})));
+  EXPECT_FALSE(SqliteSettings::read(component_of({{"connectionString", off}, {"synchronous", "FULL"}})));
   const auto settings = SqliteSettings::read(component_of({{"connectionString", off}}));
   ASSERT_TRUE(settings);
   EXPECT_EQ(settings->synchronous, Synchronous::off);

@@ -78,16 +78,15 @@ SqliteCore::SqliteCore(SqliteSettings settings, const Clock& clock)
 
 SqliteCore::~SqliteCore() = default;
 
-Result<std::shared_ptr<state::StoreCore>> SqliteCore::open(
-    SqliteSettings settings, const state::StoreEnvironment& environment) {
+Result<std::shared_ptr<state::StoreCore>> SqliteCore::open(SqliteSettings settings,
+                                                           const state::StoreEnvironment& environment) {
   std::shared_ptr<SqliteCore> core(new SqliteCore(std::move(settings), environment.clock));
   if (auto started = core->start(); !started) return fail(std::move(started.error()));
   return core;
 }
 
 Status SqliteCore::start() {
-  const int flags = settings_.connection.read_only ? SQLITE_OPEN_READONLY
-                                                   : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
+  const int flags = settings_.connection.read_only ? SQLITE_OPEN_READONLY : SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE;
   // Threads take turns on a database in memory, but let go of their statements whenever they end.
   const int mutex = settings_.connection.in_memory ? SQLITE_OPEN_FULLMUTEX : SQLITE_OPEN_NOMUTEX;
   auto opened = Database::open(place_, settings_.connection.uri, flags | mutex);
@@ -111,8 +110,7 @@ Status SqliteCore::start() {
   // A batch is bounded, so its pages may stay in memory until the commit rather than go to the log
   // twice.
   database_->execute("PRAGMA cache_spill = OFF");
-  auto writer = Writer::open(database_, settings_, clock_,
-                             settings_.connection.in_memory ? &shared_mutex_ : nullptr);
+  auto writer = Writer::open(database_, settings_, clock_, settings_.connection.in_memory ? &shared_mutex_ : nullptr);
   if (!writer) return fail(std::move(writer.error()));
   writer_ = std::move(*writer);
   return {};
@@ -163,8 +161,7 @@ SteadyTime SqliteStore::deadline_of(const CallContext& context) const {
 }
 
 Status SqliteStore::may_begin(const CallContext& context) const {
-  if (context.is_cancelled())
-    return fail(Errc::deadline_exceeded, "the caller went away before the call began");
+  if (context.is_cancelled()) return fail(Errc::deadline_exceeded, "the caller went away before the call began");
   if (context.deadline != SteadyTime::max() && context.deadline <= core_.clock().steady())
     return fail(Errc::deadline_exceeded, "the time was up before the call began");
   return {};
@@ -181,10 +178,9 @@ Status SqliteStore::may_write(const CallContext& context) const {
 
 Status SqliteStore::check_size(const state::SetRequest& request) const {
   if (request.value.size() + request.key.size() <= kValueBytesMax) return {};
-  return fail(
-      Errc::invalid_argument,
-      fmt::format("the value has {} bytes, more than the {} that a record of SQLite can hold",
-                  request.value.size(), kValueBytesMax));
+  return fail(Errc::invalid_argument,
+              fmt::format("the value has {} bytes, more than the {} that a record of SQLite can hold",
+                          request.value.size(), kValueBytesMax));
 }
 
 template <class Work>
@@ -203,20 +199,16 @@ auto SqliteStore::on_scan_thread(CallContext context, Work work)
 }
 
 Error SqliteStore::overloaded() const {
-  return {
-      Errc::overloaded,
-      fmt::format(
-          "component \"{}\" (state.sqlite): {} writes wait for the disk already; try again later",
-          core_.place().component, core_.settings().write_queue_max)};
+  return {Errc::overloaded,
+          fmt::format("component \"{}\" (state.sqlite): {} writes wait for the disk already; try again later",
+                      core_.place().component, core_.settings().write_queue_max)};
 }
 
-Task<Result<std::optional<state::Record>>> SqliteStore::get(CallContext context,
-                                                            state::GetRequest request) {
+Task<Result<std::optional<state::Record>>> SqliteStore::get(CallContext context, state::GetRequest request) {
   if (auto may = may_begin(context); !may) co_return fail(std::move(may.error()));
   auto found = reader_.get(request, core_.clock().wall());
   if (found || !reader_.was_busy()) co_return found;
-  co_return co_await on_scan_thread(
-      context, [&](Reader& reader, WallTime now) { return reader.get(request, now); });
+  co_return co_await on_scan_thread(context, [&](Reader& reader, WallTime now) { return reader.get(request, now); });
 }
 
 Task<Result<state::Written>> SqliteStore::set(CallContext context, state::SetRequest request) {
@@ -240,22 +232,20 @@ Task<Result<state::Deleted>> SqliteStore::erase(CallContext context, state::Dele
 Task<std::vector<Result<std::optional<state::Record>>>> SqliteStore::get_many(
     CallContext context, std::span<const state::GetRequest> requests) {
   using Found = Result<std::optional<state::Record>>;
-  if (auto may = may_begin(context); !may)
-    co_return std::vector<Found>(requests.size(), fail(may.error()));
+  if (auto may = may_begin(context); !may) co_return std::vector<Found>(requests.size(), fail(may.error()));
   if (requests.size() <= kPointReadsMax) {
     auto found = reader_.get_many(requests, core_.clock().wall());
     if (!reader_.was_busy()) co_return found;
   }
-  auto found = co_await on_scan_thread(
-      context, [&](Reader& reader, WallTime now) -> Result<std::vector<Found>> {
-        return reader.get_many(requests, now);
-      });
+  auto found = co_await on_scan_thread(context, [&](Reader& reader, WallTime now) -> Result<std::vector<Found>> {
+    return reader.get_many(requests, now);
+  });
   if (!found) co_return std::vector<Found>(requests.size(), fail(found.error()));
   co_return std::move(*found);
 }
 
-Task<std::vector<Result<state::Written>>> SqliteStore::set_many(
-    CallContext context, std::span<const state::SetRequest> requests) {
+Task<std::vector<Result<state::Written>>> SqliteStore::set_many(CallContext context,
+                                                                std::span<const state::SetRequest> requests) {
   using Outcomes = std::vector<Result<state::Written>>;
   if (requests.empty()) co_return Outcomes();
   Status may = may_write(context);
@@ -267,25 +257,23 @@ Task<std::vector<Result<state::Written>>> SqliteStore::set_many(
   if (!may) co_return Outcomes(requests.size(), fail(may.error()));
   Outcomes outcomes(requests.size());
   SetJob job(context, deadline_of(context), loop_, requests, outcomes);
-  if (!co_await Submission(*core_.writer(), job))
-    co_return Outcomes(requests.size(), fail(overloaded()));
+  if (!co_await Submission(*core_.writer(), job)) co_return Outcomes(requests.size(), fail(overloaded()));
   co_return outcomes;
 }
 
-Task<std::vector<Result<state::Deleted>>> SqliteStore::erase_many(
-    CallContext context, std::span<const state::DeleteRequest> requests) {
+Task<std::vector<Result<state::Deleted>>> SqliteStore::erase_many(CallContext context,
+                                                                  std::span<const state::DeleteRequest> requests) {
   using Outcomes = std::vector<Result<state::Deleted>>;
   if (requests.empty()) co_return Outcomes();
   if (auto may = may_write(context); !may) co_return Outcomes(requests.size(), fail(may.error()));
   Outcomes outcomes(requests.size());
   EraseJob job(context, deadline_of(context), loop_, requests, outcomes);
-  if (!co_await Submission(*core_.writer(), job))
-    co_return Outcomes(requests.size(), fail(overloaded()));
+  if (!co_await Submission(*core_.writer(), job)) co_return Outcomes(requests.size(), fail(overloaded()));
   co_return outcomes;
 }
 
-Task<Result<std::vector<state::Written>>> SqliteStore::transact(
-    CallContext context, std::span<const state::Operation> operations) {
+Task<Result<std::vector<state::Written>>> SqliteStore::transact(CallContext context,
+                                                                std::span<const state::Operation> operations) {
   Status may = may_write(context);
   for (std::size_t i = 0; may && i < operations.size(); ++i)
     if (const auto* set = std::get_if<state::SetRequest>(&operations[i])) {
@@ -299,33 +287,29 @@ Task<Result<std::vector<state::Written>>> SqliteStore::transact(
 }
 
 Task<Result<state::ListPage>> SqliteStore::list(CallContext context, state::ListRequest request) {
-  co_return co_await on_scan_thread(
-      context, [&](Reader& reader, WallTime now) { return sqlite::list(reader, request, now); });
+  co_return co_await on_scan_thread(context,
+                                    [&](Reader& reader, WallTime now) { return sqlite::list(reader, request, now); });
 }
 
-Task<Result<state::KeyPage>> SqliteStore::keys_like(CallContext context,
-                                                    state::LikeRequest request) {
-  co_return co_await on_scan_thread(context, [&](Reader& reader, WallTime now) {
-    return sqlite::keys_like(reader, request, now);
-  });
+Task<Result<state::KeyPage>> SqliteStore::keys_like(CallContext context, state::LikeRequest request) {
+  co_return co_await on_scan_thread(
+      context, [&](Reader& reader, WallTime now) { return sqlite::keys_like(reader, request, now); });
 }
 
 Task<Result<state::QueryPage>> SqliteStore::query(CallContext context, const state::Query& query) {
-  co_return co_await on_scan_thread(
-      context, [&](Reader& reader, WallTime now) { return sqlite::query(reader, query, now); });
+  co_return co_await on_scan_thread(context,
+                                    [&](Reader& reader, WallTime now) { return sqlite::query(reader, query, now); });
 }
 
 // In chunks, each its own transaction, so that other writes go on in between: not atomic as a
 // whole.
-Task<Result<std::uint64_t>> SqliteStore::erase_prefix(CallContext context,
-                                                      state::DeletePrefixRequest request) {
+Task<Result<std::uint64_t>> SqliteStore::erase_prefix(CallContext context, state::DeletePrefixRequest request) {
   std::uint64_t erased = 0;
   std::string after;
   for (;;) {
     if (auto may = may_write(context); !may) co_return fail(std::move(may.error()));
-    auto keys = co_await on_scan_thread(context, [&](Reader& reader, WallTime) {
-      return keys_under(reader, request, after, kEraseChunk);
-    });
+    auto keys = co_await on_scan_thread(
+        context, [&](Reader& reader, WallTime) { return keys_under(reader, request, after, kEraseChunk); });
     if (!keys) co_return fail(std::move(keys.error()));
     if (keys->empty()) co_return erased;
     EraseKeysJob job(context, deadline_of(context), loop_, *keys);
@@ -341,8 +325,7 @@ Task<Status> SqliteStore::ping(CallContext context) {
   if (auto may = may_begin(context); !may) co_return fail(std::move(may.error()));
   Status answer = reader_.ping();
   if (answer || !reader_.was_busy()) co_return answer;
-  co_return co_await on_scan_thread(context,
-                                    [](Reader& reader, WallTime) { return reader.ping(); });
+  co_return co_await on_scan_thread(context, [](Reader& reader, WallTime) { return reader.ping(); });
 }
 
 Task<Status> SqliteStore::close(CallContext context) {

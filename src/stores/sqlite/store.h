@@ -72,27 +72,21 @@ class SqliteStore final : public state::StateStore {
   SqliteStore(SqliteCore& core, Scheduler& loop, Reader reader);
 
   const state::Capabilities& capabilities() const override { return core_.capabilities(); }
-  Task<Result<std::optional<state::Record>>> get(state::CallContext context,
-                                                 state::GetRequest request) override;
+  Task<Result<std::optional<state::Record>>> get(state::CallContext context, state::GetRequest request) override;
   Task<Result<state::Written>> set(state::CallContext context, state::SetRequest request) override;
-  Task<Result<state::Deleted>> erase(state::CallContext context,
-                                     state::DeleteRequest request) override;
+  Task<Result<state::Deleted>> erase(state::CallContext context, state::DeleteRequest request) override;
   Task<std::vector<Result<std::optional<state::Record>>>> get_many(
       state::CallContext context, std::span<const state::GetRequest> requests) override;
-  Task<std::vector<Result<state::Written>>> set_many(
-      state::CallContext context, std::span<const state::SetRequest> requests) override;
-  Task<std::vector<Result<state::Deleted>>> erase_many(
-      state::CallContext context, std::span<const state::DeleteRequest> requests) override;
-  Task<Result<std::vector<state::Written>>> transact(
-      state::CallContext context, std::span<const state::Operation> operations) override;
-  Task<Result<state::ListPage>> list(state::CallContext context,
-                                     state::ListRequest request) override;
-  Task<Result<state::KeyPage>> keys_like(state::CallContext context,
-                                         state::LikeRequest request) override;
-  Task<Result<std::uint64_t>> erase_prefix(state::CallContext context,
-                                           state::DeletePrefixRequest request) override;
-  Task<Result<state::QueryPage>> query(state::CallContext context,
-                                       const state::Query& query) override;
+  Task<std::vector<Result<state::Written>>> set_many(state::CallContext context,
+                                                     std::span<const state::SetRequest> requests) override;
+  Task<std::vector<Result<state::Deleted>>> erase_many(state::CallContext context,
+                                                       std::span<const state::DeleteRequest> requests) override;
+  Task<Result<std::vector<state::Written>>> transact(state::CallContext context,
+                                                     std::span<const state::Operation> operations) override;
+  Task<Result<state::ListPage>> list(state::CallContext context, state::ListRequest request) override;
+  Task<Result<state::KeyPage>> keys_like(state::CallContext context, state::LikeRequest request) override;
+  Task<Result<std::uint64_t>> erase_prefix(state::CallContext context, state::DeletePrefixRequest request) override;
+  Task<Result<state::QueryPage>> query(state::CallContext context, const state::Query& query) override;
   Task<Status> ping(state::CallContext context) override;
   Task<Status> close(state::CallContext context) override;
 
@@ -104,8 +98,7 @@ class SqliteStore final : public state::StateStore {
   Status may_write(const state::CallContext& context) const;
   Status check_size(const state::SetRequest& request) const;
   template <class Work>
-  auto on_scan_thread(state::CallContext context, Work work)
-      -> Task<std::invoke_result_t<Work&, Reader&, WallTime>>;
+  auto on_scan_thread(state::CallContext context, Work work) -> Task<std::invoke_result_t<Work&, Reader&, WallTime>>;
   Error overloaded() const;
 
   SqliteCore& core_;

@@ -16,8 +16,7 @@ class SqliteStoreTest : public testing::TestWithParam<const char*> {
   Fields fields() {
     const std::string how = GetParam();
     if (how == "memory") return {{"connectionString", ":memory:"}};
-    return {{"connectionString", folder_.file("state.db")},
-            {"disableWAL", how == "journal" ? "true" : "false"}};
+    return {{"connectionString", folder_.file("state.db")}, {"disableWAL", how == "journal" ? "true" : "false"}};
   }
   TempFolder folder_;
   OpenStore db_{fields()};
@@ -195,8 +194,7 @@ TEST_P(SqliteStoreTest, ARecordThatIsMadeAnewGetsANewCreated) {
 TEST_P(SqliteStoreTest, BulkReadsGiveOneResultForEachKeyInOrder) {
   std::vector<std::string> keys;
   for (int i = 0; i < 40; ++i) keys.push_back("k" + std::to_string(i));
-  for (int i = 0; i < 40; i += 2)
-    ASSERT_TRUE(db_.set(keys[static_cast<std::size_t>(i)], std::to_string(i)));
+  for (int i = 0; i < 40; i += 2) ASSERT_TRUE(db_.set(keys[static_cast<std::size_t>(i)], std::to_string(i)));
   for (const std::size_t count : {0u, 1u, 16u, 17u, 40u}) {
     std::vector<state::GetRequest> requests;
     for (std::size_t i = 0; i < count; ++i)
@@ -224,9 +222,8 @@ TEST_P(SqliteStoreTest, BulkWritesSucceedAndFailEachOnItsOwn) {
   EXPECT_EQ(written[1].error().code, Errc::precondition_failed);
   EXPECT_EQ(db_.value("b"), "old");
   EXPECT_EQ(db_.value("c"), "new");
-  std::vector<state::DeleteRequest> erases{{.key = "a", .when = {}},
-                                           {.key = "x", .when = Precondition::present()},
-                                           {.key = "c", .when = {}}};
+  std::vector<state::DeleteRequest> erases{
+      {.key = "a", .when = {}}, {.key = "x", .when = Precondition::present()}, {.key = "c", .when = {}}};
   const auto erased = db_.loop.run(db_.store->erase_many({}, erases));
   ASSERT_EQ(erased.size(), 3u);
   EXPECT_TRUE(erased[0] && erased[2]);
@@ -242,18 +239,13 @@ state::Operation put(std::string_view key, std::string_view value, Precondition 
   request.when = when;
   return request;
 }
-state::Operation drop(std::string_view key, Precondition when = {}) {
-  return state::DeleteRequest{key, when};
-}
-state::Operation expect(std::string_view key, Precondition when) {
-  return state::CheckRequest{key, when};
-}
+state::Operation drop(std::string_view key, Precondition when = {}) { return state::DeleteRequest{key, when}; }
+state::Operation expect(std::string_view key, Precondition when) { return state::CheckRequest{key, when}; }
 
 TEST_P(SqliteStoreTest, ATransactionIsAllOrNothing) {
   const std::string etag = db_.set("a", "1")->etag;
   const auto stale = one("stale");
-  auto refused = db_.transact(
-      {put("b", "2"), drop("a"), put("c", "3", Precondition::one_of(stale)), put("d", "4")});
+  auto refused = db_.transact({put("b", "2"), drop("a"), put("c", "3", Precondition::one_of(stale)), put("d", "4")});
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().code, Errc::precondition_failed);
   EXPECT_EQ(refused.error().operation, 2);
@@ -276,8 +268,7 @@ TEST_P(SqliteStoreTest, ATransactionIsAllOrNothing) {
 
 TEST_P(SqliteStoreTest, PreconditionsOfATransactionAreJudgedOnTheStateBeforeIt) {
   // The first operation makes the key; the second still sees it absent, the check as well.
-  auto done = db_.transact(
-      {put("k", "1"), put("k", "2", Precondition::absent()), expect("k", Precondition::absent())});
+  auto done = db_.transact({put("k", "1"), put("k", "2", Precondition::absent()), expect("k", Precondition::absent())});
   ASSERT_TRUE(done);
   EXPECT_EQ(db_.value("k"), "2");
   ASSERT_TRUE(db_.transact({drop("k"), put("k", "3", Precondition::present())}));
@@ -303,8 +294,7 @@ TEST_P(SqliteStoreTest, ACallWhoseTimeIsUpDoesNothing) {
 TEST_P(SqliteStoreTest, CapabilitiesSayWhatTheFileGives) {
   const state::Capabilities& able = db_.store->capabilities();
   EXPECT_EQ(able.durable, std::string(GetParam()) != "memory");
-  EXPECT_TRUE(able.etag && able.ttl && able.snapshot_read && able.ordered_list && able.exact_json &&
-              able.query);
+  EXPECT_TRUE(able.etag && able.ttl && able.snapshot_read && able.ordered_list && able.exact_json && able.query);
   EXPECT_FALSE(able.watch);
   EXPECT_EQ(able.ttl_grain_ms, 1u);
   EXPECT_TRUE(db_.loop.run(db_.store->ping({})));

@@ -74,8 +74,7 @@ inline std::string sql(const std::string& file, const std::string& text) {
       text += std::string(i > 0 ? "|" : "") + (values[i] != nullptr ? values[i] : "NULL");
     return 0;
   };
-  EXPECT_EQ(sqlite3_exec(db, text.c_str(), row, &out, &problem), SQLITE_OK)
-      << (problem != nullptr ? problem : "");
+  EXPECT_EQ(sqlite3_exec(db, text.c_str(), row, &out, &problem), SQLITE_OK) << (problem != nullptr ? problem : "");
   sqlite3_free(problem);
   sqlite3_close(db);
   return out;
@@ -85,8 +84,7 @@ inline std::string sql(const std::string& file, const std::string& text) {
 class OpenStore {
  public:
   explicit OpenStore(Fields fields) {
-    auto prepared =
-        kSqliteType.prepare(component_of(std::move(fields)), {.clock = clock, .loops = 1});
+    auto prepared = kSqliteType.prepare(component_of(std::move(fields)), {.clock = clock, .loops = 1});
     if (!prepared) throw std::runtime_error(prepared.error().message);
     core = std::move(*prepared);
     auto opened = loop.run(core->open(loop));
@@ -107,8 +105,8 @@ class OpenStore {
     if (!found) return "(" + found.error().message + ")";
     return *found ? (*found)->value : "(none)";
   }
-  Result<state::Written> set(std::string_view key, std::string_view value,
-                             state::Precondition when = {}, std::optional<Milliseconds> ttl = {}) {
+  Result<state::Written> set(std::string_view key, std::string_view value, state::Precondition when = {},
+                             std::optional<Milliseconds> ttl = {}) {
     state::SetRequest request;
     request.key = key;
     request.value = value;
@@ -123,9 +121,7 @@ class OpenStore {
     request.shape = state::Shape::json;
     return set(request);
   }
-  Result<state::Written> set(state::SetRequest request) {
-    return loop.run(store->set(as("app"), request));
-  }
+  Result<state::Written> set(state::SetRequest request) { return loop.run(store->set(as("app"), request)); }
   Result<state::Deleted> erase(std::string_view key, state::Precondition when = {}) {
     return loop.run(store->erase({}, {.key = key, .when = when}));
   }

@@ -58,8 +58,7 @@ int TransactJob::check_all(RecordWriter& records, bool& holds) {
   return SQLITE_OK;
 }
 
-int TransactJob::apply_one(RecordWriter& records, const state::Operation& operation,
-                           state::Written& written) {
+int TransactJob::apply_one(RecordWriter& records, const state::Operation& operation, state::Written& written) {
   RecordWriter::Found& found = records.scratch();
   if (const auto* set = std::get_if<state::SetRequest>(&operation)) {
     if (const int code = records.find(set->key, found); code != SQLITE_OK) return code;

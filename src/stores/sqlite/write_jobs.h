@@ -49,9 +49,7 @@ class SetJob final : public WriteJob {
       : WriteJob(context, deadline, loop), requests_(requests), outcomes_(outcomes) {}
   std::size_t steps() const override { return requests_.size(); }
   int apply(RecordWriter& records, std::size_t step) override;
-  void fail(std::size_t step, const Error& error) override {
-    outcomes_[step] = std::unexpected(error);
-  }
+  void fail(std::size_t step, const Error& error) override { outcomes_[step] = std::unexpected(error); }
 
  private:
   std::span<const state::SetRequest> requests_;
@@ -61,14 +59,11 @@ class SetJob final : public WriteJob {
 class EraseJob final : public WriteJob {
  public:
   EraseJob(const state::CallContext& context, SteadyTime deadline, Scheduler& loop,
-           std::span<const state::DeleteRequest> requests,
-           std::span<Result<state::Deleted>> outcomes)
+           std::span<const state::DeleteRequest> requests, std::span<Result<state::Deleted>> outcomes)
       : WriteJob(context, deadline, loop), requests_(requests), outcomes_(outcomes) {}
   std::size_t steps() const override { return requests_.size(); }
   int apply(RecordWriter& records, std::size_t step) override;
-  void fail(std::size_t step, const Error& error) override {
-    outcomes_[step] = std::unexpected(error);
-  }
+  void fail(std::size_t step, const Error& error) override { outcomes_[step] = std::unexpected(error); }
 
  private:
   std::span<const state::DeleteRequest> requests_;

@@ -19,9 +19,7 @@ constexpr int kSweepRows = 500;
 constexpr int kSweepSideRows = 2000;
 constexpr std::string_view kScope = "holdfast.sqlite";
 
-Error too_late() {
-  return {Errc::deadline_exceeded, "the time was up before the write began; nothing was changed"};
-}
+Error too_late() { return {Errc::deadline_exceeded, "the time was up before the write began; nothing was changed"}; }
 
 std::unique_lock<std::mutex> lock_if(std::mutex* mutex) {
   return mutex == nullptr ? std::unique_lock<std::mutex>() : std::unique_lock(*mutex);
@@ -29,17 +27,15 @@ std::unique_lock<std::mutex> lock_if(std::mutex* mutex) {
 
 }  // namespace
 
-Result<std::unique_ptr<Writer>> Writer::open(std::shared_ptr<Database> database,
-                                             const SqliteSettings& settings, const Clock& clock,
-                                             std::mutex* shared) {
+Result<std::unique_ptr<Writer>> Writer::open(std::shared_ptr<Database> database, const SqliteSettings& settings,
+                                             const Clock& clock, std::mutex* shared) {
   auto records = RecordWriter::open(*database, settings);
   if (!records) return fail(std::move(records.error()));
-  return std::unique_ptr<Writer>(
-      new Writer(std::move(database), std::move(*records), settings, clock, shared));
+  return std::unique_ptr<Writer>(new Writer(std::move(database), std::move(*records), settings, clock, shared));
 }
 
-Writer::Writer(std::shared_ptr<Database> database, RecordWriter records,
-               const SqliteSettings& settings, const Clock& clock, std::mutex* shared)
+Writer::Writer(std::shared_ptr<Database> database, RecordWriter records, const SqliteSettings& settings,
+               const Clock& clock, std::mutex* shared)
     : database_(std::move(database)),
       records_(std::move(records)),
       settings_(settings),
@@ -156,8 +152,7 @@ void Writer::do_batch(WriteJob* first) {
     commit_failed_ = false;
     return;
   }
-  const Error error =
-      describe_commit(database_->place(), code, sqlite3_errmsg(database_->handle()));
+  const Error error = describe_commit(database_->place(), code, sqlite3_errmsg(database_->handle()));
   // Once for a row of failures: under load there are hundreds a second.
   if (!std::exchange(commit_failed_, true)) log::error(kScope, "{}", error.message);
   records_.roll_back(*database_);
@@ -236,14 +231,12 @@ void Writer::maintain() {
 }
 
 void Writer::checkpoint() {
-  const int mode =
-      wal_pages_ >= kCheckpointInsistPages ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE;
+  const int mode = wal_pages_ >= kCheckpointInsistPages ? SQLITE_CHECKPOINT_RESTART : SQLITE_CHECKPOINT_PASSIVE;
   const int code = sqlite3_wal_checkpoint_v2(database_->handle(), nullptr, mode, nullptr, nullptr);
   wal_pages_ = 0;
   const bool failed = code != SQLITE_OK && !is_busy(code);
   // Once is enough: it is tried again, and the log keeps everything meanwhile.
-  if (failed && !checkpoint_failed_)
-    log::warn(kScope, "{}", database_->error("checkpoint", code).message);
+  if (failed && !checkpoint_failed_) log::warn(kScope, "{}", database_->error("checkpoint", code).message);
   checkpoint_failed_ = failed;
 }
 
@@ -254,11 +247,9 @@ bool Writer::sweep(bool is_first) {
   bool due = true;
   int removed = 0;
   int code = records_.begin(clock_.wall());
-  if (code == SQLITE_OK && is_first)
-    code = records_.take_cleanup_turn(settings_.cleanup_interval, due);
+  if (code == SQLITE_OK && is_first) code = records_.take_cleanup_turn(settings_.cleanup_interval, due);
   if (code == SQLITE_OK && due) code = records_.remove_expired(kSweepRows, removed);
-  if (code == SQLITE_OK && due && is_first)
-    code = records_.remove_orphans(kSweepSideRows, orphans_from_);
+  if (code == SQLITE_OK && due && is_first) code = records_.remove_orphans(kSweepSideRows, orphans_from_);
   if (code == SQLITE_OK) code = records_.commit();
   if (code == SQLITE_OK) return removed == kSweepRows;
   const Error error = database_->error("remove expired records from", code);

@@ -22,9 +22,8 @@ class Writer {
  public:
   // `shared` is held while a transaction is open; null when no other thread uses the connection.
   // `clock` and `shared` outlive the writer.
-  static Result<std::unique_ptr<Writer>> open(std::shared_ptr<Database> database,
-                                              const SqliteSettings& settings, const Clock& clock,
-                                              std::mutex* shared);
+  static Result<std::unique_ptr<Writer>> open(std::shared_ptr<Database> database, const SqliteSettings& settings,
+                                              const Clock& clock, std::mutex* shared);
   // Does what is queued, then stops. Takes the final checkpoint when this is the file's last
   // connection.
   ~Writer();
@@ -34,8 +33,8 @@ class Writer {
   bool submit(WriteJob& job);
 
  private:
-  Writer(std::shared_ptr<Database> database, RecordWriter records, const SqliteSettings& settings,
-         const Clock& clock, std::mutex* shared);
+  Writer(std::shared_ptr<Database> database, RecordWriter records, const SqliteSettings& settings, const Clock& clock,
+         std::mutex* shared);
   void run();
   WriteJob* take();
   void do_batch(WriteJob* first);

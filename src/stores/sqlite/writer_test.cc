@@ -114,8 +114,7 @@ TEST(SqliteWriter, AWriteWhoseDeadlinePassedInTheQueueChangesNothing) {
   state::SetRequest request;
   request.key = "late";
   std::optional<Result<state::Written>> late;
-  start(db.store->set(context, request),
-        [&](Result<state::Written> written) { late = std::move(written); });
+  start(db.store->set(context, request), [&](Result<state::Written> written) { late = std::move(written); });
   db.clock.advance(Milliseconds(50));
   intruder.let_go();
   db.loop.run_until([&] { return late.has_value() && done == 1; });
@@ -212,11 +211,10 @@ TEST(SqliteWriter, ManyLoopsAtOnceLoseNothing) {
       int conflicts = 0;
       for (int j = 0; j < 2; ++j) start(count_up(store, 10, conflicts, running));
       int saved = 0;
-      for (int j = 0; j < 20; ++j)
-        start(save(store, std::to_string(i) + "/" + std::to_string(j), "v", saved));
+      for (int j = 0; j < 20; ++j) start(save(store, std::to_string(i) + "/" + std::to_string(j), "v", saved));
       loop.run_until([&] { return running == 1 && saved == 20; });
-      auto page = loop.run(store.list(
-          {}, {.prefix = std::to_string(i) + "/", .own_bytes = 2, .cursor = {}, .limit = 100}));
+      auto page =
+          loop.run(store.list({}, {.prefix = std::to_string(i) + "/", .own_bytes = 2, .cursor = {}, .limit = 100}));
       ASSERT_TRUE(page) << page.error().message;
       EXPECT_EQ(page->items.size(), 20u);
     });
@@ -300,8 +298,7 @@ TEST(SqliteWriter, ExpiredRowsAndOrphansOfTheSideTableAreRemoved) {
   std::vector<std::string> keys;
   for (int i = 0; i < 700; ++i) keys.push_back("brief" + std::to_string(i));
   std::vector<state::SetRequest> sets(keys.size());
-  for (std::size_t i = 0; i < keys.size(); ++i)
-    sets[i].key = keys[i], sets[i].ttl = Milliseconds(500);
+  for (std::size_t i = 0; i < keys.size(); ++i) sets[i].key = keys[i], sets[i].ttl = Milliseconds(500);
   for (const auto& written : db.loop.run(db.store->set_many({}, sets))) ASSERT_TRUE(written);
   sql(file, "DELETE FROM state WHERE key = 'dapr deletes it'");
   // Dapr's rule keeps a process from cleaning up twice within an interval; the clock must move for
