@@ -40,6 +40,13 @@ void append_fields(std::string& out, const state::Record& record) {
   out += '}';
 }
 
+// Rounded up, so that a live record shows 0 only in its last millisecond: stores round an expiry up to one, which must
+// not make an hour 3601 s.
+std::int64_t remaining_seconds(const state::Record& record, WallTime now) {
+  if (!record.expires_at) return -1;
+  return std::max<std::int64_t>(0, (record.expires_at->us - now.us + 999'000) / 1'000'000);
+}
+
 }  // namespace
 
 void append_record_json(std::string& out, const service::StoreEntry& entry, std::string_view key,
@@ -53,8 +60,7 @@ void append_record_json(std::string& out, const service::StoreEntry& entry, std:
   text += "false";
   append_null(text, "isolationKey");
   append_name(text, "ttl");
-  text += record.expires_at ? std::to_string(std::max<std::int64_t>(0, (record.expires_at->us - now.us + 999'999) / 1'000'000))
-                            : std::string("-1");
+  text += std::to_string(remaining_seconds(record, now));
   append_text(text, "etag", entity_tag(record.etag));
   append_text(text, "contentType", content_type_of(record));
   const std::size_t before = text.size();

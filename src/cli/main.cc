@@ -1,9 +1,11 @@
 // holdfast: the sidecar, in daprd's place (`holdfast --app-id ...`) or by itself (`holdfast serve`), and the tools
 // beside it. What a first word means is decided here, and nothing else.
+#include <algorithm>
 #include <iostream>
 #include <string>
 #include <vector>
 
+#include "cli/state.h"
 #include "config/flags.h"
 #include "daemon/daemon.h"
 
@@ -36,13 +38,41 @@ int sidecar(const std::vector<std::string>& arguments, Style style) {
   return holdfast::daemon::serve(std::move(*flags), style);
 }
 
+int friendly_sidecar(const std::vector<std::string>& arguments) { return sidecar(arguments, Style::friendly); }
+
+int show_version(const std::vector<std::string>&) { return sidecar({"--version"}, Style::daprd); }
+
+int show_help(const std::vector<std::string>&);
+
+struct Subcommand {
+  std::string_view name;
+  std::string_view summary;
+  int (*run)(const std::vector<std::string>& arguments);
+};
+constexpr Subcommand kSubcommands[] = {
+    {"serve", "the sidecar by itself: loopback, free ports, a default store; takes the flags below", friendly_sidecar},
+    {"state", "get, put, delete and list records of a running sidecar; copy its SQLite file", holdfast::cli::run_state},
+    {"version", "print the version", show_version},
+    {"help", "this text", show_help},
+};
+
+int show_help(const std::vector<std::string>&) {
+  std::cout << "Commands:\n";
+  for (const Subcommand& subcommand : kSubcommands)
+    std::cout << "  holdfast " << subcommand.name << std::string(10 - subcommand.name.size(), ' ') << subcommand.summary
+              << '\n';
+  std::cout << "Without one of these words it is the sidecar in daprd's place: holdfast --app-id ID ...\n\n"
+            << holdfast::config::flags_help();
+  return 0;
+}
+
 }  // namespace
 
 int main(int argc, char** argv) {
   std::vector<std::string> arguments(argv + 1, argv + argc);
-  if (!arguments.empty() && arguments.front() == "serve") {
-    arguments.erase(arguments.begin());
-    return sidecar(arguments, Style::friendly);
-  }
-  return sidecar(arguments, Style::daprd);
+  if (arguments.empty()) return sidecar(arguments, Style::daprd);
+  const auto chosen = std::ranges::find_if(kSubcommands, [&](const Subcommand& s) { return s.name == arguments[0]; });
+  if (chosen == std::end(kSubcommands)) return sidecar(arguments, Style::daprd);
+  arguments.erase(arguments.begin());
+  return chosen->run(arguments);
 }

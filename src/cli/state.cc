@@ -1,0 +1,146 @@
+#include "cli/state.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <iostream>
+#include <iterator>
+
+#include "base/encoding.h"
+#include "cli/http_client.h"
+#include "cli/state_command.h"
+#include "cli/state_show.h"
+#include "daemon/defaults.h"
+#include "stores/sqlite/backup.h"
+
+namespace holdfast::cli {
+
+namespace {
+
+using Verb = StateCommand::Verb;
+
+constexpr std::uint64_t kPageMax = 1000;
+
+int complain(std::string_view text, int code) {
+  std::cerr << "holdfast: " << text << '\n';
+  return code;
+}
+
+int complain(const HttpResponse& response) { return complain(failure_text(response), exit_code_of(response)); }
+
+// True when everything has been written; a full disk or a closed pipe is a failure of ours to report.
+bool print(std::string_view text) {
+  std::cout.write(text.data(), static_cast<std::streamsize>(text.size()));
+  std::cout.flush();
+  return std::cout.good();
+}
+
+int print_or_complain(std::string_view text) {
+  return print(text) ? kDone : complain("cannot write to standard output", kFailed);
+}
+
+int show_got(const StateCommand& command, const HttpResponse& response) {
+  if (command.json) return print_or_complain(response.body);
+  if (command.record) {
+    const auto text = record_text(response.body);
+    return text ? print_or_complain(*text) : complain(text.error().message, kFailed);
+  }
+  const bool wants_newline = ::isatty(STDOUT_FILENO) == 1 && !response.body.ends_with('\n');
+  return print_or_complain(wants_newline ? response.body + '\n' : response.body);
+}
+
+int show_done(const StateCommand& command, const HttpResponse& response) {
+  if (command.verb == Verb::get) return show_got(command, response);
+  if (command.json) return print_or_complain(command.verb == Verb::put ? response.body : "{\"deleted\":true}\n");
+  if (command.verb == Verb::erase) return print_or_complain("deleted\n");
+  return print_or_complain(
+      fmt::format("{} {}\n", response.status == 201 ? "created" : "saved", response.header("ETag")));
+}
+
+int run_one(const Address& address, StateCommand& command) {
+  if (command.value_from_input) {
+    command.value.assign(std::istreambuf_iterator<char>(std::cin), {});
+    if (std::cin.bad()) return complain("cannot read standard input", kFailed);
+  }
+  const auto response = send(address, request_of(command));
+  if (!response) return complain(response.error().message, kFailed);
+  if (exit_code_of(*response) != kDone) return complain(*response);
+  return show_done(command, *response);
+}
+
+int run_list(const Address& address, const StateCommand& command) {
+  std::string cursor;
+  std::uint64_t shown = 0;
+  if (command.json && !print("[")) return kFailed;
+  do {
+    const std::uint64_t left = command.limit == 0 ? kPageMax : std::min(kPageMax, command.limit - shown);
+    const auto response = send(address, page_request(command, left, cursor));
+    if (!response) return complain(response.error().message, kFailed);
+    if (exit_code_of(*response) != kDone) return complain(*response);
+    const auto page = page_of(response->body, command.values, command.json, shown == 0);
+    if (!page) return complain(page.error().message, kFailed);
+    if (!print(page->text)) return complain("cannot write to standard output", kFailed);
+    shown += page->items;
+    cursor = page->cursor;
+  } while (!cursor.empty() && (command.limit == 0 || shown < command.limit));
+  return command.json ? print_or_complain("]\n") : kDone;
+}
+
+// The component that a sidecar started here would open under that name.
+Result<state::Component> find_component(const StateCommand& command) {
+  const auto environment = config::process_environment();
+  std::vector<std::string> directories = command.resources_paths;
+  if (directories.empty()) {
+    const std::string found = daemon::find_resources(environment);
+    if (!found.empty()) directories.push_back(found);
+  }
+  if (directories.empty()) {
+    auto fallback = daemon::default_store(environment);
+    if (!fallback || fallback->name == command.store) return fallback;
+    return fail(Errc::not_found,
+                fmt::format("there is no component file here, and the default store is \"{}\", not \"{}\"; name the "
+                            "directory with --resources-path",
+                            fallback->name, command.store));
+  }
+  config::LoadOptions options;
+  options.app_id = command.app_id;
+  const auto resources = config::load_resources(directories, options);
+  if (!resources) return fail(resources.error());
+  std::string known;
+  for (const state::Component& component : resources->state_stores) {
+    if (component.name == command.store) return component;
+    known += (known.empty() ? "" : ", ") + component.name;
+  }
+  return fail(Errc::not_found,
+              fmt::format("no component \"{}\" in {} for app id \"{}\"; there: {}", command.store,
+                          fmt::join(directories, ", "), command.app_id, known.empty() ? "none" : known));
+}
+
+int run_backup(const StateCommand& command) {
+  const auto component = find_component(command);
+  if (!component)
+    return complain(component.error().message, component.error().code == Errc::not_found ? kNotFound : kFailed);
+  if (!iequals(component->type, "state.sqlite") && !iequals(component->type, "state.sqlite3"))
+    return complain(fmt::format("component \"{}\" is a {}; only files of state.sqlite can be copied", component->name,
+                                component->type),
+                    kFailed);
+  if (const auto done = stores::sqlite::backup(*component, command.file); !done)
+    return complain(done.error().message, done.error().code == Errc::not_found ? kNotFound : kFailed);
+  return print_or_complain(command.json ? "{\"done\":true}\n" : fmt::format("copied to {}\n", command.file));
+}
+
+}  // namespace
+
+int run_state(const std::vector<std::string>& arguments) {
+  auto command = parse_state_command(arguments, config::process_environment());
+  if (!command) return complain(command.error().message + "\n\"holdfast state help\" says how it is used", kMisused);
+  if (command->verb == Verb::help) return print_or_complain(state_help());
+  if (command->verb == Verb::backup) return run_backup(*command);
+  const auto address = parse_address(command->address);
+  if (!address) return complain(address.error().message, kMisused);
+  if (command->verb == Verb::list) return run_list(*address, *command);
+  return run_one(*address, *command);
+}
+
+}  // namespace holdfast::cli

@@ -1,0 +1,50 @@
+// The words of `holdfast state ...` as a value, and the request each becomes. Pure.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "cli/http_client.h"
+#include "config/components.h"
+
+namespace holdfast::cli {
+
+struct StateCommand {
+  enum class Verb : std::uint8_t { help, get, put, erase, list, backup };
+  Verb verb = Verb::help;
+  std::string store;
+  std::string key;    // of get, put and delete; the prefix of ls
+  std::string value;  // of put
+  bool value_from_input = false;
+  std::string file;  // of backup
+  bool record = false;
+  bool values = false;
+  bool json = false;
+  bool if_absent = false;
+  std::string if_match;
+  std::string type;
+  std::string ttl;
+  std::uint64_t limit = 0;  // of ls; 0: everything
+  std::string address;
+  std::string token;
+  std::string app_id = "app";
+  std::vector<std::string> resources_paths;
+};
+
+// `arguments` are what follows "state". Errc::invalid_argument says what is wrong with them.
+Result<StateCommand> parse_state_command(std::span<const std::string> arguments,
+                                         const config::GetEnvironment& environment);
+std::string state_help();
+
+// get, put, delete, and one page of ls: at most `limit` keys from `cursor` on.
+HttpRequest request_of(const StateCommand& command);
+HttpRequest page_request(const StateCommand& command, std::uint64_t limit, std::string_view cursor);
+
+// What put says the value is when nobody did: JSON if it is one JSON value, text if it is UTF-8, else bytes.
+std::string_view guessed_type(std::string_view value);
+
+}  // namespace holdfast::cli

@@ -1,0 +1,117 @@
+#include "cli/state_show.h"
+
+#include <gtest/gtest.h>
+
+namespace holdfast::cli {
+namespace {
+
+HttpResponse answer(int status, std::string body) {
+  HttpResponse response;
+  response.status = status;
+  response.body = std::move(body);
+  return response;
+}
+
+TEST(StateFailure, AProblemDocumentIsToldInItsOwnWords) {
+  const auto response =
+      answer(412, R"({"type":"urn:holdfast:problem:precondition-failed","title":"Not as expected","status":412,)"
+                  R"("detail":"a live record is there","etag":"\"e1\""})");
+  EXPECT_EQ(failure_text(response), "Not as expected: a live record is there\nThe record's etag is \"e1\" (412)");
+  EXPECT_EQ(exit_code_of(response), kFailed);
+}
+
+TEST(StateFailure, PlainTextAndNothingAreToldWithTheStatus) {
+  EXPECT_EQ(failure_text(answer(503, "too many bytes in flight\n")), "503: too many bytes in flight");
+  EXPECT_EQ(failure_text(answer(500, "")), "500");
+  EXPECT_EQ(failure_text(answer(500, "{}")), "the request failed (500)");
+}
+
+TEST(StateFailure, AWrongTokenSaysWhereTheTokenComesFrom) {
+  EXPECT_NE(failure_text(answer(401, "invalid api token\n")).find("DAPR_API_TOKEN"), std::string::npos);
+}
+
+TEST(StateFailure, ExitCodesTellMissingFromFailed) {
+  EXPECT_EQ(exit_code_of(answer(201, "")), kDone);
+  EXPECT_EQ(exit_code_of(answer(204, "")), kDone);
+  EXPECT_EQ(exit_code_of(answer(304, "")), kFailed);
+  EXPECT_EQ(exit_code_of(answer(404, "")), kNotFound);
+  EXPECT_EQ(exit_code_of(answer(500, "")), kFailed);
+}
+
+TEST(StateRecord, IsShownLineByLine) {
+  const auto text = record_text(
+      R"({"id":"k","created":"C","createdBy":"app","modified":"M","modifiedBy":"","tags":{"a":"1","b":"2"},"ttl":9,)"
+      R"("etag":"\"e\"","contentType":"application/json","value":{"x": 1}})");
+  ASSERT_TRUE(text);
+  EXPECT_EQ(*text,
+            "key       k\n"
+            "etag      \"e\"\n"
+            "type      application/json\n"
+            "created   C by app\n"
+            "modified  M\n"
+            "ttl       9 s\n"
+            "tags      a=1, b=2\n"
+            "value     {\"x\":1}\n");
+}
+
+TEST(StateRecord, UnknownFieldsAndNoExpiryAreLeftOut) {
+  const auto text = record_text(R"({"id":"k","created":null,"createdBy":null,"tags":null,"ttl":-1,"etag":"\"e\"",)"
+                                R"("contentType":"text/plain","valueBase64":"aGk="})");
+  ASSERT_TRUE(text);
+  EXPECT_EQ(*text,
+            "key       k\n"
+            "etag      \"e\"\n"
+            "type      text/plain\n"
+            "value     hi\n");
+}
+
+TEST(StateRecord, BytesThatAreNoTextAreCounted) {
+  const auto text = record_text(R"({"id":"k","valueBase64":"/w=="})");
+  ASSERT_TRUE(text);
+  EXPECT_EQ(*text, "key       k\nvalue     (1 bytes)\n");
+}
+
+TEST(StateRecord, ALongValueIsCutBetweenCharacters) {
+  std::string body = R"({"id":"k","value":")" + std::string(198, 'a') + "\u00e9\u00e9\"}";
+  const auto text = record_text(body);
+  ASSERT_TRUE(text);
+  // The quote, 198 letters, and no half of the next character.
+  EXPECT_EQ(*text, "key       k\nvalue     \"" + std::string(198, 'a') + "... (204 bytes)\n");
+}
+
+TEST(StateRecord, WhatIsNoRecordIsAnError) {
+  EXPECT_FALSE(record_text("[]"));
+  EXPECT_FALSE(record_text("{"));
+}
+
+TEST(StateListing, KeysStandOneToALineAndTheCursorIsKept) {
+  const auto page =
+      page_of(R"({"items":[{"key":"a","etag":"1"},{"key":"b\nc","etag":"2"}],"cursor":"C"})", false, false, true);
+  ASSERT_TRUE(page);
+  EXPECT_EQ(page->text, "a\nb\\x0ac\n");
+  EXPECT_EQ(page->items, 2u);
+  EXPECT_EQ(page->cursor, "C");
+}
+
+TEST(StateListing, ValuesFollowTheirKeys) {
+  const auto page = page_of(R"({"items":[{"id":"a","value":[1, 2]},{"id":"b","valueBase64":"aGk="}],"cursor":null})",
+                            true, false, true);
+  ASSERT_TRUE(page);
+  EXPECT_EQ(page->text, "a\t[1,2]\nb\thi\n");
+  EXPECT_EQ(page->cursor, "");
+}
+
+TEST(StateListing, JsonPagesJoinToOneList) {
+  constexpr std::string_view kBody = R"({"items":[{"key":"a"},{"key":"b"}],"cursor":null})";
+  EXPECT_EQ(page_of(kBody, false, true, true)->text, "{\"key\":\"a\"},\n{\"key\":\"b\"}");
+  EXPECT_EQ(page_of(kBody, false, true, false)->text, ",\n{\"key\":\"a\"},\n{\"key\":\"b\"}");
+  EXPECT_EQ(page_of(R"({"items":[],"cursor":null})", false, true, false)->text, "");
+}
+
+TEST(StateListing, WhatIsNoListingIsAnError) {
+  EXPECT_FALSE(page_of("{}", false, false, true));
+  EXPECT_FALSE(page_of(R"({"items":{}})", false, false, true));
+}
+
+}  // namespace
+}  // namespace holdfast::cli
