@@ -8,7 +8,7 @@ namespace {
 
 constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 constexpr auto kSweep = std::chrono::milliseconds(500);
-constexpr std::size_t kLingerBytes = 256 * 1024;
+constexpr std::size_t kLingerBytes = 16 << 20;
 constexpr auto kLinger = std::chrono::milliseconds(2000);
 
 bool could_be_http2(std::string_view bytes) {
@@ -128,11 +128,15 @@ Task<bool> Connection::write_all(std::string_view bytes) {
   }
 }
 
-Task<void> Connection::linger() {
+void Connection::finish_sending() {
   ErrorCode ignored;
   socket_.shutdown(asio::socket_base::shutdown_send, ignored);
   expect_within(kLinger);
-  std::array<char, 4096> sink;
+}
+
+Task<void> Connection::linger() {
+  finish_sending();
+  std::array<char, 16384> sink;
   for (std::size_t swallowed = 0; swallowed < kLingerBytes;) {
     const Transfer got = co_await read_some(socket_, sink.data(), sink.size());
     if (got.error) break;

@@ -64,6 +64,8 @@ class Connection {
   // Ends our side and swallows what the peer still sends for a moment, so that it reads our last answer
   // instead of a reset (RFC 9112 9.6).
   Task<void> linger();
+  // Ends our side; a read that is under way goes on until the peer ends its own, for a moment at most.
+  void finish_sending();
   void close();
 
  private:

@@ -70,7 +70,7 @@ Task<Session::Next> Session::consume() {
     const std::size_t used = parser_.feed(std::string_view(in_).substr(at_));
     at_ += used;
     if (parser_.state() == State::failed) {
-      if (!answered_any_ && !speaks_http(in_)) co_return Next::finish;
+      if (!answered_any_ && parser_.request().target.empty() && !speaks_http(in_)) co_return Next::finish;
       co_await refuse(parser_.error_status(), parser_.error_text());
       co_return Next::finish;
     }

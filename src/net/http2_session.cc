@@ -21,6 +21,7 @@ constexpr std::uint32_t kStreamWindow = 256 * 1024;
 constexpr std::size_t kFlushAt = 128 * 1024;
 constexpr std::size_t kReadBytes = 16 * 1024;
 constexpr auto kRequestTime = std::chrono::seconds(60);  // for the rest of a half-sent request to arrive
+constexpr std::size_t kDiscardMax = 16 << 20;
 constexpr std::size_t kSparesMax = 16;
 constexpr std::size_t kSpareBytes = 4 * 1024;
 constexpr std::size_t kStreamQueueMax = 1 << 20;  // unread output of one BodyStream
@@ -43,6 +44,7 @@ struct Stream final : BodyStream {
   http::Response response;
   std::size_t body_at = 0;   // what of response.body has been framed
   std::size_t head_bytes = 0;
+  std::size_t discarded = 0;  // of a body that nobody wants any more
   Charge charge;
   Cancellation cancel;
   bool handling = false;      // a handler runs: the stream must outlive it
@@ -90,6 +92,7 @@ class Session {
   bool was_skipped(std::int32_t id) const { return id > skipped_above_ && id < skipped_below_; }
   void finish_head(Stream& stream);
   void take_body(Stream& stream, std::string_view bytes);
+  void discard(Stream& stream, std::size_t bytes);
   void stream_closed(Stream& stream);
   void forget(Stream& stream);
   void submit_head(Stream& stream, bool body_follows);
@@ -206,16 +209,6 @@ struct Callbacks {
     return 0;
   }
 
-  // An answer that ended before its request: the client need not send the rest (RFC 9113 8.1).
-  static int frame_sent(nghttp2_session* h2, const nghttp2_frame* frame, void*) {
-    if ((frame->hd.flags & NGHTTP2_FLAG_END_STREAM) == 0) return 0;
-    if (frame->hd.type != NGHTTP2_HEADERS && frame->hd.type != NGHTTP2_DATA) return 0;
-    Stream* s = stream(h2, frame->hd.stream_id);
-    if (s != nullptr && !s->peer_done)
-      nghttp2_submit_rst_stream(h2, NGHTTP2_FLAG_NONE, frame->hd.stream_id, NGHTTP2_NO_ERROR);
-    return 0;
-  }
-
   static int data_chunk(nghttp2_session* h2, std::uint8_t, std::int32_t id, const std::uint8_t* data,
                         std::size_t bytes, void* user) {
     if (Stream* s = stream(h2, id))
@@ -269,7 +262,6 @@ struct Callbacks {
     nghttp2_session_callbacks_set_on_begin_frame_callback(made, begin_frame);
     nghttp2_session_callbacks_set_on_header_callback(made, header);
     nghttp2_session_callbacks_set_on_frame_recv_callback(made, frame_recv);
-    nghttp2_session_callbacks_set_on_frame_send_callback(made, frame_sent);
     nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, data_chunk);
     nghttp2_session_callbacks_set_on_stream_close_callback(made, stream_close);
     return made;
@@ -392,8 +384,17 @@ void Session::dispatch(Stream& stream) {
   start(run_handler(*this, stream));
 }
 
+// The rest of a request that has had its answer: many clients read the answer only when they have sent everything, so
+// we let them, up to a point (RFC 9113 8.1 allows to stop them at once).
+void Session::discard(Stream& stream, std::size_t bytes) {
+  stream.discarded += bytes;
+  if (stream.discarded > kDiscardMax)
+    nghttp2_submit_rst_stream(h2_, NGHTTP2_FLAG_NONE, stream.id, NGHTTP2_NO_ERROR);
+}
+
 void Session::take_body(Stream& stream, std::string_view bytes) {
-  if (stream.request.body_too_large || stream.overloaded || stream.head_too_large) return;
+  if (stream.answered || stream.request.body_too_large || stream.overloaded || stream.head_too_large)
+    return discard(stream, bytes.size());
   const std::uint64_t limit = connection.options().body_bytes_max;
   std::string& body = stream.request.body;
   // The five bytes of a gRPC frame's prefix are not part of the message that the limit is about.
@@ -563,8 +564,10 @@ void Session::pump() {
     }
     out_.clear();
   }
-  if (dead_ || (nghttp2_session_want_read(h2_) == 0 && nghttp2_session_want_write(h2_) == 0)) {
+  if (dead_) {
     connection.close();
+  } else if (nghttp2_session_want_read(h2_) == 0 && nghttp2_session_want_write(h2_) == 0) {
+    connection.finish_sending();
   } else {
     set_deadline();
   }
@@ -627,8 +630,12 @@ Task<void> Session::run(std::string received) {
         nghttp2_session_mem_recv(h2_, reinterpret_cast<const std::uint8_t*>(in.data()), in.size());
     receiving_ = false;
     pump();
-    if (used < 0 || dead_) break;
-    if (nghttp2_session_want_read(h2_) == 0 && nghttp2_session_want_write(h2_) == 0 && handling_ == 0) break;
+    if (dead_) break;
+    const bool over = nghttp2_session_want_read(h2_) == 0 && nghttp2_session_want_write(h2_) == 0;
+    if (used < 0 || (over && !writing_)) {
+      co_await connection.linger();
+      break;
+    }
     in.resize_and_overwrite(kReadBytes, [](char*, std::size_t n) { return n; });
     const Transfer got = co_await read_some(connection.socket(), in.data(), kReadBytes);
     if (got.error) break;

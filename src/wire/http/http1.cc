@@ -37,9 +37,7 @@ class Sink final : public beast::basic_parser<true> {
     request_.headers.add(view(name), view(value));
   }
   void on_header_impl(ErrorCode&) override {}
-  void on_body_init_impl(boost::optional<std::uint64_t> const& length, ErrorCode& ec) override {
-    if (length && body_max_ != 0 && *length > body_max_) ec = beast::error::body_limit;
-  }
+  void on_body_init_impl(boost::optional<std::uint64_t> const&, ErrorCode&) override {}
   std::size_t on_body_impl(boost::beast::string_view body, ErrorCode& ec) override { return take(body, ec); }
   void on_chunk_header_impl(std::uint64_t, boost::beast::string_view, ErrorCode&) override {}
   std::size_t on_chunk_body_impl(std::uint64_t, boost::beast::string_view body, ErrorCode& ec) override {
@@ -107,6 +105,15 @@ void Http1Parser::head_done() {
   http10_ = sink.version() == 10;
   expects_continue_ = iequals(request_.headers.find("expect"), "100-continue");
   if (const auto length = sink.content_length()) content_length_ = *length;
+  // A length beyond the limit is refused now, not when the body comes: the client may be waiting for our word.
+  if (limits_.body_bytes_max != 0 && content_length_ > limits_.body_bytes_max) cut_body();
+}
+
+void Http1Parser::cut_body() {
+  request_.body.clear();
+  request_.body_too_large = true;
+  keep_alive_ = false;
+  state_ = State::complete;
 }
 
 std::size_t Http1Parser::feed(std::string_view bytes) {
@@ -123,11 +130,7 @@ std::size_t Http1Parser::feed(std::string_view bytes) {
   used += sink.put(boost::asio::const_buffer(bytes.data() + used, bytes.size() - used), ec);
   if (ec == beast::error::need_more) return used;
   if (ec == beast::error::body_limit) {
-    if (state_ == State::head) head_done();
-    request_.body.clear();
-    request_.body_too_large = true;
-    keep_alive_ = false;
-    state_ = State::complete;
+    cut_body();
     return used;
   }
   if (ec) {

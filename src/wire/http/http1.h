@@ -54,6 +54,7 @@ class Http1Parser {
  private:
   class Impl;
   void head_done();
+  void cut_body();
   void fail_with(int status, std::string text);
 
   Http1Limits limits_;

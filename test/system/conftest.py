@@ -1,0 +1,159 @@
+"""A sidecar for each test module, on free loopback ports, with one store in memory and one on SQLite."""
+import os
+import pathlib
+import shutil
+import socket
+import subprocess
+import time
+
+import pytest
+import requests
+
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+BINARY = os.environ.get("HOLDFAST_BIN", str(REPOSITORY / "build/release/holdfast"))
+
+COMPONENTS = """
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata: {{name: mem}}
+spec: {{type: state.in-memory, version: v1}}
+---
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata: {{name: lite}}
+spec:
+  type: state.sqlite
+  version: v1
+  metadata:
+  - {{name: connectionString, value: "{database}"}}
+"""
+
+
+def free_port():
+    with socket.socket() as s:
+        s.bind(("127.0.0.1", 0))
+        return s.getsockname()[1]
+
+
+def wait_until(condition, what, seconds=20):
+    """Polls: tests wait for conditions, and time only bounds how long."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        result = condition()
+        if result:
+            return result
+        time.sleep(0.01)
+    raise AssertionError(f"waited {seconds} s in vain for {what}")
+
+
+class Sidecar:
+    def __init__(self, directory, components=COMPONENTS, args=(), env=None, app_id="test", start=True):
+        self.directory = pathlib.Path(directory)
+        self.resources = self.directory / "components"
+        self.resources.mkdir(parents=True, exist_ok=True)
+        self.database = self.directory / "state.db"
+        if components is not None:
+            (self.resources / "stores.yaml").write_text(components.format(database=self.database))
+        self.args = list(args)
+        self.env = {**os.environ, **(env or {})}
+        for name in ("DAPR_API_TOKEN", "NAMESPACE"):
+            if name not in (env or {}):
+                self.env.pop(name, None)
+        self.app_id = app_id
+        self.http_port, self.grpc_port, self.metrics_port = free_port(), free_port(), free_port()
+        self.log_path = self.directory / "holdfast.log"
+        self.process = None
+        if start:
+            self.start()
+
+    @property
+    def url(self):
+        return f"http://127.0.0.1:{self.http_port}"
+
+    def command(self):
+        return [
+            BINARY, "--app-id", self.app_id, "--resources-path", str(self.resources),
+            "--dapr-http-port", str(self.http_port), "--dapr-grpc-port", str(self.grpc_port),
+            "--metrics-port", str(self.metrics_port), "--dapr-listen-addresses", "127.0.0.1", *self.args,
+        ]
+
+    def start(self, wait=True):
+        with open(self.log_path, "ab") as log:
+            self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, env=self.env)
+        if wait:
+            wait_until(self.is_ready, f"the sidecar to be ready; its log: {self.log()}")
+
+    def is_ready(self):
+        if self.process.poll() is not None:
+            raise AssertionError(f"the sidecar ended with {self.process.returncode}: {self.log()}")
+        try:
+            return requests.get(self.url + "/v1.0/healthz/outbound", timeout=2).status_code == 204
+        except requests.ConnectionError:
+            return False
+
+    def log(self):
+        return self.log_path.read_text() if self.log_path.exists() else ""
+
+    def kill(self):
+        self.process.kill()
+        self.process.wait()
+
+    def stop(self, seconds=20):
+        if self.process and self.process.poll() is None:
+            self.process.terminate()
+            try:
+                return self.process.wait(seconds)
+            except subprocess.TimeoutExpired:
+                self.process.kill()
+                self.process.wait()
+                raise AssertionError(f"the sidecar did not stop: {self.log()}")
+        return self.process.returncode if self.process else None
+
+    def resident_mib(self):
+        pages = int(pathlib.Path(f"/proc/{self.process.pid}/statm").read_text().split()[1])
+        return pages * os.sysconf("SC_PAGE_SIZE") / (1 << 20)
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        if self.process and self.process.poll() is None:
+            self.stop()
+
+
+@pytest.fixture(scope="module")
+def sidecar(tmp_path_factory):
+    with Sidecar(tmp_path_factory.mktemp("sidecar")) as running:
+        yield running
+        code = running.stop()
+        assert code == 0, running.log()
+
+
+@pytest.fixture(params=["mem", "lite"])
+def store(request):
+    return request.param
+
+
+@pytest.fixture
+def key(request):
+    """A key of this test's own: tests share a sidecar and disturb nobody."""
+    return "".join(c if c.isalnum() else "-" for c in request.node.name) + "-" + os.urandom(4).hex()
+
+
+@pytest.fixture
+def own_sidecar(tmp_path):
+    """Makes sidecars with settings of the test's own."""
+    made = []
+
+    def make(**settings):
+        made.append(Sidecar(tmp_path / str(len(made)), **settings))
+        return made[-1]
+
+    yield make
+    for one in made:
+        if one.process and one.process.poll() is None:
+            one.kill()
+
+
+def have(tool):
+    return shutil.which(tool) is not None
