@@ -1,6 +1,7 @@
 #include "daemon/daemon.h"
 
 #include <fmt/format.h>
+#include <malloc.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <netdb.h>
@@ -351,7 +352,19 @@ int Daemon::run() {
 
 }  // namespace
 
+namespace {
+
+// Large buffers come from the system and go back to it: glibc otherwise raises its threshold with every large block
+// that is freed, and what a burst needed would stay resident.
+void bound_the_heap() {
+  mallopt(M_MMAP_THRESHOLD, 256 * 1024);
+  mallopt(M_TRIM_THRESHOLD, 512 * 1024);
+}
+
+}  // namespace
+
 int serve(config::Flags flags, Style style) {
+  bound_the_heap();
   if (style == Style::friendly && flags.app_id.empty()) flags.app_id = "app";
   log::Options options;
   options.app_id = flags.app_id;

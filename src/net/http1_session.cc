@@ -38,6 +38,7 @@ class Session {
   enum class Next { read, finish };
   Task<Next> consume();
   Task<bool> answer();
+  Task<bool> send_large(std::string_view body);
   Task<bool> flush();
   Task<void> refuse(int status, std::string_view text);
   Task<bool> send_continue();
@@ -114,8 +115,14 @@ Task<bool> Session::answer() {
   if (!charge_.cover(request.body.size() + response.body.size() + out_.size()))
     response = connection_.handler().overloaded(request);
   const bool keep = parser_.keep_alive() && !response.close && !connection_.draining();
-  http::append_http1(out_, response, keep, parser_.is_http10(), request.method == http::Method::head,
-                     connection_.loop().date_line());
+  http::append_http1_head(out_, response, keep, parser_.is_http10(), connection_.loop().date_line());
+  if (http::has_http1_body(response, request.method == http::Method::head)) {
+    if (response.body.size() < kFlushAt) {
+      out_ += response.body;
+    } else if (!co_await send_large(response.body)) {
+      co_return false;
+    }
+  }
   const bool cut_body = request.body_too_large;
   answered_any_ = true;
   parser_.reset();
@@ -127,6 +134,13 @@ Task<bool> Session::answer() {
   }
   if (out_.size() >= kFlushAt) co_return co_await flush();
   co_return true;
+}
+
+// A large body is sent from where it is: copying it would double what a slow reader holds.
+Task<bool> Session::send_large(std::string_view body) {
+  if (!co_await connection_.write_all(out_)) co_return false;
+  out_.clear();
+  co_return co_await connection_.write_all(body);
 }
 
 Task<bool> Session::flush() {

@@ -158,9 +158,19 @@ void append_number(std::string& out, std::uint64_t number) {
 
 }  // namespace
 
+bool has_http1_body(const Response& response, bool head_only) {
+  return !head_only && response.status != 204 && response.status != 304 && response.status >= 200;
+}
+
 void append_http1(std::string& out, const Response& response, bool keep_alive, bool http10, bool head_only,
                   std::string_view date) {
-  const bool bodiless = response.status == 204 || response.status == 304 || response.status < 200;
+  append_http1_head(out, response, keep_alive, http10, date);
+  if (has_http1_body(response, head_only)) out += response.body;
+}
+
+void append_http1_head(std::string& out, const Response& response, bool keep_alive, bool http10,
+                       std::string_view date) {
+  const bool bodiless = !has_http1_body(response, false);
   out += "HTTP/1.1 ";
   append_number(out, static_cast<std::uint64_t>(response.status));
   out += ' ';
@@ -189,7 +199,6 @@ void append_http1(std::string& out, const Response& response, bool keep_alive, b
     out += "Connection: keep-alive\r\n";
   }
   out += "\r\n";
-  if (!bodiless && !head_only) out += response.body;
 }
 
 }  // namespace holdfast::http

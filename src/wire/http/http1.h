@@ -69,8 +69,12 @@ class Http1Parser {
   std::unique_ptr<Impl> impl_;
 };
 
-// Appends a response. `head_only`: answer to HEAD, the body's length is given but not the body. `date` is a whole
-// "Date: ...\r\n" line, or empty.
+// Appends the head of a response: its body's length is given, but not the body. `date` is a whole "Date: ...\r\n" line,
+// or empty.
+void append_http1_head(std::string& out, const Response& response, bool keep_alive, bool http10, std::string_view date);
+// Whether a body follows the head: not with HEAD, nor with a status that has none.
+bool has_http1_body(const Response& response, bool head_only);
+// Head and body.
 void append_http1(std::string& out, const Response& response, bool keep_alive, bool http10, bool head_only,
                   std::string_view date);
 
