@@ -207,7 +207,9 @@ Status Daemon::open_ports() {
     loops.push_back(&room->loop);
     handlers.push_back(room->http.get());
   }
-  http_server_ = std::make_unique<net::Server>(loops, handlers, *budget_, options);
+  net::ServerOptions http_options = options;
+  http_options.h2 = !state::truthy(variable(environment_, "DAPR_HTTP_DISABLE_H2C"));
+  http_server_ = std::make_unique<net::Server>(loops, handlers, *budget_, http_options);
   grpc_server_ = std::make_unique<net::Server>(loops, handlers, *budget_, options);
   if (!flags_.unix_domain_socket.empty()) {
     if (auto ok = open_unix(); !ok) return ok;

@@ -156,7 +156,7 @@ Task<GrpcStatus> DaprState::save(GrpcCall& call) {
       co_return grpc_status(error);
     }
     if (find_metadata(item.metadata, "contentType") != "application/json") continue;
-    const auto parsed = parser_.parse(item.value);
+    const auto parsed = parser_.parse(item.value, json::Reading::whole_text);
     if (!parsed) co_return GrpcStatus{Code::unknown, parsed.error().message, {}};
     std::string text;
     json::append_go(text, *parsed);
