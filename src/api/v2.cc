@@ -53,7 +53,12 @@ std::vector<std::string> entity_tags(std::string_view field) {
       end = std::min(field.find(','), field.size());
     }
     const std::string_view member = trim(field.substr(0, end));
-    if (!member.empty()) members.push_back(member == "*" ? "*" : from_entity_tag(member));
+    if (!member.empty()) {
+      std::string etag = member == "*" ? "*" : from_entity_tag(member);
+      // Only a bare star means "any". No store's etag is a star, so a quoted one stays quoted and matches nothing.
+      if (etag == "*" && member != "*") etag = member;
+      members.push_back(std::move(etag));
+    }
     field.remove_prefix(end);
     field = trim(field);
     if (field.starts_with(',')) field.remove_prefix(1);

@@ -40,7 +40,9 @@ Result<std::string> open_cursor(std::string_view cursor, std::string_view store,
   std::int64_t made_ms = 0;
   const char* begin = inside->data() + 1 + kScopeBytes;
   const char* end = inside->data() + colon;
-  if (std::from_chars(begin, end, made_ms).ptr != end)
+  const auto [stop, error] = std::from_chars(begin, end, made_ms);
+  // Not negative: the subtraction below must not overflow.
+  if (error != std::errc() || stop != end || made_ms < 0)
     return fail(Errc::invalid_argument, "the cursor is not one of this service; start again without a cursor");
   if (now.ms() - made_ms > std::chrono::duration_cast<Milliseconds>(kCursorLife).count())
     return fail(Errc::not_found, "cursor-expired");

@@ -14,10 +14,13 @@ namespace {
 
 constexpr std::string_view kService = "/dapr.proto.runtime.v1.Dapr/";
 
-std::string_view concurrency_name(std::uint64_t number) {
+// An enum is the low 32 bits of its varint, as libprotobuf reads it.
+std::string_view concurrency_name(std::uint64_t varint) {
+  const auto number = static_cast<std::uint32_t>(varint);
   return number == 1 ? "first-write" : number == 2 ? "last-write" : "";
 }
-std::string_view consistency_name(std::uint64_t number) {
+std::string_view consistency_name(std::uint64_t varint) {
+  const auto number = static_cast<std::uint32_t>(varint);
   return number == 1 ? "eventual" : number == 2 ? "strong" : "";
 }
 

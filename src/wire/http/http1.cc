@@ -15,6 +15,8 @@ using ErrorCode = boost::system::error_code;
 
 namespace {
 
+constexpr std::string_view kHeadTooLarge = "the request head is larger than the limit";
+
 // Beast's string_view is its own type in 1.81.
 std::string_view view(boost::beast::string_view s) { return {s.data(), s.size()}; }
 
@@ -88,6 +90,7 @@ void Http1Parser::reset() {
   http10_ = false;
   expects_continue_ = false;
   content_length_ = 0;
+  head_bytes_ = 0;
   impl_->renew();
 }
 
@@ -127,7 +130,16 @@ std::size_t Http1Parser::feed(std::string_view bytes) {
   if (used == bytes.size()) return used;
   sink.eager(state_ == State::body);
   ErrorCode ec;
-  used += sink.put(boost::asio::const_buffer(bytes.data() + used, bytes.size() - used), ec);
+  const std::size_t taken = sink.put(boost::asio::const_buffer(bytes.data() + used, bytes.size() - used), ec);
+  used += taken;
+  if (state_ == State::head) {
+    // Beast measures what is left after the request line when that came in a piece of its own; the limit is for both.
+    head_bytes_ += taken;
+    if (sink.is_header_done() && head_bytes_ > limits_.head_bytes_max) {
+      fail_with(431, std::string(kHeadTooLarge));
+      return used;
+    }
+  }
   if (ec == beast::error::need_more) return used;
   if (ec == beast::error::body_limit) {
     cut_body();
@@ -135,7 +147,7 @@ std::size_t Http1Parser::feed(std::string_view bytes) {
   }
   if (ec) {
     if (ec == beast::error::header_limit) {
-      fail_with(431, "the request head is larger than the limit");
+      fail_with(431, std::string(kHeadTooLarge));
     } else if (ec == beast::error::bad_version) {
       fail_with(505, "unsupported HTTP version");
     } else {

@@ -64,6 +64,7 @@ class Http1Parser {
   bool http10_ = false;
   bool expects_continue_ = false;
   std::uint64_t content_length_ = 0;
+  std::size_t head_bytes_ = 0;
   int error_status_ = 400;
   std::string error_text_;
   std::unique_ptr<Impl> impl_;

@@ -152,5 +152,20 @@ TEST(Http1Writer, HeadGivesTheLengthWithoutTheBody) {
             "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\n");
 }
 
+TEST(Http1Parser, TheHeadLimitIsTheSameHoweverTheHeadArrives) {
+  const std::string line = "GET /v1.0/state/s/k HTTP/1.1\r\n";
+  for (const std::size_t over : {std::size_t{0}, std::size_t{1}}) {
+    const std::string head = line + "A: " + std::string(512 - line.size() - 7 + over, 'b') + "\r\n\r\n";
+    ASSERT_EQ(head.size(), 512 + over);
+    for (const std::size_t cut : {std::size_t{1}, line.size(), line.size() + 4, head.size()}) {
+      Feeder f({.head_bytes_max = 512});
+      f.push(std::string_view(head).substr(0, cut));
+      f.push(std::string_view(head).substr(cut));
+      EXPECT_EQ(f.parser.state(), over == 0 ? State::complete : State::failed) << over << " over, cut at " << cut;
+      if (over != 0) EXPECT_EQ(f.parser.error_status(), 431) << "cut at " << cut;
+    }
+  }
+}
+
 }  // namespace
 }  // namespace holdfast::http
