@@ -129,6 +129,31 @@ Result<DeleteRequest> V1::prepare_delete(const V1Item& item, Prepared& room, Cal
   return DeleteRequest{item.key, *when};
 }
 
+namespace {
+
+// The requests of the items that can be prepared, and the failures of the others. The call runs at the strongest level
+// that any item asks for.
+template <class Request, class Room, class Prepare>
+std::vector<Request> prepare_all(std::vector<V1Item>& items, std::vector<Room>& room, CallContext& context,
+                                 std::vector<Error>& errors, Prepare prepare) {
+  std::vector<Request> requests;
+  requests.reserve(items.size());
+  Consistency strongest = Consistency::unspecified;
+  for (std::size_t i = 0; i < items.size(); ++i) {
+    auto request = prepare(items[i], room[i]);
+    if (request) {
+      requests.push_back(*request);
+      strongest = std::max(strongest, context.consistency);
+    } else {
+      errors.push_back(std::move(request.error()));
+    }
+  }
+  context.consistency = strongest;
+  return requests;
+}
+
+}  // namespace
+
 Task<ApiResult<std::optional<Record>>> V1::get(StoreEntry& entry, CallContext context, std::string key,
                                                std::string consistency) {
   if (auto ok = Service::check_key(key); !ok) co_return std::unexpected(illegal_key(entry.name, key, false));
@@ -169,19 +194,10 @@ Task<ApiResult<bool>> V1::save(StoreEntry& entry, CallContext context, std::vect
     co_return true;
   }
   std::vector<Error> errors;
-  std::vector<SetRequest> requests;
   std::vector<Prepared> room(items.size());
-  Consistency strongest = Consistency::unspecified;
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    auto request = prepare_set(entry, items[i], room[i], context);
-    if (request) {
-      requests.push_back(*request);
-      strongest = std::max(strongest, context.consistency);
-    } else {
-      errors.push_back(std::move(request.error()));
-    }
-  }
-  context.consistency = strongest;
+  const auto requests = prepare_all<SetRequest>(items, room, context, errors, [&](V1Item& item, Prepared& held) {
+    return prepare_set(entry, item, held, context);
+  });
   const auto results = co_await service_.set_many(Call{entry, context}, requests);
   for (const auto& result : results)
     if (!result) errors.push_back(result.error());
@@ -204,19 +220,10 @@ Task<ApiResult<bool>> V1::erase_bulk(StoreEntry& entry, CallContext context, std
   for (const V1Item& item : items)
     if (auto ok = Service::check_key(item.key); !ok) co_return std::unexpected(illegal_key(entry.name, item.key, false));
   std::vector<Error> errors;
-  std::vector<DeleteRequest> requests;
   std::vector<Prepared> room(items.size());
-  Consistency strongest = Consistency::unspecified;
-  for (std::size_t i = 0; i < items.size(); ++i) {
-    auto request = prepare_delete(items[i], room[i], context);
-    if (request) {
-      requests.push_back(*request);
-      strongest = std::max(strongest, context.consistency);
-    } else {
-      errors.push_back(std::move(request.error()));
-    }
-  }
-  context.consistency = strongest;
+  const auto requests = prepare_all<DeleteRequest>(items, room, context, errors, [&](V1Item& item, Prepared& held) {
+    return prepare_delete(item, held, context);
+  });
   const auto results = co_await service_.erase_many(Call{entry, context}, requests);
   for (const auto& result : results)
     if (!result) errors.push_back(result.error());

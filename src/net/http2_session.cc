@@ -4,15 +4,12 @@
 // Bounds: kStreamsMax streams, a 1 MiB receive window for the connection, caps on what a peer may send per second
 // without asking for anything (PING, SETTINGS, RST_STREAM), and the process budget for bodies. Windows open only
 // as bodies are accepted, so a peer cannot push more than we agreed to hold.
-#include <nghttp2/nghttp2.h>
-
-#include <memory>
-#include <vector>
+#include "net/http2_session.h"
 
 #include "base/log.h"
-#include "net/connection.h"
 
 namespace holdfast::net {
+
 namespace {
 
 constexpr std::uint32_t kStreamsMax = 100;
@@ -30,103 +27,19 @@ constexpr std::size_t kStreamQueueMax = 1 << 20;  // unread output of one BodySt
 constexpr std::uint32_t kResetsMax = 2000;
 constexpr std::uint32_t kControlMax = 200;
 
-class Session;
+nghttp2_option* session_options() {
+  nghttp2_option* made = nullptr;
+  nghttp2_option_new(&made);
+  nghttp2_option_set_no_auto_window_update(made, 1);
+  nghttp2_option_set_max_outbound_ack(made, kControlMax);
+  return made;
+}
 
-struct Stream final : BodyStream {
-  Stream(Session& owner, std::int32_t number, Budget& budget) : session(owner), id(number), charge(budget) {}
+}  // namespace
 
-  Task<std::optional<std::string>> read() override;
-  bool write(std::string bytes, std::string_view content_type) override;
-
-  Session& session;
-  std::int32_t id;
-  http::Request request;
-  http::Response response;
-  std::size_t body_at = 0;   // what of response.body has been framed
-  std::size_t head_bytes = 0;
-  std::size_t discarded = 0;  // of a body that nobody wants any more
-  Charge charge;
-  Cancellation cancel;
-  bool handling = false;      // a handler runs: the stream must outlive it
-  bool closed = false;        // nghttp2 has let go of it
-  bool head_too_large = false;
-  bool overloaded = false;
-  bool answered = false;
-  bool peer_done = false;     // END_STREAM came
-  bool counted = true;        // among the session's half-sent requests
-  // BodyStream only.
-  bool streaming = false;
-  bool head_sent = false;
-  bool finished = false;  // no further write(); trailers may follow
-  bool deferred = false;
-  std::coroutine_handle<> reader = nullptr;
-  // The session's list.
-  Stream* previous = nullptr;
-  Stream* next = nullptr;
-};
-
-class Session {
- public:
-  explicit Session(Connection& connection);
-  ~Session();
-  Session(const Session&) = delete;
-  Session& operator=(const Session&) = delete;
-
-  Task<void> run(std::string received);
-  bool upgrade(http::Request request, std::string_view settings);
-
-  Connection& connection;
-
-  void answer(Stream& stream, http::Response response);
-  void stream_wrote(Stream& stream);
-  void pump_soon();
-  Scheduler& loop() { return connection.loop(); }
-
- private:
-  friend struct Callbacks;
-  Stream& open(std::int32_t id);
-  void dispatch(Stream& stream);
-  void request_ended(Stream& stream);
-  // RFC 9113 5.1.1: a stream below the newest one that was never opened cannot be opened any more. nghttp2 cannot
-  // tell it from one that was closed and ignores it.
-  bool was_skipped(std::int32_t id) const { return id > skipped_above_ && id < skipped_below_; }
-  void finish_head(Stream& stream);
-  void take_body(Stream& stream, std::string_view bytes);
-  void discard(Stream& stream, std::size_t bytes);
-  void stream_closed(Stream& stream);
-  void forget(Stream& stream);
-  void submit_head(Stream& stream, bool body_follows);
-  bool too_fast(std::uint32_t& count, std::uint32_t limit);
-  void count_frame(const nghttp2_frame& frame);
-  void pump();
-  Task<void> write_rest();
-  void set_deadline();
-  void begin_drain();
-  Task<void> settle();
-
-  nghttp2_session* h2_ = nullptr;
-  Stream* streams_ = nullptr;  // a list; nghttp2 finds one by its number
-  std::vector<std::unique_ptr<Stream>> spares_;  // closed streams, their buffers kept for the next
-  std::vector<nghttp2_nv> fields_;
-  std::string out_;
-  std::size_t handling_ = 0;
-  bool receiving_ = false;  // inside nghttp2_session_mem_recv
-  bool pump_posted_ = false;
-  bool writing_ = false;    // write_rest runs
-  bool dead_ = false;       // the socket failed
-  std::int32_t newest_ = 0;
-  std::int32_t skipped_above_ = 0;  // the last gap that the peer left between stream identifiers
-  std::int32_t skipped_below_ = 0;
-  std::size_t half_sent_ = 0;  // streams whose request is not complete
-  SteadyTime second_{};
-  std::uint32_t resets_ = 0;
-  std::uint32_t control_ = 0;
-  std::coroutine_handle<> settled_ = nullptr;
-};
-
-Task<std::optional<std::string>> Stream::read() {
+Task<std::optional<std::string>> Http2Stream::read() {
   struct Wait {
-    Stream& stream;
+    Http2Stream& stream;
     bool await_ready() const noexcept {
       return !stream.request.body.empty() || stream.peer_done || stream.closed;
     }
@@ -140,7 +53,7 @@ Task<std::optional<std::string>> Stream::read() {
   co_return bytes;
 }
 
-bool Stream::write(std::string bytes, std::string_view content_type) {
+bool Http2Stream::write(std::string bytes, std::string_view content_type) {
   if (closed || finished) return false;
   if (response.body.size() - body_at + bytes.size() > kStreamQueueMax) return false;
   response.body.erase(0, body_at);
@@ -151,135 +64,9 @@ bool Stream::write(std::string bytes, std::string_view content_type) {
   return true;
 }
 
-// nghttp2's callbacks, with the session as user data and the Stream as stream user data.
-struct Callbacks {
-  static Session& session(void* user) { return *static_cast<Session*>(user); }
-  static Stream* stream(nghttp2_session* h2, std::int32_t id) {
-    return static_cast<Stream*>(nghttp2_session_get_stream_user_data(h2, id));
-  }
-
-  static int begin_headers(nghttp2_session* h2, const nghttp2_frame* frame, void* user) {
-    if (frame->hd.type != NGHTTP2_HEADERS || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
-    Stream& opened = session(user).open(frame->hd.stream_id);
-    nghttp2_session_set_stream_user_data(h2, frame->hd.stream_id, &opened);
-    return 0;
-  }
-
-  static int begin_frame(nghttp2_session* h2, const nghttp2_frame_hd* head, void* user) {
-    if (head->type == NGHTTP2_HEADERS && session(user).was_skipped(head->stream_id))
-      nghttp2_session_terminate_session(h2, NGHTTP2_PROTOCOL_ERROR);
-    return 0;
-  }
-
-  static int header(nghttp2_session* h2, const nghttp2_frame* frame, const std::uint8_t* name, std::size_t name_bytes,
-                    const std::uint8_t* value, std::size_t value_bytes, std::uint8_t, void* user) {
-    Stream* s = stream(h2, frame->hd.stream_id);
-    if (s == nullptr || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
-    s->head_bytes += name_bytes + value_bytes + 32;  // RFC 9113 6.5.2
-    if (s->head_bytes > session(user).connection.options().h2_head_bytes_max) {
-      s->head_too_large = true;
-      return 0;
-    }
-    const std::string_view n(reinterpret_cast<const char*>(name), name_bytes);
-    const std::string_view v(reinterpret_cast<const char*>(value), value_bytes);
-    if (n == ":method") {
-      s->request.method_text = v;
-      s->request.method = http::parse_method(v);
-    } else if (n == ":path") {
-      s->request.target = v;
-    } else if (n == ":authority") {
-      s->request.headers.add_lower("host", v);
-    } else if (!n.starts_with(':')) {
-      s->request.headers.add_lower(n, v);
-    }
-    return 0;
-  }
-
-  static int frame_recv(nghttp2_session* h2, const nghttp2_frame* frame, void* user) {
-    Session& self = session(user);
-    self.count_frame(*frame);
-    Stream* s = stream(h2, frame->hd.stream_id);
-    if (s == nullptr) return 0;
-    const bool ended = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
-    if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) self.finish_head(*s);
-    if (ended && (frame->hd.type == NGHTTP2_HEADERS || frame->hd.type == NGHTTP2_DATA)) {
-      s->peer_done = true;
-      self.dispatch(*s);
-    }
-    return 0;
-  }
-
-  static int data_chunk(nghttp2_session* h2, std::uint8_t, std::int32_t id, const std::uint8_t* data,
-                        std::size_t bytes, void* user) {
-    if (Stream* s = stream(h2, id))
-      session(user).take_body(*s, {reinterpret_cast<const char*>(data), bytes});
-    nghttp2_session_consume(h2, id, bytes);
-    return 0;
-  }
-
-  static int stream_close(nghttp2_session* h2, std::int32_t id, std::uint32_t, void* user) {
-    if (Stream* s = stream(h2, id)) session(user).stream_closed(*s);
-    return 0;
-  }
-
-  static ssize_t read_body(nghttp2_session* h2, std::int32_t id, std::uint8_t* to, std::size_t room,
-                           std::uint32_t* flags, nghttp2_data_source* source, void*) {
-    Stream& s = *static_cast<Stream*>(source->ptr);
-    const std::size_t n = std::min(room, s.response.body.size() - s.body_at);
-    std::memcpy(to, s.response.body.data() + s.body_at, n);
-    s.body_at += n;
-    if (s.body_at < s.response.body.size()) return static_cast<ssize_t>(n);
-    if (s.streaming && !s.finished) {
-      if (n > 0) return static_cast<ssize_t>(n);
-      s.deferred = true;
-      return NGHTTP2_ERR_DEFERRED;
-    }
-    *flags |= NGHTTP2_DATA_FLAG_EOF;
-    if (s.response.has_trailers) {
-      *flags |= NGHTTP2_DATA_FLAG_NO_END_STREAM;
-      submit_trailers(h2, id, s);
-    }
-    return static_cast<ssize_t>(n);
-  }
-
-  static nghttp2_nv field(std::string_view name, std::string_view value) {
-    return {reinterpret_cast<std::uint8_t*>(const_cast<char*>(name.data())),
-            reinterpret_cast<std::uint8_t*>(const_cast<char*>(value.data())), name.size(), value.size(),
-            NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
-  }
-
-  static void submit_trailers(nghttp2_session* h2, std::int32_t id, Stream& s) {
-    std::vector<nghttp2_nv>& fields = s.session.fields_;
-    fields.clear();
-    for (const auto& [name, value] : s.response.trailers) fields.push_back(field(name, value));
-    nghttp2_submit_trailer(h2, id, fields.data(), fields.size());
-  }
-
-  static nghttp2_session_callbacks* make() {
-    nghttp2_session_callbacks* made = nullptr;
-    nghttp2_session_callbacks_new(&made);
-    nghttp2_session_callbacks_set_on_begin_headers_callback(made, begin_headers);
-    nghttp2_session_callbacks_set_on_begin_frame_callback(made, begin_frame);
-    nghttp2_session_callbacks_set_on_header_callback(made, header);
-    nghttp2_session_callbacks_set_on_frame_recv_callback(made, frame_recv);
-    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(made, data_chunk);
-    nghttp2_session_callbacks_set_on_stream_close_callback(made, stream_close);
-    return made;
-  }
-};
-
-nghttp2_option* session_options() {
-  nghttp2_option* made = nullptr;
-  nghttp2_option_new(&made);
-  nghttp2_option_set_no_auto_window_update(made, 1);
-  nghttp2_option_set_max_outbound_ack(made, kControlMax);
-  return made;
-}
-
-Session::Session(Connection& owner) : connection(owner) {
-  static nghttp2_session_callbacks* const callbacks = Callbacks::make();
+Http2Session::Http2Session(Connection& owner) : connection(owner) {
   static nghttp2_option* const options = session_options();
-  if (nghttp2_session_server_new2(&h2_, callbacks, this, options) != 0) throw std::bad_alloc();
+  if (nghttp2_session_server_new2(&h2_, http2_callbacks(), this, options) != 0) throw std::bad_alloc();
   const nghttp2_settings_entry settings[] = {
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, kStreamsMax},
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kStreamWindow},
@@ -290,19 +77,19 @@ Session::Session(Connection& owner) : connection(owner) {
   connection.on_drain([this] { begin_drain(); });
 }
 
-Session::~Session() {
+Http2Session::~Http2Session() {
   connection.on_drain(nullptr);
   nghttp2_session_del(h2_);  // closes no stream: those left are ours to free
   while (streams_ != nullptr) forget(*streams_);
 }
 
-Stream& Session::open(std::int32_t id) {
+Http2Stream& Http2Session::open(std::int32_t id) {
   if (id > newest_ + 2) {
     skipped_above_ = newest_;
     skipped_below_ = id;
   }
   newest_ = id;
-  std::unique_ptr<Stream> stream;
+  std::unique_ptr<Http2Stream> stream;
   if (!spares_.empty()) {
     // Reuse the buffers of a closed stream: a request then allocates next to nothing.
     stream = std::move(spares_.back());
@@ -316,11 +103,11 @@ Stream& Session::open(std::int32_t id) {
     stream->response.body = std::move(body);
     stream->response.body.clear();
   } else {
-    stream = std::make_unique<Stream>(*this, id, connection.budget());
+    stream = std::make_unique<Http2Stream>(*this, id, connection.budget());
   }
   stream->request.is_http2 = true;
   stream->request.cancel = &stream->cancel;
-  Stream& ref = *stream.release();  // the list owns it; forget() takes it back
+  Http2Stream& ref = *stream.release();  // the list owns it; forget() takes it back
   ref.next = streams_;
   if (streams_ != nullptr) streams_->previous = &ref;
   streams_ = &ref;
@@ -330,7 +117,7 @@ Stream& Session::open(std::int32_t id) {
 
 namespace {
 
-Task<void> run_handler(Session& session, Stream& stream) {
+Task<void> run_handler(Http2Session& session, Http2Stream& stream) {
   http::Response response;
   try {
     Handler& handler = session.connection.handler();
@@ -349,7 +136,7 @@ Task<void> run_handler(Session& session, Stream& stream) {
 
 }  // namespace
 
-void Session::finish_head(Stream& stream) {
+void Http2Session::finish_head(Http2Stream& stream) {
   if (stream.head_too_large || stream.handling || stream.answered) return;
   if (connection.handler().wants_stream(stream.request)) {
     stream.streaming = true;
@@ -359,14 +146,14 @@ void Session::finish_head(Stream& stream) {
   }
 }
 
-void Session::request_ended(Stream& stream) {
+void Http2Session::request_ended(Http2Stream& stream) {
   if (!stream.counted) return;
   stream.counted = false;
   --half_sent_;
 }
 
 // The request is complete, or as complete as we let it become.
-void Session::dispatch(Stream& stream) {
+void Http2Session::dispatch(Http2Stream& stream) {
   request_ended(stream);
   if (stream.streaming) {
     if (stream.reader) std::exchange(stream.reader, nullptr).resume();
@@ -386,13 +173,13 @@ void Session::dispatch(Stream& stream) {
 
 // The rest of a request that has had its answer: many clients read the answer only when they have sent everything, so
 // we let them, up to a point (RFC 9113 8.1 allows to stop them at once).
-void Session::discard(Stream& stream, std::size_t bytes) {
+void Http2Session::discard(Http2Stream& stream, std::size_t bytes) {
   stream.discarded += bytes;
   if (stream.discarded > kDiscardMax)
     nghttp2_submit_rst_stream(h2_, NGHTTP2_FLAG_NONE, stream.id, NGHTTP2_NO_ERROR);
 }
 
-void Session::take_body(Stream& stream, std::string_view bytes) {
+void Http2Session::take_body(Http2Stream& stream, std::string_view bytes) {
   if (stream.answered || stream.request.body_too_large || stream.overloaded || stream.head_too_large)
     return discard(stream, bytes.size());
   const std::uint64_t limit = connection.options().body_bytes_max;
@@ -414,7 +201,7 @@ void Session::take_body(Stream& stream, std::string_view bytes) {
   if (stream.reader) std::exchange(stream.reader, nullptr).resume();
 }
 
-void Session::answer(Stream& stream, http::Response response) {
+void Http2Session::answer(Http2Stream& stream, http::Response response) {
   stream.handling = false;
   --handling_;
   if (stream.closed || dead_) {
@@ -446,7 +233,7 @@ void Session::answer(Stream& stream, http::Response response) {
 }
 
 // Header names are lower case on the wire in HTTP/2; ours are short enough to lower in place.
-void Session::submit_head(Stream& stream, bool body_follows) {
+void Http2Session::submit_head(Http2Stream& stream, bool body_follows) {
   stream.head_sent = true;
   fields_.clear();
   static constexpr std::string_view kOk = "200";
@@ -458,31 +245,31 @@ void Session::submit_head(Stream& stream, bool body_follows) {
     status[2] = static_cast<char>('0' + stream.response.status % 10);
     status_text = {status, 3};
   }
-  fields_.push_back(Callbacks::field(":status", status_text));
+  fields_.push_back(http2_field(":status", status_text));
   if (stream.response.status != 200) fields_.back().flags = NGHTTP2_NV_FLAG_NO_COPY_NAME;
   if (!stream.response.content_type.empty() && stream.response.status != 204)
-    fields_.push_back(Callbacks::field("content-type", stream.response.content_type));
+    fields_.push_back(http2_field("content-type", stream.response.content_type));
   for (auto& [name, value] : stream.response.headers) {
     for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-    fields_.push_back(Callbacks::field(name, value));
+    fields_.push_back(http2_field(name, value));
   }
   const bool head_only = stream.request.method == http::Method::head || stream.response.status == 204 ||
                          stream.response.status == 304;
   if (body_follows && !head_only) {
     nghttp2_data_provider provider{};
     provider.source.ptr = &stream;
-    provider.read_callback = Callbacks::read_body;
+    provider.read_callback = http2_read_body;
     nghttp2_submit_response(h2_, stream.id, fields_.data(), fields_.size(), &provider);
   } else if (stream.response.has_trailers) {
     // "Trailers-Only" of gRPC: one HEADERS frame with everything.
-    for (const auto& [name, value] : stream.response.trailers) fields_.push_back(Callbacks::field(name, value));
+    for (const auto& [name, value] : stream.response.trailers) fields_.push_back(http2_field(name, value));
     nghttp2_submit_response(h2_, stream.id, fields_.data(), fields_.size(), nullptr);
   } else {
     nghttp2_submit_response(h2_, stream.id, fields_.data(), fields_.size(), nullptr);
   }
 }
 
-void Session::stream_wrote(Stream& stream) {
+void Http2Session::stream_wrote(Http2Stream& stream) {
   if (!stream.head_sent) {
     submit_head(stream, true);
   } else if (stream.deferred) {
@@ -492,7 +279,7 @@ void Session::stream_wrote(Stream& stream) {
   pump_soon();
 }
 
-void Session::stream_closed(Stream& stream) {
+void Http2Session::stream_closed(Http2Stream& stream) {
   request_ended(stream);
   stream.closed = true;
   stream.cancel.requested = true;
@@ -501,8 +288,8 @@ void Session::stream_closed(Stream& stream) {
   if (!handling) forget(stream);
 }
 
-void Session::forget(Stream& stream) {
-  std::unique_ptr<Stream> owned(&stream);
+void Http2Session::forget(Http2Stream& stream) {
+  std::unique_ptr<Http2Stream> owned(&stream);
   (stream.previous != nullptr ? stream.previous->next : streams_) = stream.next;
   if (stream.next != nullptr) stream.next->previous = stream.previous;
   stream.charge.release();
@@ -510,7 +297,7 @@ void Session::forget(Stream& stream) {
     spares_.push_back(std::move(owned));
 }
 
-bool Session::too_fast(std::uint32_t& count, std::uint32_t limit) {
+bool Http2Session::too_fast(std::uint32_t& count, std::uint32_t limit) {
   const SteadyTime now = connection.loop().coarse_now();
   if (now - second_ >= std::chrono::seconds(1)) {
     second_ = now;
@@ -520,7 +307,7 @@ bool Session::too_fast(std::uint32_t& count, std::uint32_t limit) {
   return ++count > limit;
 }
 
-void Session::count_frame(const nghttp2_frame& frame) {
+void Http2Session::count_frame(const nghttp2_frame& frame) {
   bool abuse = false;
   if (frame.hd.type == NGHTTP2_RST_STREAM) abuse = too_fast(resets_, kResetsMax);
   if ((frame.hd.type == NGHTTP2_PING || frame.hd.type == NGHTTP2_SETTINGS) &&
@@ -529,7 +316,7 @@ void Session::count_frame(const nghttp2_frame& frame) {
   if (abuse) nghttp2_session_terminate_session(h2_, NGHTTP2_ENHANCE_YOUR_CALM);
 }
 
-void Session::pump_soon() {
+void Http2Session::pump_soon() {
   if (receiving_ || pump_posted_) return;  // the end of this turn pumps
   pump_posted_ = true;
   ++handling_;  // keeps the session until the post has run
@@ -542,7 +329,7 @@ void Session::pump_soon() {
 }
 
 // Frames what is ready and sends it, while the socket takes it.
-void Session::pump() {
+void Http2Session::pump() {
   while (!writing_ && !dead_) {
     const std::uint8_t* data = nullptr;
     while (out_.size() < kFlushAt) {
@@ -573,7 +360,7 @@ void Session::pump() {
   }
 }
 
-Task<void> Session::write_rest() {
+Task<void> Http2Session::write_rest() {
   if (!co_await connection.write_all(out_)) dead_ = true;
   out_.clear();
   writing_ = false;
@@ -582,7 +369,7 @@ Task<void> Session::write_rest() {
   if (handling_ == 0 && settled_) std::exchange(settled_, nullptr).resume();
 }
 
-void Session::set_deadline() {
+void Http2Session::set_deadline() {
   if (writing_) return;
   if (streams_ != nullptr) {
     // A peer with open streams may be waiting for us; only half-sent requests are on the clock.
@@ -598,14 +385,14 @@ void Session::set_deadline() {
   }
 }
 
-void Session::begin_drain() {
+void Http2Session::begin_drain() {
   nghttp2_submit_goaway(h2_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(h2_), NGHTTP2_NO_ERROR,
                         nullptr, 0);
   pump();
 }
 
-bool Session::upgrade(http::Request request, std::string_view settings) {
-  Stream& stream = open(1);
+bool Http2Session::upgrade(http::Request request, std::string_view settings) {
+  Http2Stream& stream = open(1);
   const bool head = request.method == http::Method::head;
   stream.request = std::move(request);
   stream.peer_done = true;
@@ -621,7 +408,7 @@ bool Session::upgrade(http::Request request, std::string_view settings) {
   return true;
 }
 
-Task<void> Session::run(std::string received) {
+Task<void> Http2Session::run(std::string received) {
   std::string in = std::move(received);
   connection.set_idle(false);
   for (;;) {
@@ -645,10 +432,10 @@ Task<void> Session::run(std::string received) {
 }
 
 // The connection is over; handlers that still run keep their streams until they end.
-Task<void> Session::settle() {
+Task<void> Http2Session::settle() {
   dead_ = true;
   std::vector<std::coroutine_handle<>> readers;
-  for (Stream* stream = streams_; stream != nullptr; stream = stream->next) {
+  for (Http2Stream* stream = streams_; stream != nullptr; stream = stream->next) {
     stream->closed = true;
     stream->cancel.requested = true;
     if (stream->reader) readers.push_back(std::exchange(stream->reader, nullptr));
@@ -656,7 +443,7 @@ Task<void> Session::settle() {
   for (const auto reader : readers) reader.resume();
   if (handling_ > 0) {
     struct Wait {
-      Session& session;
+      Http2Session& session;
       bool await_ready() const noexcept { return false; }
       void await_suspend(std::coroutine_handle<> waiter) noexcept { session.settled_ = waiter; }
       void await_resume() const noexcept {}
@@ -665,16 +452,14 @@ Task<void> Session::settle() {
   }
 }
 
-}  // namespace
-
 Task<void> serve_http2(Connection& connection, std::string received) {
-  Session session(connection);
+  Http2Session session(connection);
   co_await session.run(std::move(received));
 }
 
 Task<void> serve_http2_upgraded(Connection& connection, std::string received, http::Request request,
                                 std::string settings) {
-  Session session(connection);
+  Http2Session session(connection);
   if (!session.upgrade(std::move(request), settings)) co_return;
   co_await session.run(std::move(received));
 }

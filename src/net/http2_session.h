@@ -1,0 +1,119 @@
+// One HTTP/2 connection over nghttp2, and its streams. Internal to net/: http2_session.cc has the conversation,
+// http2_callbacks.cc what nghttp2 calls.
+#pragma once
+
+#include <nghttp2/nghttp2.h>
+
+#include <coroutine>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "net/connection.h"
+
+namespace holdfast::net {
+
+class Http2Session;
+
+struct Http2Stream final : BodyStream {
+  Http2Stream(Http2Session& owner, std::int32_t number, Budget& budget) : session(owner), id(number), charge(budget) {}
+
+  Task<std::optional<std::string>> read() override;
+  bool write(std::string bytes, std::string_view content_type) override;
+
+  Http2Session& session;
+  std::int32_t id;
+  http::Request request;
+  http::Response response;
+  std::size_t body_at = 0;   // what of response.body has been framed
+  std::size_t head_bytes = 0;
+  std::size_t discarded = 0;  // of a body that nobody wants any more
+  Charge charge;
+  Cancellation cancel;
+  bool handling = false;      // a handler runs: the stream must outlive it
+  bool closed = false;        // nghttp2 has let go of it
+  bool head_too_large = false;
+  bool overloaded = false;
+  bool answered = false;
+  bool peer_done = false;     // END_STREAM came
+  bool counted = true;        // among the session's half-sent requests
+  // BodyStream only.
+  bool streaming = false;
+  bool head_sent = false;
+  bool finished = false;  // no further write(); trailers may follow
+  bool deferred = false;
+  std::coroutine_handle<> reader = nullptr;
+  // The session's list.
+  Http2Stream* previous = nullptr;
+  Http2Stream* next = nullptr;
+};
+
+class Http2Session {
+ public:
+  explicit Http2Session(Connection& connection);
+  ~Http2Session();
+  Http2Session(const Http2Session&) = delete;
+  Http2Session& operator=(const Http2Session&) = delete;
+
+  Task<void> run(std::string received);
+  bool upgrade(http::Request request, std::string_view settings);
+
+  Connection& connection;
+
+  void answer(Http2Stream& stream, http::Response response);
+  void stream_wrote(Http2Stream& stream);
+  void pump_soon();
+  Scheduler& loop() { return connection.loop(); }
+
+ private:
+  friend struct Http2Callbacks;
+  Http2Stream& open(std::int32_t id);
+  void dispatch(Http2Stream& stream);
+  void request_ended(Http2Stream& stream);
+  // RFC 9113 5.1.1: a stream below the newest one that was never opened cannot be opened any more. nghttp2 cannot
+  // tell it from one that was closed and ignores it.
+  bool was_skipped(std::int32_t id) const { return id > skipped_above_ && id < skipped_below_; }
+  void finish_head(Http2Stream& stream);
+  void take_body(Http2Stream& stream, std::string_view bytes);
+  void discard(Http2Stream& stream, std::size_t bytes);
+  void stream_closed(Http2Stream& stream);
+  void forget(Http2Stream& stream);
+  void submit_head(Http2Stream& stream, bool body_follows);
+  bool too_fast(std::uint32_t& count, std::uint32_t limit);
+  void count_frame(const nghttp2_frame& frame);
+  void pump();
+  Task<void> write_rest();
+  void set_deadline();
+  void begin_drain();
+  Task<void> settle();
+
+  nghttp2_session* h2_ = nullptr;
+  Http2Stream* streams_ = nullptr;  // a list; nghttp2 finds one by its number
+  std::vector<std::unique_ptr<Http2Stream>> spares_;  // closed streams, their buffers kept for the next
+  std::vector<nghttp2_nv> fields_;
+  std::string out_;
+  std::size_t handling_ = 0;
+  bool receiving_ = false;  // inside nghttp2_session_mem_recv
+  bool pump_posted_ = false;
+  bool writing_ = false;    // write_rest runs
+  bool dead_ = false;       // the socket failed
+  std::int32_t newest_ = 0;
+  std::int32_t skipped_above_ = 0;  // the last gap that the peer left between stream identifiers
+  std::int32_t skipped_below_ = 0;
+  std::size_t half_sent_ = 0;  // streams whose request is not complete
+  SteadyTime second_{};
+  std::uint32_t resets_ = 0;
+  std::uint32_t control_ = 0;
+  std::coroutine_handle<> settled_ = nullptr;
+};
+
+// A header field whose bytes live until its frame is sent.
+nghttp2_nv http2_field(std::string_view name, std::string_view value);
+// The data provider of every answer; its source is the Http2Stream.
+ssize_t http2_read_body(nghttp2_session* h2, std::int32_t id, std::uint8_t* to, std::size_t room, std::uint32_t* flags,
+                        nghttp2_data_source* source, void* user);
+// With the session as user data and the Http2Stream as stream user data.
+const nghttp2_session_callbacks* http2_callbacks();
+
+}  // namespace holdfast::net
