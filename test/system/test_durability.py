@@ -8,7 +8,7 @@ import requests
 
 from conftest import Sidecar, wait_until
 
-KILLS = int(os.environ.get("HOLDFAST_TEST_KILLS", "10"))
+KILLS = int(os.environ.get("HOLDFAST_TEST_KILLS", "100"))
 
 
 def test_kill_nine_loses_no_acknowledged_write(own_sidecar):
