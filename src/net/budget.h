@@ -25,9 +25,9 @@ class Budget {
 // What one request holds of a Budget; gives it back when it ends. One loop's.
 class Charge {
  public:
-  static constexpr std::int64_t kFree = 16 * 1024;  // each request's free allowance
-
-  explicit Charge(Budget& budget) : budget_(&budget) {}
+  // `free` bytes cost nothing; beyond them the budget is asked for `step` bytes at a time, so that a body that grows by
+  // packets does not touch the shared counter each time.
+  Charge(Budget& budget, std::int64_t free, std::int64_t step) : budget_(&budget), free_(free), step_(step) {}
   Charge(const Charge&) = delete;
   Charge& operator=(const Charge&) = delete;
   ~Charge() { release(); }
@@ -35,11 +35,10 @@ class Charge {
   // Holds enough for `bytes` from now on; false when the budget is spent.
   bool cover(std::size_t bytes) {
     const auto wanted = static_cast<std::int64_t>(bytes);
-    if (wanted <= kFree + held_) return true;
-    // In steps, so that a body that grows by packets does not touch the shared counter each time.
-    const std::int64_t step = (wanted - held_ + kStep - 1) / kStep * kStep;
-    if (!budget_->take(step)) return false;
-    held_ += step;
+    if (wanted <= free_ + held_) return true;
+    const std::int64_t more = (wanted - free_ - held_ + step_ - 1) / step_ * step_;
+    if (!budget_->take(more)) return false;
+    held_ += more;
     return true;
   }
   void release() {
@@ -48,8 +47,9 @@ class Charge {
   }
 
  private:
-  static constexpr std::int64_t kStep = 64 * 1024;
   Budget* budget_;
+  std::int64_t free_;
+  std::int64_t step_;
   std::int64_t held_ = 0;
 };
 

@@ -59,7 +59,7 @@ void ConnectionList::sweep() {
   const SteadyTime now = loop.coarse_now();
   for (Connection* c = head_; c != nullptr;) {
     Connection* next = c->next_;
-    if (c->deadline_ < now) c->close();
+    if (c->deadline_ < now && !(c->on_late_ && c->on_late_())) c->close();
     c = next;
   }
 }

@@ -75,6 +75,7 @@ class Connection {
   SteadyTime deadline_ = SteadyTime::max();
   // Set by an HTTP/2 session, which has more to say on drain than "close when idle".
   std::move_only_function<void()> on_drain_;
+  std::move_only_function<bool()> on_late_;
   bool idle_ = true;  // between requests: drain may close it
   Connection* previous_ = nullptr;
   Connection* next_ = nullptr;
@@ -82,6 +83,8 @@ class Connection {
  public:
   void set_idle(bool idle) { idle_ = idle; }
   void on_drain(std::move_only_function<void()> work) { on_drain_ = std::move(work); }
+  // Called by the sweep before it closes a late connection; true keeps it open for another deadline.
+  void on_late(std::move_only_function<bool()> work) { on_late_ = std::move(work); }
 };
 
 // Serve a connection whose first bytes are in `received`, until it ends.

@@ -11,7 +11,10 @@ namespace {
 using State = http::Http1Parser::State;
 
 constexpr std::size_t kFirstRead = 8 * 1024;
-constexpr std::size_t kBodyRead = 64 * 1024;
+constexpr std::size_t kBodyRead = 12 * 1024;
+// With the reads above, a connection costs about 32 KiB before the budget is asked.
+constexpr std::int64_t kFreeBytes = 12 * 1024;
+constexpr std::int64_t kChargeStep = 64 * 1024;
 constexpr std::size_t kFlushAt = 64 * 1024;
 
 // A body may take this long, and a second more for each 16 KiB announced.
@@ -30,7 +33,7 @@ class Session {
       : connection_(connection),
         parser_({connection.options().head_bytes_max, connection.options().body_bytes_max}),
         in_(std::move(received)),
-        charge_(connection.budget()) {}
+        charge_(connection.budget(), kFreeBytes, kChargeStep) {}
 
   Task<void> run();
 
@@ -204,7 +207,7 @@ Task<bool> Session::read_more() {
   in_.resize(kept + got.bytes);
   if (got.error) co_return false;
   if (between) connection_.expect_within(connection_.options().header_timeout);
-  if (!in_body && in_.capacity() > 2 * kBodyRead) in_.shrink_to_fit();
+  if (!in_body && in_.capacity() > 4 * kBodyRead) in_.shrink_to_fit();
   co_return true;
 }
 

@@ -19,6 +19,11 @@ constexpr std::size_t kFlushAt = 128 * 1024;
 constexpr std::size_t kReadBytes = 16 * 1024;
 constexpr auto kRequestTime = std::chrono::seconds(60);  // for the rest of a half-sent request to arrive
 constexpr std::size_t kDiscardMax = 16 << 20;
+// What a stream costs beside its body: its objects here and in nghttp2.
+constexpr std::size_t kStreamBytes = 2 * 1024;
+constexpr std::size_t kFreeStreams = 8;
+constexpr std::int64_t kFreeBytesPerStream = 4 * 1024;
+constexpr std::int64_t kChargeStep = 4 * 1024;
 constexpr std::size_t kSparesMax = 16;
 constexpr std::size_t kSpareBytes = 4 * 1024;
 constexpr std::size_t kStreamQueueMax = 1 << 20;  // unread output of one BodyStream
@@ -36,6 +41,9 @@ nghttp2_option* session_options() {
 }
 
 }  // namespace
+
+Http2Stream::Http2Stream(Http2Session& owner, std::int32_t number, Budget& budget, std::int64_t free_bytes)
+    : session(owner), id(number), charge(budget, free_bytes, kChargeStep) {}
 
 Task<std::optional<std::string>> Http2Stream::read() {
   struct Wait {
@@ -75,10 +83,12 @@ Http2Session::Http2Session(Connection& owner) : connection(owner) {
   nghttp2_submit_settings(h2_, NGHTTP2_FLAG_NONE, settings, std::size(settings));
   nghttp2_session_set_local_window_size(h2_, NGHTTP2_FLAG_NONE, 0, kConnectionWindow);
   connection.on_drain([this] { begin_drain(); });
+  connection.on_late([this] { return end_idle(); });
 }
 
 Http2Session::~Http2Session() {
   connection.on_drain(nullptr);
+  connection.on_late(nullptr);
   nghttp2_session_del(h2_);  // closes no stream: those left are ours to free
   while (streams_ != nullptr) forget(*streams_);
 }
@@ -89,6 +99,7 @@ Http2Stream& Http2Session::open(std::int32_t id) {
     skipped_below_ = id;
   }
   newest_ = id;
+  const std::int64_t free_bytes = open_streams_ < kFreeStreams ? kFreeBytesPerStream : 0;
   std::unique_ptr<Http2Stream> stream;
   if (!spares_.empty()) {
     // Reuse the buffers of a closed stream: a request then allocates next to nothing.
@@ -97,13 +108,13 @@ Http2Stream& Http2Session::open(std::int32_t id) {
     http::Request request = std::move(stream->request);
     std::string body = std::move(stream->response.body);
     std::destroy_at(stream.get());
-    std::construct_at(stream.get(), *this, id, connection.budget());
+    std::construct_at(stream.get(), *this, id, connection.budget(), free_bytes);
     stream->request = std::move(request);
     stream->request.clear();
     stream->response.body = std::move(body);
     stream->response.body.clear();
   } else {
-    stream = std::make_unique<Http2Stream>(*this, id, connection.budget());
+    stream = std::make_unique<Http2Stream>(*this, id, connection.budget(), free_bytes);
   }
   stream->request.is_http2 = true;
   stream->request.cancel = &stream->cancel;
@@ -111,6 +122,7 @@ Http2Stream& Http2Session::open(std::int32_t id) {
   ref.next = streams_;
   if (streams_ != nullptr) streams_->previous = &ref;
   streams_ = &ref;
+  ++open_streams_;
   ++half_sent_;
   return ref;
 }
@@ -138,6 +150,10 @@ Task<void> run_handler(Http2Session& session, Http2Stream& stream) {
 
 void Http2Session::finish_head(Http2Stream& stream) {
   if (stream.head_too_large || stream.handling || stream.answered) return;
+  if (!stream.charge.cover(kStreamBytes + stream.head_bytes)) {
+    stream.overloaded = true;
+    return;
+  }
   if (connection.handler().wants_stream(stream.request)) {
     stream.streaming = true;
     stream.handling = true;
@@ -191,7 +207,7 @@ void Http2Session::take_body(Http2Stream& stream, std::string_view bytes) {
     stream.charge.release();
     return dispatch(stream);
   }
-  if (!stream.charge.cover(body.size() + bytes.size())) {
+  if (!stream.charge.cover(kStreamBytes + stream.head_bytes + body.size() + bytes.size())) {
     stream.overloaded = true;
     body.clear();
     stream.charge.release();
@@ -223,7 +239,7 @@ void Http2Session::answer(Http2Stream& stream, http::Response response) {
     stream.response.status = response.status;
     stream.response.content_type = response.content_type;
     stream.response.headers = std::move(response.headers);
-  } else if (!stream.charge.cover(stream.request.body.size() + response.body.size())) {
+  } else if (!stream.charge.cover(kStreamBytes + stream.request.body.size() + response.body.size())) {
     stream.response = connection.handler().overloaded(stream.request);
   } else {
     stream.response = std::move(response);
@@ -290,6 +306,7 @@ void Http2Session::stream_closed(Http2Stream& stream) {
 
 void Http2Session::forget(Http2Stream& stream) {
   std::unique_ptr<Http2Stream> owned(&stream);
+  --open_streams_;
   (stream.previous != nullptr ? stream.previous->next : streams_) = stream.next;
   if (stream.next != nullptr) stream.next->previous = stream.previous;
   stream.charge.release();
@@ -383,6 +400,16 @@ void Http2Session::set_deadline() {
   } else {
     connection.expect_within(connection.options().idle_timeout);
   }
+}
+
+// The sweep found us late. An idle connection is told before it is closed, so that a request that is on its way is known
+// not to have been taken.
+bool Http2Session::end_idle() {
+  if (going_away_ || streams_ != nullptr) return false;
+  going_away_ = true;
+  nghttp2_session_terminate_session(h2_, NGHTTP2_NO_ERROR);
+  pump();
+  return true;
 }
 
 void Http2Session::begin_drain() {

@@ -17,7 +17,8 @@ namespace holdfast::net {
 class Http2Session;
 
 struct Http2Stream final : BodyStream {
-  Http2Stream(Http2Session& owner, std::int32_t number, Budget& budget) : session(owner), id(number), charge(budget) {}
+  // The first few streams of a connection have a free allowance; what more of them hold is charged from the first byte.
+  Http2Stream(Http2Session& owner, std::int32_t number, Budget& budget, std::int64_t free_bytes);
 
   Task<std::optional<std::string>> read() override;
   bool write(std::string bytes, std::string_view content_type) override;
@@ -86,6 +87,7 @@ class Http2Session {
   Task<void> write_rest();
   void set_deadline();
   void begin_drain();
+  bool end_idle();
   Task<void> settle();
 
   nghttp2_session* h2_ = nullptr;
@@ -98,9 +100,11 @@ class Http2Session {
   bool pump_posted_ = false;
   bool writing_ = false;    // write_rest runs
   bool dead_ = false;       // the socket failed
+  bool going_away_ = false;
   std::int32_t newest_ = 0;
   std::int32_t skipped_above_ = 0;  // the last gap that the peer left between stream identifiers
   std::int32_t skipped_below_ = 0;
+  std::size_t open_streams_ = 0;
   std::size_t half_sent_ = 0;  // streams whose request is not complete
   SteadyTime second_{};
   std::uint32_t resets_ = 0;
