@@ -84,7 +84,7 @@ class HoldfastV2 final : public GrpcService {
     if (!parse_message(call.message, request)) co_return malformed();
     const auto entry = v2_.find_store(request.store());
     if (!entry) co_return failure(entry.error());
-    if (request.ttl_ms() < 0) co_return failure(Error(Errc::invalid_argument, "ttl_ms is negative"));
+    if (request.ttl_ms() < -1) co_return failure(Error(Errc::invalid_argument, "ttl_ms is below -1"));
     PutCommand command;
     command.key = request.key();
     command.value = std::move(*request.mutable_value());
@@ -94,6 +94,8 @@ class HoldfastV2 final : public GrpcService {
     command.tags = pairs_of(request.tags());
     command.indexes = pairs_of(request.indexes());
     command.want_record = request.want_record();
+    command.created_by = request.created_by();
+    command.modified_by = request.modified_by();
     call.context.consistency = level_of(request.consistency());
     auto outcome = co_await v2_.put(**entry, call.context, command);
     if (!outcome) co_return failure(outcome.error());
