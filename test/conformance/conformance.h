@@ -43,6 +43,10 @@ struct Subject {
   std::function<std::shared_ptr<Instance>()> start;
   bool raw_keys = true;        // keys may hold "||", as the service writes them; false: user keys only
   bool sees_principal = true;  // CallContext::principal reaches the store
+  // Transactions can say `present`, several etags, checks, tags and index entries, and answer what became of each
+  // operation; false: as Dapr's API, which can neither.
+  bool rich_transactions = true;
+  bool shows_indexes = true;  // RecordFields::indexes come back
 };
 void PrintTo(const Subject& subject, std::ostream* out);
 
@@ -178,6 +182,9 @@ class EdgesConformance : public StoreTest {};
 // And the other way about: for cases that hold stores to what they do not declare.
 #define HOLDFAST_LACKS(ability) \
   if (can().ability) GTEST_SKIP() << "this store declares " #ability
+
+#define HOLDFAST_NEEDS_RICH_TRANSACTIONS() \
+  if (!GetParam().rich_transactions) GTEST_SKIP() << "Dapr's transactions, the way to this store, cannot say this"
 
 #define HOLDFAST_CONFORMANCE_ONE(prefix, suite, ...) \
   INSTANTIATE_TEST_SUITE_P(                          \

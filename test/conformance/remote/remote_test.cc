@@ -1,0 +1,77 @@
+// The suite through the daemon of this build, over HTTP and over gRPC, on each of its stores.
+//
+// What Dapr's transactions cannot say or answer is skipped (Subject::rich_transactions), as is reading back the entries
+// of secondary indexes, which no answer shows. Keys are users' keys, and writers are named by the request, because the
+// daemon sets the principal itself.
+#include <gtest/gtest.h>
+
+#include "conformance/conformance.h"
+#include "conformance/remote/grpc_store.h"
+#include "conformance/remote/http_store.h"
+#include "conformance/remote/reach.h"
+#include "conformance/remote/sidecar.h"
+
+namespace holdfast::conformance {
+namespace {
+
+// One daemon for the whole program; it has to end well.
+class Daemon final : public ::testing::Environment {
+ public:
+  void SetUp() override { sidecar_.emplace(); }
+  void TearDown() override {
+    if (!sidecar_) return;
+    EXPECT_EQ(sidecar_->stop(), "");
+    sidecar_.reset();
+  }
+  const Sidecar& sidecar() const { return sidecar_.value(); }
+
+ private:
+  std::optional<Sidecar> sidecar_;
+};
+
+Daemon& daemon() {
+  static Daemon* const kDaemon = new Daemon();  // gtest owns it once it is registered
+  return *kDaemon;
+}
+[[maybe_unused]] const auto* const kRegistered = ::testing::AddGlobalTestEnvironment(&daemon());
+
+enum class Protocol { http, grpc };
+
+class RemoteInstance final : public Instance {
+ public:
+  RemoteInstance(Protocol protocol, const char* store)
+      : protocol_(protocol), store_(store), can_(reachable_of(daemon().sidecar().http_port(), store)) {}
+
+  Result<std::unique_ptr<state::StateStore>> open(test::TestLoop&) override {
+    if (protocol_ == Protocol::http) {
+      auto client = HttpClient::connect(daemon().sidecar().http_port());
+      if (!client) return fail(client.error());
+      return std::make_unique<RemoteHttpStore>(std::move(*client), store_, can_);
+    }
+    auto client = GrpcClient::connect(daemon().sidecar().grpc_port());
+    if (!client) return fail(client.error());
+    return std::make_unique<RemoteGrpcStore>(std::move(*client), store_, can_);
+  }
+
+ private:
+  Protocol protocol_;
+  std::string store_;
+  state::Capabilities can_;
+};
+
+Subject remote(Protocol protocol, const char* store) {
+  Subject subject;
+  subject.name = std::string(protocol == Protocol::http ? "http_" : "grpc_") + store;
+  subject.start = [protocol, store] { return std::make_shared<RemoteInstance>(protocol, store); };
+  subject.raw_keys = false;
+  subject.sees_principal = false;
+  subject.rich_transactions = false;
+  subject.shows_indexes = false;
+  return subject;
+}
+
+HOLDFAST_CONFORMANCE(Remote, remote(Protocol::http, kMemoryStore), remote(Protocol::http, kSqliteStore),
+                     remote(Protocol::grpc, kMemoryStore), remote(Protocol::grpc, kSqliteStore));
+
+}  // namespace
+}  // namespace holdfast::conformance
