@@ -46,8 +46,8 @@ Scheduler::TimerId Loop::after(std::chrono::milliseconds delay, Work work) {
   const auto [entry, inserted] = impl_->timers.try_emplace(id, impl_->context);
   entry->second.expires_after(delay);
   entry->second.async_wait([this, id, work = std::move(work)](ErrorCode error) mutable {
-    if (error) return;
-    impl_->timers.erase(id);
+    // One that was due when it was cancelled is told of no error, but it is not among the timers any more.
+    if (error || impl_->timers.erase(id) == 0) return;
     work();
   });
   return id;
