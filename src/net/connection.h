@@ -76,7 +76,7 @@ class Connection {
   // Set by an HTTP/2 session, which has more to say on drain than "close when idle".
   std::move_only_function<void()> on_drain_;
   std::move_only_function<bool()> on_late_;
-  bool idle_ = true;  // between requests: drain may close it
+  bool idle_ = true;  // waits for a request's first byte: drain may close it
   Connection* previous_ = nullptr;
   Connection* next_ = nullptr;
 

@@ -56,11 +56,13 @@ class Session {
   std::size_t at_ = 0;  // what of in_ has been parsed
   std::string out_;
   Charge charge_;
+  bool head_begun_ = false;  // the next request's first byte has come, and its head is on the clock
   bool saw_head_ = false;
   bool answered_any_ = false;
 };
 
 Task<void> Session::run() {
+  connection_.set_idle(false);
   for (;;) {
     if (co_await consume() == Next::finish) co_return;
     if (!out_.empty() && !co_await flush()) co_return;
@@ -103,7 +105,6 @@ void Session::append(const http::Response& response) {
 // Answers the request that is complete. False when the connection is done.
 Task<bool> Session::answer() {
   if (wants_upgrade() && co_await upgrade()) co_return false;
-  connection_.set_idle(false);
   connection_.expect_nothing();
   http::Request& request = parser_.request();
   http::Response response;
@@ -130,7 +131,7 @@ Task<bool> Session::answer() {
   answered_any_ = true;
   parser_.reset();
   saw_head_ = false;
-  connection_.set_idle(true);
+  head_begun_ = false;
   if (!keep) {
     if (co_await flush() && (cut_body || at_ < in_.size())) co_await connection_.linger();
     co_return false;
@@ -143,7 +144,9 @@ Task<bool> Session::answer() {
 Task<bool> Session::send_large(std::string_view body) {
   if (!co_await connection_.write_all(out_)) co_return false;
   out_.clear();
-  co_return co_await connection_.write_all(body);
+  if (!co_await connection_.write_all(body)) co_return false;
+  charge_.release();  // nothing is left for flush() to do, which else gives it back
+  co_return true;
 }
 
 Task<bool> Session::flush() {
@@ -197,16 +200,22 @@ Task<bool> Session::read_more() {
   if (between) {
     if (connection_.draining()) co_return false;
     connection_.expect_within(connection_.options().idle_timeout);
-  } else if (!in_body && connection_.draining()) {
-    co_return false;
+  } else if (!in_body) {
+    if (connection_.draining()) co_return false;
+    // Also for a head that began in the packet of the request before.
+    if (!head_begun_) connection_.expect_within(connection_.options().header_timeout);
+    head_begun_ = true;
   }
+  connection_.set_idle(between);
   const std::size_t kept = in_.size();
   const std::size_t room = in_body ? kBodyRead : kFirstRead;
   in_.resize_and_overwrite(kept + room, [](char*, std::size_t n) { return n; });
   const Transfer got = co_await read_some(connection_.socket(), in_.data() + kept, room);
   in_.resize(kept + got.bytes);
+  connection_.set_idle(false);
   if (got.error) co_return false;
   if (between) connection_.expect_within(connection_.options().header_timeout);
+  head_begun_ = true;
   if (!in_body && in_.capacity() > 4 * kBodyRead) in_.shrink_to_fit();
   co_return true;
 }
