@@ -81,7 +81,10 @@ run_system() {
     .cache/venv/bin/python -m pytest test/system -ra --junitxml "$results/pytest.xml" "$@"
 }
 
-test_system() { run_system system -q; }
+test_system() {
+  [[ -x build/release/holdfast ]] || test_release
+  run_system system -q
+}
 
 # The command a newcomer types first has to work.
 test_run() { dev_run --stop-after; }
@@ -167,13 +170,16 @@ dev_fuzz() {
   timed "fuzz $target for $seconds s" fuzz_one "$target" "$seconds"
 }
 
-# The system tests again and again, for as long as told; each round is a test result of its own.
+# The system tests again and again, for as long as told, with the release binary and with the one that has sanitizers in
+# turn; each round is a test result of its own.
 soak_system() {
-  local end=$((SECONDS + $1)) round=0
+  local end=$((SECONDS + $1)) round=0 preset
   while [[ $SECONDS -lt $end ]]; do
     round=$((round + 1))
-    note "round $round"
-    HOLDFAST_SOAK=1 run_system "system-$round" -q
+    preset=release
+    [[ $((round % 2)) -eq 1 ]] || preset=dev
+    note "round $round, build/$preset"
+    HOLDFAST_TEST_KILLS=500 HOLDFAST_BIN="$ROOT/build/$preset/holdfast" run_system "system-$round" -q
   done
 }
 
