@@ -11,7 +11,6 @@
 
 namespace {
 
-using holdfast::config::Flags;
 using holdfast::daemon::Style;
 
 int usage_error(const std::string& message) {
