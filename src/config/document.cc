@@ -141,8 +141,9 @@ class DocumentReader {
 std::string at(const Place& place) { return fmt::format("{}:{}", place.file, place.line); }
 
 std::string environment_or(const GetEnvironment& environment, const std::string& name, std::string fallback) {
-  const auto value = environment(name);
-  return value && !value->empty() ? *value : std::move(fallback);
+  auto value = environment(name);
+  if (!value || value->empty()) return fallback;
+  return std::move(*value);
 }
 
 std::optional<Draft> read_document(const YamlDocument& document, const std::string& file, const LoadOptions& options,

@@ -4,7 +4,6 @@
 namespace holdfast::conformance {
 namespace {
 
-using state::RecordFields;
 using state::SetRequest;
 
 SetRequest full_request(std::string_view key, const state::Pairs& tags, const state::Pairs& indexes) {

@@ -14,7 +14,6 @@ namespace holdfast::stores::memory {
 namespace {
 
 using state::CallContext;
-using state::Precondition;
 using state::SetRequest;
 using state::WatchEvent;
 using state::WatchRequest;

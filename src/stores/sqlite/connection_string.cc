@@ -43,7 +43,7 @@ std::string upper(std::string text) {
 // PRAGMA synchronous also takes numbers.
 std::string synchronous_name(const std::string& value) {
   static constexpr std::array<std::string_view, 4> kNames{"OFF", "NORMAL", "FULL", "EXTRA"};
-  const std::string name = upper(value);
+  std::string name = upper(value);
   if (name.size() == 1 && name[0] >= '0' && name[0] <= '3')
     return std::string(kNames[static_cast<std::size_t>(name[0] - '0')]);
   return name;
