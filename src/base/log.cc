@@ -54,6 +54,7 @@ std::string_view name_of(Level level) {
 // logfmt and JSON quote alike: both forms are one line whatever the message holds.
 std::string quoted(std::string_view text) {
   std::string out = "\"";
+  const bool readable = is_utf8(text);  // bytes that are not text become replacement characters
   for (const char c : text) {
     switch (c) {
       case '"': out += "\\\""; break;
@@ -64,6 +65,8 @@ std::string quoted(std::string_view text) {
       default:
         if (static_cast<unsigned char>(c) < 0x20) {
           out += fmt::format("\\u{:04x}", static_cast<unsigned char>(c));
+        } else if (static_cast<unsigned char>(c) >= 0x80 && !readable) {
+          out += "\\ufffd";
         } else {
           out += c;
         }

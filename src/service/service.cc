@@ -18,6 +18,15 @@ Status within(std::string_view what, std::size_t bytes, std::uint64_t limit, con
               fmt::format("the {} is {} bytes; state store {} takes at most {}", what, bytes, entry.name, limit));
 }
 
+// Stores name the stored key in their messages; callers know it without the prefix that mapping put in front.
+std::unexpected<Error> in_callers_words(Error error, const StoreEntry& entry) {
+  if (!entry.key_prefix.empty())
+    for (std::size_t at = error.message.find(entry.key_prefix); at != std::string::npos;
+         at = error.message.find(entry.key_prefix, at))
+      error.message.erase(at, entry.key_prefix.size());
+  return fail(std::move(error));
+}
+
 }  // namespace
 
 Status Service::check_key(std::string_view key) {
@@ -88,7 +97,9 @@ Task<Result<Written>> Service::set(Call call, SetRequest request) {
   if (auto ok = admit_write(call, stored, request); !ok) co_return fail(ok.error());
   if (auto level = served_level(call.entry, call.context.consistency, true); !level) co_return fail(level.error());
   request.key = stored;
-  co_return co_await call.entry.store->set(call.context, request);
+  auto written = co_await call.entry.store->set(call.context, request);
+  if (!written) co_return in_callers_words(std::move(written.error()), call.entry);
+  co_return written;
 }
 
 // Items that are not admitted fail alone; the others go to the store in one call.
@@ -119,7 +130,9 @@ Task<Result<Deleted>> Service::erase(Call call, DeleteRequest request) {
   const std::string stored = stored_key(call.entry, request.key);
   if (auto ok = admit(call, stored, 0); !ok) co_return fail(ok.error());
   request.key = stored;
-  co_return co_await call.entry.store->erase(call.context, request);
+  auto deleted = co_await call.entry.store->erase(call.context, request);
+  if (!deleted) co_return in_callers_words(std::move(deleted.error()), call.entry);
+  co_return deleted;
 }
 
 Task<std::vector<Result<Deleted>>> Service::erase_many(Call call, std::span<const DeleteRequest> requests) {
@@ -152,7 +165,9 @@ Task<Result<std::vector<Written>>> Service::transact(Call call, std::span<const 
       co_return fail(failed.error());
     }
   }
-  co_return co_await call.entry.store->transact(call.context, mapped);
+  auto done = co_await call.entry.store->transact(call.context, mapped);
+  if (!done) co_return in_callers_words(std::move(done.error()), call.entry);
+  co_return done;
 }
 
 Task<Result<QueryPage>> Service::query(Call call, Query query) {

@@ -48,6 +48,7 @@ def test_conditional_writes(sidecar, store, key):
     first = requests.put(url, data="1", headers={"If-None-Match": "*"}).headers["ETag"]
     taken = is_problem(requests.put(url, data="2", headers={"If-None-Match": "*"}), 412, "precondition-failed")
     assert taken["etag"] == first, "the failure tells the current etag"
+    assert "test||" not in taken["detail"], "keys are told as the caller knows them"
     second = requests.put(url, data="2", headers={"If-Match": f'"other", {first}'})
     assert second.status_code == 200
     is_problem(requests.put(url, data="3", headers={"If-Match": first}), 412, "precondition-failed")
