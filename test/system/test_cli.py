@@ -1,0 +1,71 @@
+"""holdfast state: what a person at a shell sees."""
+import json
+import os
+import sqlite3
+import subprocess
+
+import pytest
+
+from conftest import BINARY, free_port
+
+
+def holdfast(sidecar, *args, stdin=None, env=None):
+    done = subprocess.run([BINARY, "state", *args], capture_output=True, input=stdin, timeout=30,
+                          env={**os.environ, "DAPR_HTTP_PORT": str(sidecar.http_port), **(env or {})})
+    return done.returncode, done.stdout, done.stderr.decode()
+
+
+def test_put_get_ls_delete(sidecar, store, key):
+    assert holdfast(sidecar, "put", store, key, '{"a":1}', "--type", "application/json")[0] == 0
+    code, out, _ = holdfast(sidecar, "get", store, key)
+    assert (code, json.loads(out)) == (0, {"a": 1})
+    record = json.loads(holdfast(sidecar, "get", store, key, "--record", "--json")[1])
+    assert record["id"] == key and record["createdBy"] == "test"
+    assert key.encode() in holdfast(sidecar, "ls", store, key)[1]
+    listed = holdfast(sidecar, "ls", store, key, "--json", "--values")[1].decode()
+    assert key in listed and '"a":1' in listed.replace(" ", "")
+    assert holdfast(sidecar, "delete", store, key)[0] == 0
+    code, _, err = holdfast(sidecar, "get", store, key)
+    assert code == 3 and err
+
+
+def test_values_come_from_standard_input(sidecar, store, key):
+    assert holdfast(sidecar, "put", store, key, "-", stdin=b"\x00\xffbytes")[0] == 0
+    assert holdfast(sidecar, "get", store, key)[1].startswith(b"\x00\xffbytes")
+
+
+def test_conditions_and_ttl(sidecar, store, key):
+    assert holdfast(sidecar, "put", store, key, "1", "--if-absent", "--ttl", "1h")[0] == 0
+    code, _, err = holdfast(sidecar, "put", store, key, "2", "--if-absent")
+    assert code == 1 and "412" in err or "expected" in err
+    etag = json.loads(holdfast(sidecar, "get", store, key, "--record", "--json")[1])["etag"]
+    assert holdfast(sidecar, "put", store, key, "3", "--if-match", etag)[0] == 0
+    assert holdfast(sidecar, "delete", store, key, "--if-match", etag)[0] == 1
+
+
+def test_a_long_listing_follows_its_cursors(sidecar, key):
+    import requests
+    items = [{"key": f"{key}/{i:04}", "value": i} for i in range(1203)]
+    assert requests.post(f"{sidecar.url}/v1.0/state/mem", json=items).status_code == 204
+    lines = holdfast(sidecar, "ls", "mem", key)[1].decode().split()
+    assert sum(1 for word in lines if word.startswith(key + "/")) == 1203
+
+
+def test_backup_is_a_database_of_its_own(sidecar, key, tmp_path):
+    assert holdfast(sidecar, "put", "lite", key, "saved")[0] == 0
+    copy = tmp_path / "copy.db"
+    code, _, err = holdfast(sidecar, "backup", "lite", str(copy), "--resources-path", str(sidecar.resources))
+    assert code == 0, err
+    assert sqlite3.connect(copy).execute("select count(*) from state where key like ?", ("%" + key,)).fetchone() == (1,)
+    assert holdfast(sidecar, "backup", "lite", str(copy), "--resources-path", str(sidecar.resources))[0] == 1, "it overwrites nothing"
+
+
+@pytest.mark.parametrize("args, code", [(["frob"], 2), (["get"], 2), (["get", "mem", "k", "--nope"], 2), (["get", "nope", "k"], 3)])
+def test_mistakes(sidecar, args, code):
+    got, _, err = holdfast(sidecar, *args)
+    assert got == code and err
+
+
+def test_no_sidecar_there(sidecar):
+    code, _, err = holdfast(sidecar, "get", "mem", "k", env={"DAPR_HTTP_PORT": str(free_port())})
+    assert code == 1 and "127.0.0.1" in err
