@@ -33,6 +33,11 @@ int sidecar(const std::vector<std::string>& arguments, Style style) {
     std::cout << "Version: " << HOLDFAST_VERSION << "\nCompiler: " << __VERSION__ << '\n';
     return 0;
   }
+  if (flags->wait) {
+    std::cerr << "--wait is not there yet; poll http://127.0.0.1:" << flags->dapr_http_port
+              << "/v1.0/healthz/outbound until it answers 204\n";
+    return 1;
+  }
   if (!flags->arguments.empty()) return usage_error("unknown command: " + flags->arguments.front());
   return holdfast::daemon::serve(std::move(*flags), style);
 }

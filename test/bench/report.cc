@@ -66,9 +66,9 @@ std::string svg(const Report& report) {
     for (const Row* row : rows) {
       const int width = static_cast<int>(std::min(1.0, row->cpu_us / most) * (kWidth - kLabel - 130));
       const char* colour = row->server == "floor" ? "#b8c0cc" : row->server == "holdfast" ? "#2f6fde" : "#d98c2b";
-      bars += fmt::format("<rect x='{}' y='{}' width='{}' height='{}' fill='{}'/><text x='{}' y='{}'>{:.1f} {}</text>",
+      bars += fmt::format("<rect x='{}' y='{}' width='{}' height='{}' fill='{}'/><text x='{}' y='{}'>{:.1f} {}{}</text>",
                           kLabel, y, std::max(1, width), kBar - 3, colour, kLabel + width + 6, y + 13, row->cpu_us,
-                          row->server);
+                          row->server, row->cpu_us > most ? " (cut)" : "");
       y += kBar;
     }
     y += 8;

@@ -208,3 +208,6 @@ def test_unknown_methods_and_over_size_messages(sidecar, store):
         with pytest.raises(grpc.RpcError) as malformed:
             raw("/dapr.proto.runtime.v1.Dapr/GetState", b"\xff\xff\xff")
         assert malformed.value.code() == grpc.StatusCode.INTERNAL
+        with pytest.raises(grpc.RpcError) as not_text:
+            raw("/dapr.proto.runtime.v1.Dapr/GetState", b"\x0a\x03mem\x12\x02\xff\xfe")
+        assert not_text.value.code() == grpc.StatusCode.INTERNAL

@@ -1,6 +1,7 @@
 #include "api/grpc/dapr_state.h"
 
 #include "api/grpc/messages.h"
+#include "base/encoding.h"
 #include "dapr/proto/runtime/v1/dapr.pb.h"
 #include "wire/protobuf/fields.h"
 
@@ -32,7 +33,7 @@ bool decode_map_entry(std::string_view message, state::Pairs& out) {
     if (r.field() == 1 && r.is_bytes()) key = r.bytes();
     if (r.field() == 2 && r.is_bytes()) value = r.bytes();
   }
-  if (!r.ok()) return false;
+  if (!r.ok() || !is_utf8(key) || !is_utf8(value)) return false;
   set_metadata(out, key, value);
   return true;
 }
@@ -41,7 +42,7 @@ bool decode_etag(std::string_view message, std::string& out) {
   protobuf::Reader r(message);
   while (r.next())
     if (r.field() == 1 && r.is_bytes()) out = r.bytes();
-  return r.ok();
+  return r.ok() && is_utf8(out);
 }
 
 bool decode_options(std::string_view message, V1Item& item) {
@@ -67,7 +68,7 @@ bool decode_state_item(std::string_view message, V1Item& item) {
       default: break;
     }
   }
-  return ok && r.ok();
+  return ok && r.ok() && is_utf8(item.key);
 }
 
 GrpcStatus malformed() { return {Code::internal, "grpc: failed to unmarshal the received message", {}}; }
@@ -102,7 +103,7 @@ bool decode_get_state(std::string_view message, GetStateFields& out) {
       if (r.field() == 4 && !decode_map_entry(r.bytes(), out.metadata)) return false;
     }
   }
-  return r.ok();
+  return r.ok() && is_utf8(out.store) && is_utf8(out.key);
 }
 
 bool decode_save_state(std::string_view message, SaveStateFields& out) {
@@ -112,7 +113,7 @@ bool decode_save_state(std::string_view message, SaveStateFields& out) {
     if (r.field() == 1) out.store = r.bytes();
     if (r.field() == 2 && !decode_state_item(r.bytes(), out.items.emplace_back())) return false;
   }
-  return r.ok();
+  return r.ok() && is_utf8(out.store);
 }
 
 DaprState::DaprState(service::Service& service, const service::Runtime& runtime)
