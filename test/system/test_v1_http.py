@@ -318,3 +318,37 @@ def test_a_megabyte_survives(sidecar, store, key):
     value = "x" * (1 << 20)
     assert save(sidecar, store, {"key": key, "value": value}).status_code == 204
     assert requests.get(state(sidecar, store, key)).json() == value
+
+
+QUERYABLE = """
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata: {{name: mem}}
+spec: {{type: state.in-memory, version: v1, metadata: [{{name: v1Query, value: "true"}}]}}
+---
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata: {{name: lite}}
+spec:
+  type: state.sqlite
+  version: v1
+  metadata: [{{name: connectionString, value: "{database}"}}, {{name: v1Query, value: "true"}}]
+"""
+
+
+def test_a_component_may_open_the_query_route(own_sidecar, store):
+    sidecar = own_sidecar(components=QUERYABLE)
+    save(sidecar, store, *({"key": f"p{i}", "value": {"person": {"org": "A" if i < 3 else "B", "id": i + 0.5}}} for i in range(6)))
+    url = f"{sidecar.url}/v1.0-alpha1/state/{store}/query"
+    query = {"filter": {"AND": [{"EQ": {"person.org": "A"}}, {"GTE": {"person.id": 1.5}}]},
+             "sort": [{"key": "person.id", "order": "DESC"}], "page": {"limit": 1}}
+    first = requests.post(url, json=query)
+    assert first.status_code == 200 and first.text.endswith("}\n")
+    assert [item["key"] for item in first.json()["results"]] == ["p2"]
+    assert first.json()["results"][0]["data"] == {"person": {"org": "A", "id": 2.5}} and first.json()["results"][0]["etag"]
+    query["page"]["token"] = first.json()["token"]
+    assert [item["key"] for item in requests.post(url, json=query).json()["results"]] == ["p1"]
+    assert requests.post(url, json={"filter": {"IN": {"person.org": ["nobody"]}}}).status_code == 204
+    bad = requests.post(url, json={"filter": {"XOR": []}})
+    assert (bad.status_code, bad.json()["errorCode"]) == (500, "ERR_STATE_QUERY")
+    assert bad.json()["message"] == f'state store {store} query failed: failed to parse JSON query body: unsupported filter "XOR"'
