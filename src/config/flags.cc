@@ -50,7 +50,7 @@ constexpr std::array kTable = std::to_array<FlagRow>({
     {"build-info", boolean, "false", "print the build and exit"},
     {"wait", boolean, "false", "wait until a running sidecar is healthy, and exit"},
 
-    {"loops", integer, "0", "event loops, one thread each; 0: one per core"},
+    {"loops", integer, "0", "event loops, one thread each; 0: one per core that may be used"},
     {"max-inflight-bytes", size, "64Mi", "memory for requests in flight; beyond it they are refused"},
     {"max-connections", integer, "10000", "connections beyond this are refused"},
     {"header-timeout", duration, "10s", "longest time for a request's header to arrive"},

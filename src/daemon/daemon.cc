@@ -6,6 +6,7 @@
 #include <sys/stat.h>
 #include <netdb.h>
 #include <poll.h>
+#include <sched.h>
 #include <unistd.h>
 
 #include <fstream>
@@ -107,9 +108,17 @@ Status Daemon::prepare_runtime() {
   return {};
 }
 
+// The cores that this process may use: fewer than the machine has under a cpuset or taskset, where two loops on one core
+// would only take turns.
+std::size_t usable_cores() {
+  cpu_set_t set;
+  CPU_ZERO(&set);
+  if (::sched_getaffinity(0, sizeof set, &set) != 0) return std::max(1u, std::thread::hardware_concurrency());
+  return std::max<std::size_t>(1, static_cast<std::size_t>(CPU_COUNT(&set)));
+}
+
 void Daemon::start_loops() {
-  std::size_t count = flags_.loops;
-  if (count == 0) count = std::max(1u, std::thread::hardware_concurrency());
+  const std::size_t count = flags_.loops > 0 ? flags_.loops : usable_cores();
   budget_ = std::make_unique<net::Budget>(static_cast<std::int64_t>(flags_.max_inflight_bytes));
   for (std::size_t i = 0; i < count; ++i) {
     auto room = std::make_unique<LoopRoom>();
