@@ -370,7 +370,7 @@ void Http2Session::pump() {
   }
   if (dead_) {
     connection.close();
-  } else if (nghttp2_session_want_read(h2_) == 0 && nghttp2_session_want_write(h2_) == 0) {
+  } else if (!writing_ && nghttp2_session_want_read(h2_) == 0 && nghttp2_session_want_write(h2_) == 0) {
     connection.finish_sending();
   } else {
     set_deadline();

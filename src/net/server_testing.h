@@ -167,8 +167,11 @@ class Http2Client {
   // False when the connection ended before the condition held.
   template <class Condition>
   bool run_until(Condition holds) {
-    while (!holds())
-      if (!flush() || !receive()) return holds();
+    // What we send may be what ends a stream, so the condition is looked at before waiting for the server too.
+    while (!holds()) {
+      if (!flush()) return holds();
+      if (!holds() && !receive()) return holds();
+    }
     return true;
   }
 
