@@ -39,10 +39,7 @@ Task<http::Response> HttpFront::handle_stream(http::Request& head, net::BodyStre
 }
 
 http::Response HttpFront::overloaded(const http::Request& head) {
-  if (is_grpc(head)) return grpc_.overloaded(head);
-  http::Response response = text_response(503, "too many bytes in flight; try again later\n");
-  response.headers.emplace_back("Retry-After", "1");
-  return response;
+  return is_grpc(head) ? grpc_.overloaded(head) : net::Handler::overloaded(head);
 }
 
 Task<http::Response> HttpFront::handle(http::Request& request) {
