@@ -54,6 +54,7 @@ PROGRAMS = {
     "python": [sys.executable, CLIENTS / "python/main.py"],
     "node-http": ["node", CLIENTS / "node/main.js", "http"],
     "node-grpc": ["node", CLIENTS / "node/main.js", "grpc"],
+    "go": [BUILT / "go/client"],
 }
 
 
@@ -117,7 +118,7 @@ class Tls(Tcp):
         return {
             "DAPR_HTTP_ENDPOINT": self.base,
             "DAPR_GRPC_ENDPOINT": f"127.0.0.1:{self.grpc_port}?tls=true",
-            "SSL_CERT_FILE": trusted,  # Python's health check
+            "SSL_CERT_FILE": trusted,  # Go; Python's health check
             "GRPC_DEFAULT_SSL_ROOTS_FILE_PATH": trusted,  # Python's gRPC
             "NODE_EXTRA_CA_CERTS": trusted,
         }
@@ -165,7 +166,7 @@ def run_client(command, environment):
 CASES = [
     *((sdk, Tcp) for sdk in PROGRAMS),
     # The JavaScript SDK refuses a path in an endpoint.
-    *((sdk, Unix) for sdk in ("python",)),
+    *((sdk, Unix) for sdk in ("python", "go")),
     *((sdk, Tls) for sdk in PROGRAMS),
 ]
 
@@ -193,7 +194,7 @@ def test_every_scenario_passes(sdk, transport, store, token, short_directory):
 
 
 # The JavaScript SDK would wait half a minute for metadata that it may not have.
-@pytest.mark.parametrize("sdk", ["python"])
+@pytest.mark.parametrize("sdk", ["python", "go"])
 def test_a_wrong_token_is_refused(sdk, short_directory):
     """The cases above need their token: the same programs get nowhere with another one."""
     command = program(sdk, "mem")
