@@ -3,7 +3,7 @@
 # cannot be built leaves its reason in NAME.log, and its tests fail with it. Python's needs no more than .cache/venv.
 
 CLIENTS="$ROOT/.cache/clients"
-CLIENT_NAMES="node go"
+CLIENT_NAMES="node go java"
 # Dapr's Go SDK asks for Go 1.22; Debian 12 has 1.19. From 1.21 on the go command fetches the toolchain it needs itself.
 GO_TOOLCHAIN=v0.0.1-go1.22.12
 
@@ -42,10 +42,15 @@ client_node() {
 
 client_go() { go_command && "$GO" build -trimpath -o "$1/client" .; }
 
+client_java() {
+  tool javac default-jdk-headless && tool mvn maven || return 1
+  mvn --batch-mode --quiet -Dclient.directory="$1" compile dependency:copy-dependencies
+}
+
 # Not `set -e`: bash switches it off in a function whose failure is looked at. The builders chain their commands.
 build_client() {
   local name=$1 folder="$CLIENTS/$1" log="$CLIENTS/$1.log" wanted
-  wanted=$({ git ls-files -z "test/system/clients/$name" | sort -z | xargs -0 sha256sum; } | sha256sum | cut -c1-64)
+  wanted=$({ git ls-files -z -co --exclude-standard "test/system/clients/$name" | sort -z | xargs -0 sha256sum; } | sha256sum | cut -c1-64)
   [[ $(cat "$folder/made-for" 2>/dev/null) == "$wanted" ]] && return
   note "building test/system/clients/$name into .cache/clients"
   rm -rf "$folder" && mkdir -p "$folder"
