@@ -1,6 +1,7 @@
 """The programs in examples/, each on both stores, with and without a token, and what they did as HTTP shows it."""
 
 import base64
+import concurrent.futures
 import datetime
 import importlib.machinery
 import importlib.util
@@ -120,6 +121,12 @@ def place(request, tmp_path_factory):
             service.stop()
 
 
+def at_once(calls):
+    """Makes the calls from eight threads; returns their results in order."""
+    with concurrent.futures.ThreadPoolExecutor(8) as pool:
+        return [future.result() for future in [pool.submit(call) for call in calls]]
+
+
 def test_users(place):
     output = place.run("users")
     assert "name after its deletion: not found" in output and "user:4: not found" in output
@@ -228,6 +235,159 @@ def test_transfers_that_may_not_be(place):
     assert place.value("account:nobody") is None and place.value("account:b") is None
 
 
+def test_cart(place):
+    pen = {"product_id": "p1", "name": "Pen", "price": 1.1, "quantity": 2}
+    ink = {"product_id": "p2", "name": "Ink", "price": 7.25, "quantity": 1}
+    service = place.service("cart")
+    cart = service.base + "/cart/alice"
+    assert requests.get(cart).json() == {"items": []}
+    assert requests.post(cart + "/checkout").status_code == 404
+    assert requests.post(cart + "/add", json=pen).json() == {"message": "Item added", "cart": [pen]}
+    requests.post(cart + "/add", json=pen | {"quantity": 1})
+    requests.post(cart + "/add", json=ink)
+    assert requests.get(cart).json() == {"items": [pen | {"quantity": 3}, ink]}
+    assert 86_300 < place.seconds_left("cart:alice") <= 86_401
+    assert requests.post(cart + "/add", json=pen | {"quantity": 0}).status_code == 422
+
+    placed = requests.post(cart + "/checkout").json()
+    assert placed["total"] == 10.55
+    order = {"user_id": "alice", "items": [pen | {"quantity": 3}, ink], "total": 10.55, "status": "pending"}
+    assert place.value(placed["order_id"]) == order
+    assert place.value("cart:alice") is None and requests.get(cart).json() == {"items": []}
+    requests.post(cart + "/add", json=pen)
+    assert requests.delete(cart).json() == {"message": "Cart cleared"}
+    assert place.value("cart:alice") is None
+
+
+def test_cart_loses_no_item_to_others_or_to_checkout(place):
+    service = place.service("cart")
+    cart = service.base + "/cart/bob"
+
+    def add():
+        item = {"product_id": "p", "name": "Paper", "price": 0.5, "quantity": 1}
+        assert requests.post(cart + "/add", json=item).status_code == 200
+
+    def check_out():
+        answer = requests.post(cart + "/checkout")
+        assert answer.status_code in (200, 404)
+        return answer.json().get("order_id")
+
+    orders = [order for order in at_once([add, add, add, check_out] * 10) if order]
+    ordered = sum(place.value(order)["items"][0]["quantity"] for order in orders)
+    left = sum(item["quantity"] for item in requests.get(cart).json()["items"])
+    assert len(set(orders)) == len(orders) > 0
+    assert ordered + left == 30
+
+
+def test_todo(place):
+    service = place.service("todo")
+    todos = service.base + "/todos"
+    assert requests.get(todos).json() == []
+    created = [requests.post(todos, json={"title": title}) for title in ("milk", "bread", "salt")]
+    assert all(answer.status_code == 201 and answer.headers["ETag"] for answer in created)
+    milk, bread, salt = (answer.json() for answer in created)
+    assert requests.get(todos).json() == [milk, bread, salt]
+    url = service.base + created[0].headers["Location"]
+    assert requests.get(url).json() == {"id": milk["id"], "title": "milk", "done": False}
+
+    change, seen = {"title": "oat milk", "done": False}, {"If-Match": created[0].headers["ETag"]}
+    assert requests.put(url, json=change).status_code == 428
+    updated = requests.put(url, json=change, headers=seen)
+    assert (updated.status_code, updated.json()) == (200, {"id": milk["id"], **change})
+    assert updated.headers["ETag"] != seen["If-Match"]
+    assert requests.put(url, json={"title": "late", "done": True}, headers=seen).status_code == 412
+    assert requests.get(url).json()["title"] == "oat milk"
+
+    completed = requests.post(url + "/complete")
+    assert (completed.status_code, completed.json()["done"]) == (200, True)
+    assert requests.post(url + "/complete").headers["ETag"] == completed.headers["ETag"], "it is complete already"
+
+    assert requests.delete(url, headers=seen).status_code == 412
+    assert requests.delete(url).status_code == 428
+    assert requests.delete(url, headers={"If-Match": completed.headers["ETag"]}).status_code == 204
+    assert requests.delete(url, headers={"If-Match": completed.headers["ETag"]}).status_code == 404
+    assert requests.get(url).status_code == requests.post(url + "/complete").status_code == 404
+    assert requests.get(todos).json() == [bread, salt]
+    assert place.value("todo:index") == [bread["id"], salt["id"]]
+    assert requests.post(todos, json={"title": ""}).status_code == 422
+
+
+def test_todo_keeps_its_index_when_many_change_it(place):
+    service = place.service("todo")
+    todos = service.base + "/todos"
+    for todo in requests.get(todos).json():
+        etag = requests.get(f"{todos}/{todo['id']}").headers["ETag"]
+        requests.delete(f"{todos}/{todo['id']}", headers={"If-Match": etag}).raise_for_status()
+
+    def create_and(then):
+        def call():
+            made = requests.post(todos, json={"title": "x"})
+            assert made.status_code == 201
+            return then(f"{todos}/{made.json()['id']}", made.headers["ETag"])
+
+        return call
+
+    def keep(url, _):
+        return url.rsplit("/", 1)[1]
+
+    def delete(url, etag):
+        assert requests.delete(url, headers={"If-Match": etag}).status_code == 204
+
+    kept = {todo_id for todo_id in at_once([create_and(keep), create_and(delete)] * 12) if todo_id}
+    assert {todo["id"] for todo in requests.get(todos).json()} == kept and len(kept) == 12
+    assert sorted(place.value("todo:index")) == sorted(kept)
+
+    one = next(iter(kept))
+    etag = {"If-Match": requests.get(f"{todos}/{one}").headers["ETag"]}
+    writers = at_once([lambda n=n: requests.put(f"{todos}/{one}", json={"title": f"by {n}", "done": False}, headers=etag) for n in range(8)])
+    assert sorted(answer.status_code for answer in writers) == [200] + [412] * 7
+    winner = next(answer.json()["title"] for answer in writers if answer.status_code == 200)
+    assert requests.get(f"{todos}/{one}").json()["title"] == winner
+
+
+POINTS = {"ann": 120, "ben": 75, "cem": 75, "dora": 310, "eva": 20, "finn": 5, "gus": 64, "hana": 99, "ida": 42, "jo": 8, "kai": 75, "lea": 51}
+
+
+def test_leaderboard(place):
+    service = place.service("leaderboard")
+    def score(player, points):
+        answer = requests.post(f"{service.base}/players/{player}/scores", json={"points": points})
+        assert answer.status_code == 201, answer.text
+        return answer.json()["score"]
+
+    assert requests.get(service.base + "/top").json() == []
+    for player, points in POINTS.items():
+        assert score(player, points) == points
+    top = requests.get(service.base + "/top").json()
+    assert [(one["rank"], one["player"], one["score"]) for one in top] == [
+        (1, "dora", 310), (2, "ann", 120), (3, "hana", 99), (4, "ben", 75), (4, "cem", 75), (4, "kai", 75), (7, "gus", 64),
+        (8, "lea", 51), (9, "ida", 42), (10, "eva", 20)]
+    assert requests.get(f"{service.base}/players/finn/rank").json() == {"rank": 12, "player": "finn", "score": 5}
+    assert requests.get(f"{service.base}/players/cem/rank").json()["rank"] == 4
+    assert requests.get(f"{service.base}/players/nobody/rank").status_code == 404
+    assert requests.post(f"{service.base}/players/ann/scores", json={"points": 0}).status_code == 422
+    assert 86_300 < place.seconds_left("score:ann") <= 86_401
+
+    # Everybody scores at once: the totals of one player, and the entries of many, all have to be there.
+    crowd = {f"p{number}": 1 for number in range(24)} | {"zoe": 12}
+    at_once([lambda player=player: score(player, 1) for player, times in crowd.items() for _ in range(times)])
+    for player, points in crowd.items():
+        assert place.value(f"score:{player}") == {"player": player, "score": points}
+    board = {player: entry["score"] for player, entry in place.value("leaderboard").items()}
+    assert board == POINTS | crowd
+
+
+def test_leaderboard_forgets_scores_when_their_time_is_up(place):
+    service = Service(place, "leaderboard", SCORE_TTL_SECONDS="1").start()
+    place.services["brief leaderboard"] = service
+    player = f"{service.base}/players/brief"
+    assert requests.post(player + "/scores", json={"points": 1_000_000}).json()["score"] == 1_000_000
+    wait_until(lambda: requests.get(player + "/rank").status_code == 404, "the entry to end")
+    wait_until(lambda: place.value("score:brief") is None, "the record to end")
+    assert "brief" not in [standing["player"] for standing in requests.get(service.base + "/top").json()]
+    assert requests.post(player + "/scores", json={"points": 3}).json()["score"] == 3, "it starts anew"
+
+
 def test_coupon(place):
     output = place.run("coupon")
     assert "Precondition ETag failed" in output
@@ -251,7 +411,7 @@ def test_one_command_runs_them_all():
     code, output = examples_run("all")
     assert code == 0, output
     assert re.findall(r"^== (\w+): sidecar", output, re.MULTILINE) == RUNNER.names()
-    assert "total before 4000.00, after 4000.00" in output
+    assert "total before 4000.00, after 4000.00" in output and "finn's rank: 12" in output and "checkout again: 404" in output
 
 
 def test_another_store_is_another_folder():
