@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "service/secrets.h"
 
 namespace holdfast::service {
 
@@ -32,6 +33,7 @@ class Runtime {
   int app_max_concurrency = 0;
   std::vector<std::string> api_tokens;  // any of these is accepted; none: no token is asked for
   std::function<void(bool force)> shutdown;  // thread-safe
+  const SecretAccess* secrets = nullptr;     // null: there are no secret stores. Outlives the loops
 
   // healthz/outbound: components are loaded and the ports are open. healthz: also the application answers.
   std::atomic<bool> outbound_ready{false};

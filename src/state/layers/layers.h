@@ -60,6 +60,7 @@ struct RetryPolicy {
   Milliseconds interval_max{60000};
   Milliseconds elapsed_max{15 * 60 * 1000};  // exponential only
   std::int64_t retries_max = -1;     // -1: until the deadline or cancellation
+  bool operator==(const RetryPolicy&) const = default;
 };
 
 struct BreakerPolicy {
@@ -67,12 +68,14 @@ struct BreakerPolicy {
   std::uint32_t half_open_max = 1;             // calls let through while half open
   Milliseconds interval{0};                    // closed: counts are reset this often; 0: never
   Milliseconds open_time{60000};
+  bool operator==(const BreakerPolicy&) const = default;
 };
 
 struct ResiliencyPolicy {
   std::optional<Milliseconds> timeout;  // per attempt
   std::optional<RetryPolicy> retry;
   std::optional<BreakerPolicy> breaker;
+  bool operator==(const ResiliencyPolicy&) const = default;
 };
 
 // retry(breaker(timeout)). Etag failures, bad requests and unsupported calls are never retried; writes whose
