@@ -7,11 +7,7 @@
 #include <algorithm>
 #include <array>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
-#include <system_error>
 
 #include "base/encoding.h"
 #include "config/document.h"
@@ -31,66 +27,12 @@ bool begins_with_any(std::string_view text, std::span<const std::string_view> pr
                      [text](std::string_view prefix) { return text.starts_with(prefix); });
 }
 
-// A directory's files in name order; those that are not YAML are named in a warning.
-Result<std::vector<std::filesystem::path>> list_files(const std::string& directory,
-                                                      std::vector<std::string>& warnings) {
-  std::error_code error;
-  std::vector<std::filesystem::path> files;
-  std::filesystem::directory_iterator entry(directory, error);
-  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-    std::error_code dangling;  // a link to nothing is a file that read_file cannot read
-    if (entry->is_directory(dangling)) continue;
-    const std::string extension = to_lower(entry->path().extension().string());
-    if (extension == ".yaml" || extension == ".yml") {
-      files.push_back(entry->path());
-    } else {
-      warnings.push_back(fmt::format("{}: not a .yaml or .yml file; ignored", entry->path().string()));
-    }
-  }
-  if (error)
-    return fail(Errc::invalid_argument,
-                fmt::format("failed to load components: cannot read the directory {}: {}. Create it, or correct "
-                            "--resources-path.",
-                            directory, error.message()));
-  std::sort(files.begin(), files.end());
-  std::sort(warnings.begin(), warnings.end());
-  return files;
-}
-
-Result<std::string> read_file(const std::filesystem::path& path) {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error)) return fail(Errc::invalid_argument, "it is not a regular file");
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) return fail(Errc::invalid_argument, "it cannot be opened");
-  std::string text;
-  std::array<char, 16 * 1024> part;
-  do {
-    stream.read(part.data(), static_cast<std::streamsize>(part.size()));
-    text.append(part.data(), static_cast<std::size_t>(stream.gcount()));
-  } while (stream && text.size() <= kResourceFileBytesMax);
-  if (stream.bad()) return fail(Errc::invalid_argument, "it cannot be read");
-  if (text.size() > kResourceFileBytesMax) return fail(Errc::invalid_argument, "it is larger than 1 MiB");
-  return text;
-}
-
-Result<std::vector<Draft>> read_directories(const std::vector<std::string>& directories, const LoadOptions& options,
-                                            std::vector<std::string>& warnings) {
+std::vector<Draft> read_documents(const ResourceFiles& files, const LoadOptions& options,
+                                  std::vector<std::string>& warnings) {
   std::vector<Draft> drafts;
-  for (const std::string& directory : directories) {
-    std::vector<std::string> ignored;
-    const auto files = list_files(directory, ignored);
-    if (!files) return fail(files.error());
-    std::move(ignored.begin(), ignored.end(), std::back_inserter(warnings));
-    for (const auto& path : *files) {
-      const auto text = read_file(path);
-      if (!text) {
-        warnings.push_back(fmt::format("{}: skipped: {}", path.string(), text.error().message));
-        continue;
-      }
-      for (const YamlDocument& document : split_documents(*text))
-        if (auto draft = read_document(document, path.string(), options, warnings)) drafts.push_back(std::move(*draft));
-    }
-  }
+  for (const ResourceDocument& document : files.documents)
+    if (auto draft = read_document(document.yaml(), document.file, options, warnings))
+      drafts.push_back(std::move(*draft));
   return drafts;
 }
 
@@ -99,9 +41,18 @@ bool is_in_scope(const state::Component& component, const std::string& app_id) {
          std::find(component.scopes.begin(), component.scopes.end(), app_id) != component.scopes.end();
 }
 
-// Drops what is of another namespace or for other apps. Two of one name are an error, also when the later one is
-// for other apps: as in Dapr.
-Status select(std::vector<Draft>& drafts, const LoadOptions& options) {
+bool is_denied(const state::Component& component, const LoadOptions& options, std::vector<std::string>& warnings) {
+  if (!options.is_denied || !options.is_denied(component.type, component.version)) return false;
+  warnings.push_back(
+      fmt::format("{}: Component {}: the Configuration's components.deny forbids its type; it is not "
+                  "started",
+                  at({component.file, component.line}), log_name(component)));
+  return true;
+}
+
+// Drops what is of another namespace, for other apps or denied. Two of one name are an error, also when the later one
+// is for other apps: as in Dapr.
+Status select(std::vector<Draft>& drafts, const LoadOptions& options, std::vector<std::string>& warnings) {
   const std::string name_space = environment_or(options.environment, "NAMESPACE", "");
   std::map<std::string, std::string> log_names;
   std::string problems;
@@ -115,7 +66,7 @@ Status select(std::vector<Draft>& drafts, const LoadOptions& options) {
                       log_name(component), existing->second, at({component.file, component.line}));
     } else if (is_in_scope(component, options.app_id)) {
       log_names.emplace(component.name, log_name(component));
-      selected.push_back(std::move(draft));
+      if (!is_denied(component, options, warnings)) selected.push_back(std::move(draft));
     }
   }
   drafts = std::move(selected);
@@ -280,13 +231,19 @@ std::string log_name(const state::Component& component) {
 }
 
 Result<Resources> load_resources(const std::vector<std::string>& directories, const LoadOptions& options) {
+  const auto files = read_resource_files(directories);
+  if (!files) return fail(files.error());
+  return load_resources(*files, options);
+}
+
+Result<Resources> load_resources(const ResourceFiles& files, const LoadOptions& options) {
   Resources resources;
-  auto drafts = read_directories(directories, options, resources.warnings);
-  if (!drafts) return fail(std::move(drafts.error()));
-  if (auto selected = select(*drafts, options); !selected) return fail(std::move(selected.error()));
+  resources.warnings = files.warnings;
+  std::vector<Draft> drafts = read_documents(files, options, resources.warnings);
+  if (auto selected = select(drafts, options, resources.warnings); !selected) return fail(std::move(selected.error()));
   Resolver resolver(options, resources);
   for (const bool secret_stores : {true, false})
-    for (Draft& draft : *drafts) {
+    for (Draft& draft : drafts) {
       if (draft.component.type.starts_with(kSecretCategory) != secret_stores) continue;
       if (auto taken = resolver.take(draft); !taken) return fail(std::move(taken.error()));
     }

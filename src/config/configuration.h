@@ -104,8 +104,8 @@ struct Configuration {
 // a secret scope that is repeated or has another defaultAccess than allow and deny.
 Result<Configuration> load_configurations(std::span<const std::string> files, const GetEnvironment& environment);
 
-// OTEL_EXPORTER_OTLP_*: endpoint, protocol and security only where no OTLP endpoint is configured; headers and
-// timeout in any case. Errc::invalid_argument for headers or a timeout that cannot be read, which never quotes them.
+// OTEL_EXPORTER_OTLP_*, only where no OTLP endpoint is configured. An endpoint given so is sampled always unless a rate
+// is configured. Errc::invalid_argument for headers or a timeout that cannot be read; the text never quotes them.
 Status apply_tracing_environment(TracingSpec& tracing, const GetEnvironment& environment);
 
 // Whether the secrets API may give out that key. A store without a scope is open.

@@ -8,7 +8,6 @@
 #include <vector>
 
 #include "base/result.h"
-#include "config/components.h"
 #include "config/resources.h"
 #include "state/layers/layers.h"
 
@@ -44,9 +43,9 @@ struct LoadedResiliency {
   std::vector<std::string> warnings;  // to be logged; each begins with the file and line
 };
 
-// All Resiliency documents for this app (scopes, NAMESPACE), merged by name, later ones over earlier. One that cannot
-// be used is left out as a whole, with a warning that says why. Documents that do not parse are load_resources' to
-// name. Never fails: Dapr starts without a resource that is broken.
-LoadedResiliency load_resiliency(const ResourceFiles& files, const LoadOptions& options);
+// All Resiliency documents whose scopes name the app, or none; merged by name, later ones over earlier. Only the first
+// document of a file is read. One that cannot be used is left out as a whole, with a warning that says why; documents
+// that do not parse are load_resources' to name. Never fails: Dapr starts without a resource that is broken.
+LoadedResiliency load_resiliency(const ResourceFiles& files, std::string_view app_id);
 
 }  // namespace holdfast::config

@@ -184,6 +184,16 @@ std::vector<YamlDocument> split_documents(std::string_view file) {
   }
 }
 
+bool is_blank_yaml(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    const std::string_view line = trim(text.substr(0, end));
+    if (!line.empty() && !line.starts_with('#') && line != "---" && line != "...") return false;
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  return true;
+}
+
 Result<YamlNode> parse_yaml(const YamlDocument& document) {
   Copier copier(document.line);
   const auto refuse = [](int line, std::string_view why) {

@@ -37,6 +37,9 @@ inline constexpr std::size_t kYamlBytesMax = 4 << 20;
 // Splits as Dapr does: at every line that begins with "---", which is dropped with whatever follows on it.
 std::vector<YamlDocument> split_documents(std::string_view file);
 
+// Whether there is nothing but comments, markers and white space.
+bool is_blank_yaml(std::string_view text);
+
 // Errc::invalid_argument says "LINE: why".
 Result<YamlNode> parse_yaml(const YamlDocument& document);
 
