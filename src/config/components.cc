@@ -85,10 +85,10 @@ class Templates {
   Status fill(state::Component& component) const {
     for (auto& [name, value] : component.properties) {
       if (pod_name_.empty() && value.find("{podName}") != std::string::npos)
-        return fail(Errc::invalid_argument,
-                    fmt::format("process component {} error: [INIT_COMPONENT_FAILURE]: initialization error occurred "
-                                "for {}: property \"{}\" says {{podName}} and POD_NAME is not set ({})",
-                                component.name, log_name(component), name, at({component.file, component.line})));
+        return fail(init_failure(
+            component,
+            Error(Errc::invalid_argument, fmt::format("property \"{}\" says {{podName}} and POD_NAME is not set ({})",
+                                                      name, at({component.file, component.line})))));
       value = filled(value);
     }
     return {};
@@ -228,6 +228,19 @@ GetEnvironment process_environment() {
 
 std::string log_name(const state::Component& component) {
   return fmt::format("{} ({}/{})", component.name, component.type, component.version);
+}
+
+Error creation_failure(const state::Component& component, const Error& why) {
+  return with_context(why,
+                      fmt::format("process component {} error: [CREATE_COMPONENT_FAILURE]: creation error occurred "
+                                  "for {}",
+                                  component.name, log_name(component)));
+}
+
+Error init_failure(const state::Component& component, const Error& why) {
+  return with_context(why, fmt::format("process component {} error: [INIT_COMPONENT_FAILURE]: initialization error "
+                                       "occurred for {}",
+                                       component.name, log_name(component)));
 }
 
 Result<Resources> load_resources(const std::vector<std::string>& directories, const LoadOptions& options) {

@@ -69,5 +69,9 @@ Result<Resources> load_resources(const std::vector<std::string>& directories, co
 
 // "orders (state.sqlite/v1)", as Dapr's messages name a component.
 std::string log_name(const state::Component& component);
+// Dapr's words for a component that cannot be made, or not be opened: "process component NAME error:
+// [INIT_COMPONENT_FAILURE]: initialization error occurred for NAME (TYPE/VERSION): why".
+Error creation_failure(const state::Component& component, const Error& why);
+Error init_failure(const state::Component& component, const Error& why);
 
 }  // namespace holdfast::config

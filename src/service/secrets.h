@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <expected>
+#include <functional>
 #include <map>
 #include <string>
 #include <string_view>
@@ -21,8 +22,8 @@ struct SecretFailure {
   std::string text = {};
 };
 
-using Secret = std::map<std::string, std::string>;  // name -> value
-using Secrets = std::map<std::string, Secret>;      // by key
+using Secret = std::map<std::string, std::string, std::less<>>;  // name -> value
+using Secrets = std::map<std::string, Secret, std::less<>>;      // by key
 template <class T>
 using SecretResult = std::expected<T, SecretFailure>;
 
