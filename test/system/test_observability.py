@@ -127,7 +127,7 @@ def test_apis_that_are_not_allowed_are_as_if_they_were_not_there(own_sidecar, tm
     with grpc.insecure_channel(f"127.0.0.1:{only_state.grpc_port}") as channel, pytest.raises(grpc.RpcError) as refused:
         channel.unary_unary("/dapr.proto.runtime.v1.Dapr/GetMetadata")(b"", timeout=20)
     assert (refused.value.code(), refused.value.details()) == (grpc.StatusCode.UNIMPLEMENTED, "Not Implemented")
-    no_state = own_sidecar(args=configuration(tmp_path, {"api": {"denied": [{"name": "state", "version": "v1"}]}}))
+    no_state = own_sidecar(args=configuration(tmp_path, {"api": {"denied": [{"name": "state", "version": "v1", "protocol": "http"}]}}))
     assert requests.get(no_state.url + "/v1.0/state/mem/k").status_code == 404
     assert requests.get(no_state.url + "/v1.0/metadata").status_code == 200
 

@@ -63,7 +63,7 @@ def alive(pid):
 def test_the_application_ends_with_the_sidecar(tmp_path, how):
     done = run(tmp_path, "sh", "-c", "echo pid $$; while :; do read x; done < /dev/zero >/dev/null 2>&1 & echo started; wait")
     lines = []
-    while not any("started" in line for line in lines):
+    while not any("== APP == started" in line for line in lines):
         lines.append(done.stdout.readline())
     pid = int(re.search(r"== APP == pid (\d+)", "".join(lines)).group(1))
     done.send_signal(how)

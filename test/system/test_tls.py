@@ -29,6 +29,7 @@ class TlsSidecar(Sidecar):
 
     def session(self):
         session = requests.Session()
+        session.trust_env = False  # no bundle of the environment in place of ours
         session.verify = str(self.authority.certificate)
         session.cert = tuple(map(str, self.client)) if self.client else None
         return session
