@@ -65,12 +65,6 @@ constexpr Block kBlocks[] = {
                       fmt::format("failed to invoke, id: {}, err: service invocation is not part of this sidecar", name),
                       "ERR_DIRECT_INVOKE");
      }},
-    {"GetSecret", [](const std::string&) {
-       return failure(Code::failed_precondition, "secret store is not configured", "ERR_SECRET_STORES_NOT_CONFIGURED");
-     }},
-    {"GetBulkSecret", [](const std::string&) {
-       return failure(Code::failed_precondition, "secret store is not configured", "ERR_SECRET_STORES_NOT_CONFIGURED");
-     }},
     {"GetConfiguration", no_configuration},
     {"SubscribeConfiguration", no_configuration},
     {"UnsubscribeConfiguration", no_configuration},
@@ -123,7 +117,7 @@ class DaprOther final : public GrpcService {
       if (method->server_streaming() || method->client_streaming()) {
         streaming_.emplace(path, other_stream);
       } else {
-        unary_.emplace(path, other_block);  // the state methods are found before these
+        unary_.emplace(path, other_block);  // the methods of state and secrets are found before these
       }
     }
     unary_[std::string(kService) + "GetMetadata"] = [this](GrpcCall& call) { return metadata(call); };

@@ -75,6 +75,7 @@ class GrpcFront final : public net::Handler {
 std::vector<std::string> grpc_service_names();
 
 std::unique_ptr<GrpcService> make_dapr_other(service::Runtime& runtime);
+std::unique_ptr<GrpcService> make_dapr_secrets(const service::Runtime& runtime);
 std::unique_ptr<GrpcService> make_health(service::Service& service, const service::Runtime& runtime);
 std::unique_ptr<GrpcService> make_reflection();
 std::unique_ptr<GrpcService> make_holdfast_v2(service::Service& service, const service::Runtime& runtime);
