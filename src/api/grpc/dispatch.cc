@@ -83,6 +83,7 @@ GrpcFront::GrpcFront(service::Service& service, service::Runtime& runtime, LoopC
   auto dapr_state = std::make_unique<DaprState>(service, runtime);
   dapr_state_ = dapr_state.get();
   services_.push_back(std::move(dapr_state));
+  services_.push_back(make_dapr_secrets(runtime));
   services_.push_back(make_dapr_other(runtime));
   services_.push_back(make_holdfast_v2(service, runtime));
   services_.push_back(make_health(service, runtime));

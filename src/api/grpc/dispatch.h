@@ -84,6 +84,7 @@ std::vector<std::string> grpc_service_names();
 std::vector<std::string> grpc_method_names();
 
 std::unique_ptr<GrpcService> make_dapr_other(service::Runtime& runtime);
+std::unique_ptr<GrpcService> make_dapr_secrets(const service::Runtime& runtime);
 std::unique_ptr<GrpcService> make_health(service::Service& service, const service::Runtime& runtime);
 std::unique_ptr<GrpcService> make_reflection();
 std::unique_ptr<GrpcService> make_holdfast_v2(service::Service& service, const service::Runtime& runtime);

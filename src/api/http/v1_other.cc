@@ -86,12 +86,7 @@ constexpr Block kBlocks[] = {
      [](const auto&) {
        return plain_error(500, "ERR_CONFIGURATION_STORE_NOT_CONFIGURED", "configuration stores not configured");
      }},
-    {"secrets",
-     [](const auto&) {
-       return plain_error(500, "ERR_SECRET_STORES_NOT_CONFIGURED", "secret store is not configured");
-     }},
-    {"lock",
-     [](const auto&) { return plain_error(500, "ERR_LOCK_STORE_NOT_CONFIGURED", "lock store is not configured"); }},
+    {"lock", [](const auto&) { return plain_error(500, "ERR_LOCK_STORE_NOT_CONFIGURED", "lock store is not configured"); }},
     {"unlock",
      [](const auto&) { return plain_error(500, "ERR_LOCK_STORE_NOT_CONFIGURED", "lock store is not configured"); }},
     {"crypto",
@@ -209,6 +204,7 @@ Response V1Routes::other_route(Request& request, const std::vector<std::string_v
     runtime_.shutdown(iequals(request.headers.find("dapr-force-shutdown"), "true"));
     return no_content();
   }
+  if (auto secrets = secrets_route(runtime_, method, segments)) return std::move(*secrets);
   const bool versioned = segments.size() >= 3 && segments[0].starts_with("v1.0");
   if (versioned && (is_write(method) || method == Method::get || method == Method::del))
     for (const Block& block : kBlocks)
