@@ -5,6 +5,7 @@
 
 #include "api/access.h"
 #include "api/call_log.h"
+#include "api/call_trace.h"
 #include "telemetry/error_counts.h"
 #include "telemetry/server_metrics.h"
 
@@ -13,11 +14,12 @@ namespace holdfast::api {
 // Set up before the loop runs; Access alone changes later, on the loop.
 struct LoopContext {
   Access access;
-  bool measures = true;  // --enable-metrics
+  bool measures = true;                      // --enable-metrics
   telemetry::ErrorCounts* errors = nullptr;  // null: not counted
   telemetry::HttpLabels labels;
   telemetry::ServerMetrics metrics;
   CallLog call_log;
+  Tracing tracing;
   std::vector<std::string> allowed_origins;  // CORS; empty: off; "*": all
 
   bool observes() const { return measures || call_log.enabled || errors != nullptr; }

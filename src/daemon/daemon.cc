@@ -24,6 +24,7 @@
 #include "daemon/metrics_endpoint.h"
 #include "daemon/ports.h"
 #include "daemon/resources.h"
+#include "daemon/traces.h"
 #include "net/tls.h"
 #include "stores/all.h"
 
@@ -86,6 +87,7 @@ class Daemon {
   std::unique_ptr<ResourceReader> resources_;
   std::unique_ptr<CountedSecrets> secrets_;
   config::Configuration configuration_;
+  std::unique_ptr<Traces> traces_;
   std::shared_ptr<net::TlsContext> tls_;
   std::string token_text_;  // of the token file, to see whether it has changed
   std::vector<std::string> directories_;
@@ -132,6 +134,9 @@ Status Daemon::prepare_runtime() {
   runtime_.set_features(configuration_.enabled_features());
   secrets_ = std::make_unique<CountedSecrets>(resources_->secrets(), metrics_);
   runtime_.secrets = secrets_.get();
+  auto traces = Traces::open(configuration_.tracing, flags_.app_id, environment_);
+  if (!traces) return fail(traces.error());
+  traces_ = std::move(*traces);
   if (flags_.tls_cert_file.empty()) return {};
   auto tls = net::TlsContext::load({flags_.tls_cert_file, flags_.tls_key_file, flags_.tls_client_ca_file});
   if (!tls) return fail(tls.error());
@@ -157,6 +162,7 @@ void Daemon::prepare_context(api::LoopContext& context) {
   context.call_log.enabled = flags_.enable_api_logging.value_or(configuration_.api_logging.enabled.value_or(false));
   context.call_log.obfuscate_urls = configuration_.api_logging.obfuscate_urls;
   context.call_log.omit_health_checks = configuration_.api_logging.omit_health_checks;
+  context.tracing = traces_->tracing();
   context.allowed_origins = flags_.allowed_origins;
   context.access.deny_routes(closed_routes(configuration_.api));
   context.access.deny_methods(closed_methods(configuration_.api));

@@ -77,7 +77,8 @@ run_system() {
   shift
   rm -rf "$results" && mkdir -p "$results"
   system_python
-  HOLDFAST_H2SPEC=${HOLDFAST_H2SPEC:-$(h2spec_binary)} HOLDFAST_BIN=${HOLDFAST_BIN:-$ROOT/build/release/holdfast} \
+  HOLDFAST_H2SPEC=${HOLDFAST_H2SPEC:-$(h2spec_binary)} HOLDFAST_ZIPKIN_JAR=$(zipkin_jar) \
+    HOLDFAST_PROMETHEUS=$(prometheus_folder) HOLDFAST_BIN=${HOLDFAST_BIN:-$ROOT/build/release/holdfast} \
     .cache/venv/bin/python -m pytest test/system -ra --junitxml "$results/pytest.xml" "$@"
 }
 
@@ -217,8 +218,4 @@ dev_bench() {
   timed "configure release" configure release
   timed "build release" build_preset release holdfast holdfast_bench
   timed "measure" "$(find build/release -type f -name holdfast_bench)" "$@"
-}
-
-dev_up() {
-  note "no server is needed yet: the stores of this version, memory and SQLite, live in the sidecar's process"
 }

@@ -53,6 +53,16 @@ std::string_view reason_in(const GrpcStatus& status) {
   return {};
 }
 
+// The first field of a state call's message.
+std::string store_named_in(std::string_view body) {
+  std::string_view message;
+  if (grpc::parse_unary(body, message) != grpc::FrameError::none) return {};
+  protobuf::Reader reader(message);
+  while (reader.next())
+    if (reader.field() == 1 && reader.is_bytes()) return std::string(reader.bytes());
+  return {};
+}
+
 // An API that the Configuration does not allow.
 GrpcStatus closed_by_rules() {
   GrpcStatus status{Code::unimplemented, "Not Implemented", {}};
@@ -104,6 +114,7 @@ std::optional<GrpcStatus> GrpcFront::admit(const http::Request& head) {
     if (!context_.access.accepts(token)) return unauthorized("authentication error: api token mismatch");
   }
   if (!context_.access.serves_method(head.target)) return closed_by_rules();
+  if (has_bad_baggage(context_.tracing, head)) return GrpcStatus{Code::invalid_argument, "invalid baggage header", {}};
   const std::string_view encoding = head.headers.find("grpc-encoding");
   if (!encoding.empty() && encoding != "identity")
     return GrpcStatus{
@@ -137,8 +148,12 @@ Task<http::Response> GrpcFront::handle(http::Request& request) {
   const SteadyTime began = context_.observes() ? std::chrono::steady_clock::now() : SteadyTime();
   const std::size_t request_bytes = request.body.size();
   http::Response response;
+  CallTrace trace(context_.tracing, request, CallTrace::Protocol::grpc);
+  const std::string store = trace.is_sampled() ? store_named_in(request.body) : std::string();
   const GrpcStatus status = co_await unary(request, response.body);
   set_trailers(response, status);
+  trace.add_headers(response);
+  if (trace.is_sampled()) finish_grpc_trace(trace, request.target, store, status.code != Code::ok, status.message);
   if (context_.observes()) observe(request, status, request_bytes, response.body.size(), began);
   co_return response;
 }

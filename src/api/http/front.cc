@@ -69,6 +69,7 @@ Task<http::Response> HttpFront::handle(http::Request& request) {
 }
 
 std::optional<http::Response> HttpFront::refusal(const http::Request& request, std::string_view path) {
+  if (has_bad_baggage(context_.tracing, request)) return text_response(400, "invalid baggage header\n");
   if (context_.access.asks_for_token() && !is_health(request, path) &&
       !context_.access.accepts(request.headers.find("dapr-api-token")))
     return bad_token();
@@ -84,6 +85,7 @@ Task<http::Response> HttpFront::route(http::Request& request) {
   const std::string_view path = cleaned.path();
   http::Response response;
   if (auto preflight = cors_preflight(context_.allowed_origins, request)) co_return std::move(*preflight);
+  CallTrace trace(context_.tracing, request, CallTrace::Protocol::http);
   if (auto refused = refusal(request, path)) {
     response = std::move(*refused);
   } else if (target.raw_path.starts_with("/v2/") || target.raw_path == "/openapi.json") {
@@ -91,8 +93,10 @@ Task<http::Response> HttpFront::route(http::Request& request) {
     response = co_await v2_.handle(request, target);
   } else {
     response = co_await v1_.handle(request, path, target.query);
-    const std::string_view traceparent = request.headers.find("traceparent");
-    if (!traceparent.empty()) response.headers.emplace_back("Traceparent", traceparent);
+  }
+  if (!is_health(request, path)) {
+    trace.add_headers(response);
+    if (trace.is_sampled()) finish_http_trace(trace, request, path, response);
   }
   add_cors_headers(context_.allowed_origins, request, response);
   if (context_.observes()) observe(request, path, request_bytes, response, began);
