@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "cli/state.h"
+#include "cli/wait.h"
 #include "config/flags.h"
 #include "daemon/daemon.h"
 
@@ -33,13 +34,18 @@ int sidecar(const std::vector<std::string>& arguments, Style style) {
     std::cout << "Version: " << HOLDFAST_VERSION << "\nCompiler: " << __VERSION__ << '\n';
     return 0;
   }
-  if (flags->wait) {
-    std::cerr << "--wait is not there yet; poll http://127.0.0.1:" << flags->dapr_http_port
-              << "/v1.0/healthz/outbound until it answers 204\n";
-    return 1;
-  }
+  if (flags->wait) return holdfast::cli::wait_for_sidecar(*flags);
   if (!flags->arguments.empty()) return usage_error("unknown command: " + flags->arguments.front());
   return holdfast::daemon::serve(std::move(*flags), style);
+}
+
+int with_application(const std::vector<std::string>& arguments) {
+  auto flags = holdfast::config::parse_flags(arguments);
+  if (!flags) return usage_error(flags.error().message);
+  if (flags->help || flags->arguments.empty())
+    return usage_error("holdfast run takes the application's command line behind --: holdfast run -- python3 app.py");
+  const std::vector<std::string> application = std::move(flags->arguments);
+  return holdfast::daemon::serve(std::move(*flags), Style::friendly, application);
 }
 
 int friendly_sidecar(const std::vector<std::string>& arguments) { return sidecar(arguments, Style::friendly); }
@@ -55,6 +61,7 @@ struct Subcommand {
 };
 constexpr Subcommand kSubcommands[] = {
     {"serve", "the sidecar by itself: loopback, free ports, a default store; takes the flags below", friendly_sidecar},
+    {"run", "the same beside an application: holdfast run [FLAGS] -- COMMAND; both end together", with_application},
     {"state", "get, put, delete and list records of a running sidecar; copy its SQLite file", holdfast::cli::run_state},
     {"version", "print the version", show_version},
     {"help", "this text", show_help},

@@ -123,6 +123,22 @@ class Templates {
   std::string name_space_;
 };
 
+// Everything that a component says of itself, in a form that can be compared: no two different ones give the same text.
+std::string revision_of(const state::Component& component) {
+  std::string text;
+  const auto add = [&text](std::string_view part) { text += fmt::format("{}:{}", part.size(), part); };
+  add(component.type);
+  add(component.version);
+  add(component.ignore_errors ? "ignore" : "");
+  add(std::to_string(component.init_timeout.count()));
+  for (const auto& [name, value] : component.properties) {
+    add(name);
+    add(value);
+  }
+  add("");  // scopes decide only whether a component is loaded at all
+  return text;
+}
+
 // Opens secret stores, fetches secrets and sorts components by what becomes of them.
 class Resolver {
  public:
@@ -133,6 +149,7 @@ class Resolver {
     state::Component& component = draft.component;
     auto status = check_category(component);
     if (status && !fetch_secrets(draft)) return {};
+    component.revision = revision_of(component);  // before {uuid} makes every reading another
     if (status) status = templates_.fill(component);
     if (status && component.type.starts_with(kSecretCategory)) status = open_secret_store(component);
     if (!status) {

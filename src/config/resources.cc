@@ -79,7 +79,8 @@ Result<ResourceFiles> read_resource_files(const std::vector<std::string>& direct
     for (const auto& path : *files) {
       const auto text = read_text_file(path.string());
       if (!text) {
-        all.warnings.push_back(fmt::format("{}: skipped: {}", path.string(), text.error().message));
+        all.unreadable.push_back(fmt::format("{}: skipped: {}", path.string(), text.error().message));
+        all.warnings.push_back(all.unreadable.back());
       } else {
         append_documents(path.string(), *text, all.documents);
       }

@@ -26,6 +26,7 @@ struct ResourceDocument {
 struct ResourceFiles {
   std::vector<ResourceDocument> documents;  // in directory, file name and file order
   std::vector<std::string> warnings;        // files that were left out, with the reason
+  std::vector<std::string> unreadable;      // of these: YAML files that cannot be read
 };
 
 // Every *.yaml and *.yml of each directory in name order. Errc::invalid_argument for a directory that cannot be read.
