@@ -56,7 +56,7 @@ TEST(Child, WhatIsNotThereIsAnErrorWithItsName) {
 
 TEST(Child, StopEndsItAndItsChildrenAndThatIsNoFailure) {
   bool ended = false;
-  Child child({"sh", "-c", "sleep 600 & wait"}, [&] { ended = true; });
+  Child child({"sh", "-c", "tail -f /dev/null & wait"}, [&] { ended = true; });
   ASSERT_TRUE(child.start(ports()));
   child.stop(std::chrono::seconds(30));
   EXPECT_EQ(child.exit_code(), 0);
@@ -65,7 +65,7 @@ TEST(Child, StopEndsItAndItsChildrenAndThatIsNoFailure) {
 
 TEST(Child, OneThatDoesNotListenIsKilled) {
   std::promise<void> deaf;
-  Child child({"sh", "-c", "trap '' TERM; while :; do sleep 600; done"}, [] {});
+  Child child({"sh", "-c", "trap '' TERM; while :; do tail -f /dev/null; done"}, [] {});
   ASSERT_TRUE(child.start(ports()));
   child.stop(Milliseconds(50));
   EXPECT_EQ(child.exit_code(), 0);

@@ -1,4 +1,5 @@
 """holdfast run, --wait, the public port, and what launchers rely on."""
+import contextlib
 import os
 import re
 import signal
@@ -61,20 +62,23 @@ def alive(pid):
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 def test_the_application_ends_with_the_sidecar(tmp_path, how):
-    done = run(tmp_path, "sh", "-c", "echo pid $$; while :; do read x; done < /dev/zero >/dev/null 2>&1 & echo started; wait")
+    done = run(tmp_path, "sh", "-c", "echo pid $$; tail -f /dev/null & echo started; wait")
     lines = []
     while not any("== APP == started" in line for line in lines):
         lines.append(done.stdout.readline())
     pid = int(re.search(r"== APP == pid (\d+)", "".join(lines)).group(1))
-    done.send_signal(how)
-    assert done.wait(30) == (0 if how != signal.SIGKILL else -9)
-    wait_until(lambda: not alive(pid), "the application to be gone")
-    subprocess.run(["pkill", "-g", str(pid)], check=False)  # after kill -9 its children are the test's to end
+    try:
+        done.send_signal(how)
+        assert done.wait(30) == (0 if how != signal.SIGKILL else -9)
+        wait_until(lambda: not alive(pid), "the application to be gone")
+    finally:
+        with contextlib.suppress(ProcessLookupError):
+            os.killpg(pid, signal.SIGKILL)  # after kill -9 its children are the test's to end
 
 
 def test_two_on_one_host_choose_their_own_ports(tmp_path):
     (tmp_path / "a").mkdir(), (tmp_path / "b").mkdir()
-    waiting = "echo port $DAPR_HTTP_PORT $DAPR_GRPC_PORT; sleep 600"
+    waiting = "echo port $DAPR_HTTP_PORT $DAPR_GRPC_PORT; exec tail -f /dev/null"
     both = [run(tmp_path / name, "sh", "-c", waiting) for name in ("a", "b")]
     ports = set()
     for one in both:

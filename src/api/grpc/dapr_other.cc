@@ -143,6 +143,15 @@ class DaprOther final : public GrpcService {
     app.set_protocol(runtime_.app_protocol);
     app.set_channel_address(runtime_.app_channel_address);
     app.set_max_concurrency(std::max(runtime_.app_max_concurrency, 0));
+    if (const auto& health = runtime_.app_health) {
+      auto& shown = *app.mutable_health();
+      shown.set_health_check_path(health->path);
+      shown.set_health_probe_interval(fmt::format("{}s", health->interval_seconds));
+      shown.set_health_probe_timeout(fmt::format("{}ms", health->timeout_ms));
+      shown.set_health_threshold(static_cast<std::int32_t>(health->threshold));
+    }
+    for (const auto& feature : runtime_.features()) response.add_enabled_features(feature);
+    for (const auto& name : runtime_.resiliencies()) response.add_resiliencies()->set_name(name);
     auto& actors = *response.mutable_actor_runtime();
     actors.set_runtime_status(pb::ActorRuntime::DISABLED);
     actors.set_placement("placement: disconnected");

@@ -86,8 +86,7 @@ constexpr Block kBlocks[] = {
      [](const auto&) {
        return plain_error(500, "ERR_CONFIGURATION_STORE_NOT_CONFIGURED", "configuration stores not configured");
      }},
-    {"lock",
-     [](const auto&) { return plain_error(500, "ERR_LOCK_STORE_NOT_CONFIGURED", "lock store is not configured"); }},
+    {"lock", [](const auto&) { return plain_error(500, "ERR_LOCK_STORE_NOT_CONFIGURED", "lock store is not configured"); }},
     {"unlock",
      [](const auto&) { return plain_error(500, "ERR_LOCK_STORE_NOT_CONFIGURED", "lock store is not configured"); }},
     {"crypto",
