@@ -214,8 +214,12 @@ void read_metrics(Fields metrics, MetricsPart& out, Findings& findings) {
     http.warn_of_unknown();
   }
   std::vector<MetricsRule> rules;
-  if (each_item(metrics, "rules", findings, [&](Fields& item) { rules.push_back(read_metrics_rule(item, findings)); }))
+  if (each_item(metrics, "rules", findings,
+                [&](Fields& item) { rules.push_back(read_metrics_rule(item, findings)); })) {
     out.rules = std::move(rules);
+    findings.warn(*metrics.find("rules"),
+                  fmt::format("{} has no effect in this version: labels are not rewritten", metrics.path_of("rules")));
+  }
   metrics.warn_of_unknown();
 }
 

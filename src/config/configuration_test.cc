@@ -106,7 +106,9 @@ TEST_F(LoadConfigurations, FieldsOfMetricsOverrideThoseOfMetric) {
       "  metric:\n    enabled: true\n    http: {excludeVerbs: true, pathMatching: [/a]}\n    recordErrorCodes: true\n"
       "    latencyDistributionBuckets: [5, 10]\n"
       "    rules:\n    - name: latency\n      labels:\n      - name: method\n        regex: {orders: 'orders/.+'}\n");
-  const MetricsSpec metrics = load().metrics;
+  const Configuration configuration = load();
+  const MetricsSpec& metrics = configuration.metrics;
+  EXPECT_THAT(configuration.warnings, ElementsAre(HasSubstr("spec.metric.rules has no effect in this version")));
   EXPECT_EQ(metrics.enabled, false);
   EXPECT_EQ(metrics.increased_cardinality, false);
   EXPECT_FALSE(metrics.exclude_verbs) << "http is replaced as a whole";
