@@ -46,15 +46,10 @@ bool property_is_true(const state::Component& component, std::string_view name, 
 
 // Fields that promise what this version does not do: better no store than events dropped or plaintext kept.
 Status refuse_what_is_not_built(const state::Component& component) {
-  for (const auto& [name, value] : component.properties) {
-    if (value.empty()) continue;
-    if (iequals(name, "primaryEncryptionKey") || iequals(name, "secondaryEncryptionKey"))
-      return fail(Errc::unsupported, fmt::format("{} asks for encryption, which this version does not have; remove the "
-                                                 "field, or the values would be kept as plain text", name));
-    if (iequals(name, "outboxPublishPubsub") || iequals(name, "outboxPublishTopic"))
-      return fail(Errc::unsupported, fmt::format("{} asks for an outbox, which this version does not have; remove the "
-                                                 "field, or events would be lost", name));
-  }
+  for (const state::Setting& setting : state::common_settings())
+    for (const auto& [name, value] : component.properties)
+      if (!setting.refusal.empty() && !value.empty() && state::has_name(setting, name))
+        return fail(Errc::unsupported, fmt::format("{} {}", name, setting.refusal));
   return {};
 }
 

@@ -37,7 +37,16 @@ struct Setting {
   std::string_view alias2 = "";
   bool required = false;
   bool secret = false;  // never shown
+  std::string_view alias3 = "";
+  std::string_view choices = "";  // the only values, a blank between two; matched in any case and without hyphens
+  std::string_view refusal = "";  // why this version refuses a component that sets the field; empty: it does not
 };
+
+// Whether the field answers to that name, in any case.
+bool has_name(const Setting& setting, std::string_view name);
+// What a value of the field has to be, such as "must be an integer"; empty when `text` is. As in Dapr, nothing is
+// wrong with any text for a boolean (what is not true is false), nor with no text for a field with choices.
+std::string objection_to(const Setting& setting, std::string_view text);
 
 // What prepare() may use of the process. Lives as long as the core.
 struct StoreEnvironment {
