@@ -63,6 +63,8 @@ inline constexpr std::size_t kResourceFileBytesMax = 1 << 20;
 // warning; errors are what Dapr dies of: a directory that is not there, two components of one name, a type of no
 // known category, {podName} without POD_NAME (the last two not for a component with ignoreErrors).
 Result<Resources> load_resources(const std::vector<std::string>& directories, const LoadOptions& options);
+// The same of these files alone, in this order.
+Result<Resources> load_files(const std::vector<std::string>& files, const LoadOptions& options);
 
 // "orders (state.sqlite/v1)", as Dapr's messages name a component.
 std::string log_name(const state::Component& component);

@@ -18,6 +18,7 @@ struct YamlNode {
   std::string text;                // a scalar's, as written; empty for null
   std::vector<YamlNode> items;     // of a sequence, or a mapping's values
   std::vector<std::string> names;  // of a mapping, one for each item, as written; merge keys (<<) are resolved
+  std::vector<int> name_lines;     // the line of each name
 
   bool is_mapping() const { return kind == Kind::mapping; }
   // The member of that name, the last of several; a null node when there is none.
