@@ -8,6 +8,7 @@
 #include "base/encoding.h"
 #include "base/log.h"
 #include "config/components.h"
+#include "net/on_loop.h"
 
 namespace holdfast::daemon {
 
@@ -17,18 +18,6 @@ Error in_component(std::string_view kind, const state::Component& component, con
   return Error(cause.code, fmt::format("process component {} error: [{}]: {} error occurred for {}: {}", component.name,
                                        kind, kind.starts_with("INIT") ? "initialization" : "creation",
                                        config::log_name(component), cause.message));
-}
-
-// Runs `task()` on the loop and waits for what it yields; nothing when it took longer than `limit`.
-template <class T>
-std::optional<T> on_loop(net::Loop& loop, Milliseconds limit, std::function<Task<T>()> task) {
-  auto answer = std::make_shared<std::promise<T>>();
-  auto future = answer->get_future();
-  loop.post([task = std::move(task), answer] {
-    start(task(), [answer](T value) { answer->set_value(std::move(value)); });
-  });
-  if (future.wait_for(limit) != std::future_status::ready) return std::nullopt;
-  return future.get();
 }
 
 std::vector<std::string> capabilities_of(const state::StoreType& type) {
@@ -95,7 +84,7 @@ Status Components::open_on_loop(std::size_t loop, const state::Component& compon
   const auto level = default_level(component);
   if (!level) return fail(level.error());
   net::Loop& on = *loops_[loop];
-  auto opened = on_loop<Opened>(on, component.init_timeout, [core, &on] { return core->open(on); });
+  auto opened = net::on_loop<Opened>(on, component.init_timeout, [core, &on] { return core->open(on); });
   if (!opened) return fail(Errc::unavailable, fmt::format("init timeout for component {}", config::log_name(component)));
   if (!*opened) return fail(opened->error());
   auto metrics = std::make_shared<state::StoreMetrics>();
@@ -143,7 +132,8 @@ Task<bool> close_table(service::StoreTable* table, Milliseconds grace) {
 void Components::close_all(Milliseconds grace) {
   for (std::size_t i = 0; i < loops_.size(); ++i) {
     service::StoreTable* table = tables_[i];
-    if (!on_loop<bool>(*loops_[i], grace + std::chrono::seconds(1), [table, grace] { return close_table(table, grace); }))
+    if (!net::on_loop<bool>(*loops_[i], grace + std::chrono::seconds(1),
+                            [table, grace] { return close_table(table, grace); }))
       log::warn("holdfast.runtime", "the stores did not close within {} ms", grace.count());
   }
 }

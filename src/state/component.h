@@ -66,6 +66,9 @@ struct StoreType {
   Result<std::shared_ptr<StoreCore>> (*prepare)(const Component& component,
                                                 const StoreEnvironment& environment) = nullptr;
   bool dapr_hides_empty = false;  // Dapr's store of this type reads an empty value as if the key were absent
+  // For `holdfast check --deep`, where opening would make or change something: looks hard at what is there, and leaves
+  // it as it is. May block. Errc::not_found: there is nothing yet, and opening makes it. Null: opening is harmless.
+  Status (*inspect)(const Component& component) = nullptr;
 };
 
 // Settings that the runtime reads on every component, whatever its type; backends ignore them.

@@ -6,6 +6,7 @@
 
 #include "base/encoding.h"
 #include "base/log.h"
+#include "stores/sqlite/inspect.h"
 #include "stores/sqlite/store.h"
 #include "stores/sqlite/type.h"
 
@@ -139,6 +140,7 @@ const state::StoreType kSqliteType{
     .settings = sqlite::kSettings,
     .dapr_features = sqlite::kFeatures,
     .prepare = sqlite::prepare,
+    .inspect = sqlite::inspect,
 };
 
 }  // namespace holdfast::stores
