@@ -179,6 +179,14 @@ const YamlNode& YamlNode::operator[](std::string_view name) const {
   return none;
 }
 
+bool YamlNode::has(std::string_view name) const { return std::find(names.begin(), names.end(), name) != names.end(); }
+
+int YamlNode::line_of(std::string_view name) const {
+  for (std::size_t i = names.size(); i-- > 0;)
+    if (names[i] == name) return name_lines[i];
+  return line;
+}
+
 std::vector<YamlDocument> split_documents(std::string_view file) {
   constexpr std::string_view kSeparator = "\n---";
   std::vector<YamlDocument> documents;

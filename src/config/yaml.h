@@ -23,6 +23,9 @@ struct YamlNode {
   bool is_mapping() const { return kind == Kind::mapping; }
   // The member of that name, the last of several; a null node when there is none.
   const YamlNode& operator[](std::string_view name) const;
+  bool has(std::string_view name) const;
+  // The line of that member's name; the mapping's own when there is none.
+  int line_of(std::string_view name) const;
 };
 
 struct YamlDocument {
