@@ -17,11 +17,6 @@
 namespace holdfast::config {
 namespace {
 
-constexpr std::array<std::string_view, 3> kKinds{"Component", "Configuration", "Resiliency"};
-// Kinds that Dapr reads from the same directories, and that have no part in keeping state.
-constexpr std::array<std::string_view, 4> kForeignKinds{"Subscription", "HTTPEndpoint", "MCPServer",
-                                                        "WorkflowAccessPolicy"};
-
 bool is_one_of(std::string_view word, std::span<const std::string_view> words) {
   return std::ranges::find(words, word) != words.end();
 }
@@ -66,7 +61,7 @@ class Checker {
     if (root->kind == YamlNode::Kind::null) return;
     if (!root->is_mapping()) return report().error(root->line, "", "the document is not a mapping of names to values");
     const std::string kind = to_text((*root)["kind"]);
-    if (!is_one_of(kind, kKinds)) return complain_of_kind(*root, kind);
+    if (!is_one_of(kind, document_kinds())) return complain_of_kind(*root, kind);
     report().set_subject(subject_of(kind, to_text((*root)["metadata"]["name"])));
     check_api_version(*root);
     if (kind == "Component") {
@@ -91,10 +86,11 @@ class Checker {
 
   void complain_of_kind(const YamlNode& root, const std::string& kind) {
     const int line = root.line_of("kind");
-    if (is_one_of(kind, kForeignKinds))
+    if (is_one_of(kind, foreign_kinds()))
       return report().add(Severity::note, line, "kind", fmt::format("a {} of Dapr's, which is not read here", kind));
     if (!kind.empty())
-      return report().error(line, "kind", fmt::format("the kind \"{}\" is not known", kind), nearest(kind, kKinds));
+      return report().error(line, "kind", fmt::format("the kind \"{}\" is not known", kind),
+                            nearest(kind, document_kinds()));
     static constexpr std::array<std::string_view, 1> kOnly{"kind"};
     for (std::size_t i = 0; i < root.names.size() && !root.has("kind"); ++i)
       if (nearest(root.names[i], kOnly) == "kind")
@@ -169,7 +165,7 @@ std::string_view name_of(Severity severity) {
 std::string to_line(const Finding& finding) {
   std::string line = finding.file;
   if (finding.line > 0) line += fmt::format(":{}", finding.line);
-  line += fmt::format(": {}: ", name_of(finding.severity));
+  line += fmt::format("{}{}: ", line.empty() ? "" : ": ", name_of(finding.severity));
   if (!finding.subject.empty()) line += finding.subject + ": ";
   line += finding.message;
   if (!finding.suggestion.empty()) line += fmt::format("; did you mean \"{}\"?", finding.suggestion);

@@ -19,8 +19,8 @@ enum class Severity : std::uint8_t {
 std::string_view name_of(Severity severity);
 
 struct Finding {
-  std::string file;
-  int line = 0;
+  std::string file;  // empty: none in particular
+  int line = 0;      // 0: none in particular
   Severity severity = Severity::error;
   std::string subject;     // component "orders"; empty: the file
   std::string field;       // spec.initTimeout, or the name of a setting; empty: none in particular

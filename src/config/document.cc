@@ -133,14 +133,18 @@ class DocumentReader {
 
 }  // namespace
 
-Category category_of(std::string_view type) {
+std::span<const std::string_view> other_categories() {
   static constexpr std::array<std::string_view, 9> kOthers{"pubsub.",     "bindings.",       "configuration.",
                                                            "lock.",       "crypto.",         "conversation.",
                                                            "middleware.", "nameresolution.", "workflowbackend."};
+  return kOthers;
+}
+
+Category category_of(std::string_view type) {
   if (type.starts_with("state.")) return Category::state;
   if (type.starts_with("secretstores.")) return Category::secret_store;
   const bool is_other =
-      std::ranges::any_of(kOthers, [type](std::string_view prefix) { return type.starts_with(prefix); });
+      std::ranges::any_of(other_categories(), [type](std::string_view prefix) { return type.starts_with(prefix); });
   return is_other ? Category::other : Category::unknown;
 }
 

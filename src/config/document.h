@@ -29,6 +29,8 @@ std::string at(const Place& place);
 // What Dapr looks at before a component's type: the part of it up to the first dot that is a building block.
 enum class Category : std::uint8_t { unknown, state, secret_store, other };
 Category category_of(std::string_view type);
+// The other building blocks, each with its dot: "pubsub.".
+std::span<const std::string_view> other_categories();
 
 // The versions of Dapr's documents that are read: its own files say v1alpha1, much course material says v1.
 std::span<const std::string_view> api_versions();

@@ -181,6 +181,17 @@ std::string objection_to_duration(std::string_view text, bool may_be_bare) {
 
 }  // namespace
 
+std::span<const std::string_view> document_kinds() {
+  static constexpr std::array<std::string_view, 3> kKinds{"Component", "Configuration", "Resiliency"};
+  return kKinds;
+}
+
+std::span<const std::string_view> foreign_kinds() {
+  static constexpr std::array<std::string_view, 4> kForeign{"Subscription", "HTTPEndpoint", "MCPServer",
+                                                            "WorkflowAccessPolicy"};
+  return kForeign;
+}
+
 std::span<const DocumentField> document_fields(std::string_view kind) {
   if (kind == "Component") return kComponent;
   if (kind == "Configuration") return kConfiguration;

@@ -29,7 +29,12 @@ struct DocumentField {
   std::string_view choices = "";  // as of state::Setting
 };
 
-// Of "Component", "Configuration" or "Resiliency", each field before those below it; empty for any other kind.
+// The kinds of documents that are read; and those that Dapr reads from the same directories and that have no part in
+// keeping state.
+std::span<const std::string_view> document_kinds();
+std::span<const std::string_view> foreign_kinds();
+
+// Of one of document_kinds(), each field before those below it; empty for any other kind.
 std::span<const DocumentField> document_fields(std::string_view kind);
 
 // The field at exactly that path; null when there is none.

@@ -10,10 +10,8 @@
 namespace holdfast::config {
 namespace {
 
-constexpr std::string_view kKinds[] = {"Component", "Configuration", "Resiliency"};
-
 TEST(DocumentFields, EveryPathIsThereOnceAndBelowOneThatHoldsIt) {
-  for (const std::string_view kind : kKinds) {
+  for (const std::string_view kind : document_kinds()) {
     const auto fields = document_fields(kind);
     std::set<std::string_view> seen;
     for (const DocumentField& field : fields) {
@@ -28,7 +26,7 @@ TEST(DocumentFields, EveryPathIsThereOnceAndBelowOneThatHoldsIt) {
 }
 
 TEST(DocumentFields, ListsAndMapsSayWhatTheyHold) {
-  for (const std::string_view kind : kKinds)
+  for (const std::string_view kind : document_kinds())
     for (const DocumentField& field : document_fields(kind)) {
       const std::string path(field.path);
       if (field.kind == FieldKind::list) EXPECT_NE(find_field(document_fields(kind), path + "[]"), nullptr) << path;
