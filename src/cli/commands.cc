@@ -2,9 +2,12 @@
 
 #include <array>
 
+#include "cli/check.h"
 #include "cli/completion.h"
 #include "cli/help.h"
+#include "cli/init.h"
 #include "cli/output.h"
+#include "cli/schema.h"
 #include "cli/sidecar.h"
 #include "cli/state.h"
 #include "cli/state_command.h"
@@ -16,6 +19,61 @@ int show_help(const ParsedArguments& arguments);
 int show_completion(const ParsedArguments& arguments);
 
 int show_version(const ParsedArguments&) { return print_or_complain(HOLDFAST_VERSION "\n"); }
+
+constexpr OptionRow kCheckOptions[] = {
+    {.name = "strict", .help = "warnings are errors"},
+    {.name = "json", .help = "an array of findings, for programs"},
+    {.name = "deep", .help = "open the stores as well, and say of each whether it works; makes no files"},
+    {.name = "app-id",
+     .argument = "ID",
+     .help = "with --deep: the application whose stores are opened; by default app"},
+};
+constexpr std::string_view kCheckDescription =
+    "Each PATH is a component file or a directory of them; without any, the directory that \"holdfast serve\" reads. "
+    "A finding is a line FILE:LINE: SEVERITY: ..., where an error is what a sidecar refuses or passes over, a warning "
+    "what works elsewhere or not as it looks, a note what could be better.\n\n"
+    "  holdfast check\n"
+    "  holdfast check --deep --app-id orders ./components\n\n"
+    "Exit codes: 0 no errors, 1 errors, 2 misused.";
+
+constexpr OptionRow kInitOptions[] = {
+    {.name = "store",
+     .argument = "STORE",
+     .help = "memory, sqlite, redis or postgresql; by default sqlite",
+     .completes = Completes::words,
+     .words = kInitStores},
+};
+constexpr std::string_view kInitDescription =
+    "Writes statestore.yaml, with its settings explained, into DIR, by default ./.dapr/components. A file that is "
+    "there "
+    "is left as it is.";
+
+// The types that components may have, for a shell to offer.
+const std::string& type_names() {
+  static const std::string names = [] {
+    std::string all;
+    for (const state::StoreType* row : known_types().rows())
+      if (row == known_types().versions_of(row->type).front()) all += (all.empty() ? "" : " ") + std::string(row->type);
+    return all;
+  }();
+  return names;
+}
+
+std::span<const OptionRow> schema_options() {
+  static const auto options = std::to_array<OptionRow>({
+      {.name = "type",
+       .argument = "TYPE",
+       .help = "of components of this type only, such as state.redis",
+       .completes = Completes::words,
+       .words = type_names()},
+  });
+  return options;
+}
+constexpr std::string_view kSchemaDescription =
+    "Editors complete and check component files by it. For those with the YAML language server:\n\n"
+    "  holdfast schema > holdfast.schema.json\n\n"
+    "and as the first line of a component file:\n\n"
+    "  # yaml-language-server: $schema=holdfast.schema.json";
 
 constexpr std::string_view kCompletionDescription =
     "Prints a script that completes commands and flags:\n\n"
@@ -45,6 +103,27 @@ std::span<const CommandRow> commands() {
        .description = state_description(),
        .verbs = state_verbs(),
        .run_raw = run_state},
+      {.name = "check",
+       .arguments = "[PATH...]",
+       .summary = "find mistakes in component files, and open their stores to see",
+       .description = kCheckDescription,
+       .options = kCheckOptions,
+       .words_max = kPathsMax,
+       .completes = Completes::files,
+       .run = run_check},
+      {.name = "init",
+       .arguments = "[DIR]",
+       .summary = "write a component file to start from",
+       .description = kInitDescription,
+       .options = kInitOptions,
+       .words_max = 1,
+       .completes = Completes::directories,
+       .run = run_init},
+      {.name = "schema",
+       .summary = "print a JSON Schema of component files, for editors",
+       .description = kSchemaDescription,
+       .options = schema_options(),
+       .run = run_schema},
       {.name = "completion",
        .arguments = "SHELL",
        .summary = "print a completion script for bash, zsh or fish",

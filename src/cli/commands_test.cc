@@ -75,10 +75,15 @@ TEST(RunProgram, VersionsAreNumbers) {
 
 TEST(RunProgram, MisuseIsExitCodeTwoAndNamesTheMistake) {
   EXPECT_EQ(run({"help", "nosuch"}).code, kMisused);
-  const Ran word = run({"stat"});
+  const Ran option = run({"check", "--jsn"});
+  EXPECT_EQ(option.code, kMisused);
+  EXPECT_THAT(option.err, HasSubstr("did you mean --json?"));
+  EXPECT_THAT(option.err, HasSubstr("holdfast help check"));
+  const Ran word = run({"chekc"});
   EXPECT_EQ(word.code, kMisused);
-  EXPECT_THAT(word.err, EndsWith("unknown command: stat; did you mean state?\n"));
+  EXPECT_THAT(word.err, EndsWith("unknown command: chekc; did you mean check?\n"));
   EXPECT_EQ(run({"completion", "tcsh"}).code, kMisused);
+  EXPECT_EQ(run({"schema", "--type", "state.nosuch"}).code, kMisused);
 }
 
 // ---- help ----
