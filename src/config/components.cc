@@ -5,27 +5,14 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
 #include <map>
 
-#include "base/encoding.h"
 #include "config/document.h"
 #include "config/yaml.h"
 
 namespace holdfast::config {
 namespace {
-
-constexpr std::string_view kStateCategory = "state.";
-constexpr std::string_view kSecretCategory = "secretstores.";
-constexpr std::array<std::string_view, 9> kOtherCategories{"pubsub.",     "bindings.",       "configuration.",
-                                                           "lock.",       "crypto.",         "conversation.",
-                                                           "middleware.", "nameresolution.", "workflowbackend."};
-
-bool begins_with_any(std::string_view text, std::span<const std::string_view> prefixes) {
-  return std::any_of(prefixes.begin(), prefixes.end(),
-                     [text](std::string_view prefix) { return text.starts_with(prefix); });
-}
 
 std::vector<Draft> read_documents(const ResourceFiles& files, const LoadOptions& options,
                                   std::vector<std::string>& warnings) {
@@ -151,7 +138,7 @@ class Resolver {
     if (status && !fetch_secrets(draft)) return {};
     component.revision = revision_of(component);  // before {uuid} makes every reading another
     if (status) status = templates_.fill(component);
-    if (status && component.type.starts_with(kSecretCategory)) status = open_secret_store(component);
+    if (status && category_of(component.type) == Category::secret_store) status = open_secret_store(component);
     if (!status) {
       if (!component.ignore_errors) return status;
       warn(component, fmt::format("{}; ignored, as ignoreErrors says", status.error().message));
@@ -167,12 +154,10 @@ class Resolver {
   }
 
   static Status check_category(const state::Component& component) {
-    const std::string_view type = component.type;
-    if (type.starts_with(kStateCategory) || type.starts_with(kSecretCategory) ||
-        begins_with_any(type, kOtherCategories))
-      return {};
-    return fail(Errc::invalid_argument, fmt::format("process component {} error: incorrect type {} ({})",
-                                                    component.name, type, at({component.file, component.line})));
+    if (category_of(component.type) != Category::unknown) return {};
+    return fail(Errc::invalid_argument,
+                fmt::format("process component {} error: incorrect type {} ({})", component.name, component.type,
+                            at({component.file, component.line})));
   }
 
   // False when the component was parked.
@@ -217,9 +202,9 @@ class Resolver {
   }
 
   void keep(state::Component component) {
-    if (component.type.starts_with(kStateCategory)) {
+    if (category_of(component.type) == Category::state) {
       resources_.state_stores.push_back(std::move(component));
-    } else if (component.type.starts_with(kSecretCategory)) {
+    } else if (category_of(component.type) == Category::secret_store) {
       resources_.secret_stores.push_back(std::move(component));
     } else {
       warn(component,
@@ -274,7 +259,7 @@ Result<Resources> load_resources(const ResourceFiles& files, const LoadOptions& 
   Resolver resolver(options, resources);
   for (const bool secret_stores : {true, false})
     for (Draft& draft : drafts) {
-      if (draft.component.type.starts_with(kSecretCategory) != secret_stores) continue;
+      if ((category_of(draft.component.type) == Category::secret_store) != secret_stores) continue;
       if (auto taken = resolver.take(draft); !taken) return fail(std::move(taken.error()));
     }
   return resources;

@@ -174,9 +174,7 @@ void describe(CLI::App& app, Values& values) {
         [&list = values[row.name]](const std::vector<std::string>& given) { list = given; }, std::string(row.help));
     option->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)->allow_extra_args(false);
     option->default_str(std::string(row.fallback));
-    static constexpr std::array<const char*, 7> kKindNames{"TEXT", "[BOOL]",   "N",      "PORT",
-                                                           "SIZE", "DURATION", "A,B,..."};
-    option->type_name(kKindNames.at(static_cast<std::size_t>(row.kind)));
+    option->type_name(std::string(argument_name(row.kind)));
     option->group(row.effective ? "Flags" : "Flags of daprd that are accepted and do nothing");
   }
 }
@@ -333,6 +331,11 @@ constexpr const char* kDescription =
 }  // namespace
 
 std::span<const FlagRow> flag_table() { return kTable; }
+
+std::string_view argument_name(FlagKind kind) {
+  static constexpr std::array<std::string_view, 7> kNames{"TEXT", "[BOOL]", "N", "PORT", "SIZE", "DURATION", "A,B,..."};
+  return kNames.at(static_cast<std::size_t>(kind));
+}
 
 bool Flags::is_given(std::string_view name) const { return std::find(given.begin(), given.end(), name) != given.end(); }
 

@@ -33,6 +33,8 @@ struct FlagRow {
   bool effective = true;  // false: accepted for daprd's launchers, does nothing
 };
 std::span<const FlagRow> flag_table();
+// What help calls a value of that kind: PORT, DURATION.
+std::string_view argument_name(FlagKind kind);
 
 struct Flags {
   // As given or by default.

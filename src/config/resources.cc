@@ -14,32 +14,6 @@
 namespace holdfast::config {
 namespace {
 
-// A directory's files in name order; those that are not YAML are named in a warning.
-Result<std::vector<std::filesystem::path>> list_files(const std::string& directory,
-                                                      std::vector<std::string>& warnings) {
-  std::error_code error;
-  std::vector<std::filesystem::path> files;
-  std::filesystem::directory_iterator entry(directory, error);
-  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-    std::error_code dangling;  // a link to nothing is a file that read_text_file cannot read
-    if (entry->is_directory(dangling)) continue;
-    const std::string extension = to_lower(entry->path().extension().string());
-    if (extension == ".yaml" || extension == ".yml") {
-      files.push_back(entry->path());
-    } else {
-      warnings.push_back(fmt::format("{}: not a .yaml or .yml file; ignored", entry->path().string()));
-    }
-  }
-  if (error)
-    return fail(Errc::invalid_argument,
-                fmt::format("failed to load components: cannot read the directory {}: {}. Create it, or correct "
-                            "--resources-path.",
-                            directory, error.message()));
-  std::sort(files.begin(), files.end());
-  std::sort(warnings.begin(), warnings.end());
-  return files;
-}
-
 void append_documents(const std::string& file, std::string_view text, std::vector<ResourceDocument>& out) {
   bool is_first = true;
   for (const YamlDocument& document : split_documents(text)) {
@@ -69,23 +43,56 @@ Result<std::string> read_text_file(const std::string& path) {
   return text;
 }
 
-Result<ResourceFiles> read_resource_files(const std::vector<std::string>& directories) {
-  ResourceFiles all;
-  for (const std::string& directory : directories) {
-    std::vector<std::string> ignored;
-    const auto files = list_files(directory, ignored);
-    if (!files) return fail(files.error());
-    std::move(ignored.begin(), ignored.end(), std::back_inserter(all.warnings));
-    for (const auto& path : *files) {
-      const auto text = read_text_file(path.string());
-      if (!text) {
-        all.unreadable.push_back(fmt::format("{}: skipped: {}", path.string(), text.error().message));
-        all.warnings.push_back(all.unreadable.back());
-      } else {
-        append_documents(path.string(), *text, all.documents);
-      }
+Result<std::vector<std::string>> list_resource_files(const std::string& directory, std::vector<std::string>& warnings) {
+  std::error_code error;
+  std::vector<std::string> files;
+  std::vector<std::string> ignored;
+  std::filesystem::directory_iterator entry(directory, error);
+  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
+    std::error_code dangling;  // a link to nothing is a file that read_text_file cannot read
+    if (entry->is_directory(dangling)) continue;
+    const std::string extension = to_lower(entry->path().extension().string());
+    if (extension == ".yaml" || extension == ".yml") {
+      files.push_back(entry->path().string());
+    } else {
+      ignored.push_back(fmt::format("{}: not a .yaml or .yml file; ignored", entry->path().string()));
     }
   }
+  if (error)
+    return fail(Errc::invalid_argument,
+                fmt::format("failed to load components: cannot read the directory {}: {}. Create it, or correct "
+                            "--resources-path.",
+                            directory, error.message()));
+  std::sort(files.begin(), files.end());
+  std::sort(ignored.begin(), ignored.end());
+  std::move(ignored.begin(), ignored.end(), std::back_inserter(warnings));
+  return files;
+}
+
+ResourceFiles read_resource_files_named(const std::vector<std::string>& files) {
+  ResourceFiles all;
+  for (const std::string& file : files) {
+    const auto text = read_text_file(file);
+    if (text) {
+      append_documents(file, *text, all.documents);
+      continue;
+    }
+    all.unreadable.push_back(fmt::format("{}: skipped: {}", file, text.error().message));
+    all.warnings.push_back(all.unreadable.back());
+  }
+  return all;
+}
+
+Result<ResourceFiles> read_resource_files(const std::vector<std::string>& directories) {
+  std::vector<std::string> files;
+  std::vector<std::string> warnings;
+  for (const std::string& directory : directories) {
+    const auto listed = list_resource_files(directory, warnings);
+    if (!listed) return fail(listed.error());
+    files.insert(files.end(), listed->begin(), listed->end());
+  }
+  ResourceFiles all = read_resource_files_named(files);
+  all.warnings.insert(all.warnings.begin(), warnings.begin(), warnings.end());
   return all;
 }
 

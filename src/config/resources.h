@@ -29,6 +29,11 @@ struct ResourceFiles {
   std::vector<std::string> unreadable;      // of these: YAML files that cannot be read
 };
 
+// The *.yaml and *.yml of a directory in name order, subdirectories not entered; each other file is named in a warning.
+// Errc::invalid_argument when the directory cannot be read.
+Result<std::vector<std::string>> list_resource_files(const std::string& directory, std::vector<std::string>& warnings);
+// These files, in this order.
+ResourceFiles read_resource_files_named(const std::vector<std::string>& files);
 // Every *.yaml and *.yml of each directory in name order. Errc::invalid_argument for a directory that cannot be read.
 Result<ResourceFiles> read_resource_files(const std::vector<std::string>& directories);
 

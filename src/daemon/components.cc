@@ -10,6 +10,7 @@
 #include "base/encoding.h"
 #include "base/log.h"
 #include "config/components.h"
+#include "net/on_loop.h"
 
 namespace holdfast::daemon {
 
@@ -22,24 +23,6 @@ constexpr auto kCloseGrace = std::chrono::seconds(30);
 constexpr Milliseconds kRetryFirst{100};
 constexpr Milliseconds kRetryMax{5000};
 constexpr Milliseconds kRetiredCheck{200};
-
-std::string creation_text(const state::Component& component, std::string_view stage, const Error& cause) {
-  const bool init = stage == "init";
-  return fmt::format("process component {} error: [{}]: {} error occurred for {}: {}", component.name,
-                     init ? "INIT_COMPONENT_FAILURE" : "CREATE_COMPONENT_FAILURE", init ? "initialization" : "creation",
-                     config::log_name(component), cause.message);
-}
-
-// Runs `task()` on the loop and waits for what it yields; nothing when it took longer than `limit`.
-template <class T>
-std::optional<T> on_loop(net::Loop& loop, Milliseconds limit, std::function<Task<T>()> task) {
-  auto answer = std::make_shared<std::promise<T>>();
-  auto future = answer->get_future();
-  loop.post(
-      [task = std::move(task), answer] { start(task(), [answer](T value) { answer->set_value(std::move(value)); }); });
-  if (future.wait_for(limit) != std::future_status::ready) return std::nullopt;
-  return future.get();
-}
 
 // Runs `work` on the loop and waits until it is done.
 void run_on(net::Loop& loop, std::move_only_function<void()> work) {
@@ -66,17 +49,10 @@ bool property_is_true(const state::Component& component, std::string_view name, 
 
 // Fields that promise what this version does not do: better no store than events dropped or plaintext kept.
 Status refuse_what_is_not_built(const state::Component& component) {
-  for (const auto& [name, value] : component.properties) {
-    if (value.empty()) continue;
-    if (iequals(name, "primaryEncryptionKey") || iequals(name, "secondaryEncryptionKey"))
-      return fail(Errc::unsupported, fmt::format("{} asks for encryption, which this version does not have; remove the "
-                                                 "field, or the values would be kept as plain text",
-                                                 name));
-    if (iequals(name, "outboxPublishPubsub") || iequals(name, "outboxPublishTopic"))
-      return fail(Errc::unsupported, fmt::format("{} asks for an outbox, which this version does not have; remove the "
-                                                 "field, or events would be lost",
-                                                 name));
-  }
+  for (const state::Setting& setting : state::common_settings())
+    for (const auto& [name, value] : component.properties)
+      if (!setting.refusal.empty() && !value.empty() && state::has_name(setting, name))
+        return fail(Errc::unsupported, fmt::format("{} {}", name, setting.refusal));
   return {};
 }
 
@@ -168,7 +144,7 @@ Components::Store* Components::find(std::string_view name) {
 std::unexpected<Error> Components::failed(const state::Component& component, const Error& cause,
                                           std::string_view stage) {
   metrics_.component_failed(component.type, component.name, std::string(stage));
-  return fail(Error(cause.code, creation_text(component, stage, cause)));
+  return fail(stage == "init" ? config::init_failure(component, cause) : config::creation_failure(component, cause));
 }
 
 Status Components::apply(const std::vector<state::Component>& wanted, const PolicyOf& policy_of, Failures failures) {
@@ -265,8 +241,8 @@ Status Components::open_entries(const Store& store, std::vector<std::unique_ptr<
   if (!store.policy.empty()) metrics_.add_resiliency(store.component.name, shared);
   for (std::size_t i = 0; i < loops_.size(); ++i) {
     net::Loop& loop = *loops_[i];
-    auto opened =
-        on_loop<Opened>(loop, store.component.init_timeout, [core = store.core, &loop] { return core->open(loop); });
+    auto opened = net::on_loop<Opened>(loop, store.component.init_timeout,
+                                       [core = store.core, &loop] { return core->open(loop); });
     if (!opened)
       return fail(Errc::unavailable, fmt::format("init timeout for component {}", config::log_name(store.component)));
     if (!*opened) return fail(opened->error());
@@ -316,7 +292,7 @@ void Components::place_pending(Store& store, const Error& why) {
   store.try_at = std::chrono::steady_clock::now() + store.backoff;
   if (first)
     log::error(kScope, "{}; it is tried again until it answers, because ignoreErrors is set",
-               creation_text(store.component, "init", why));
+               config::init_failure(store.component, why).message);
   if (store.handles) retired_.push_back(std::move(store.handles));
   store.handles = std::make_shared<OpenHandles>(nullptr, store.component.name);
   std::vector<std::unique_ptr<service::StoreEntry>> entries;

@@ -38,7 +38,16 @@ struct Setting {
   std::string_view alias2 = "";
   bool required = false;
   bool secret = false;  // never shown
+  std::string_view alias3 = "";
+  std::string_view choices = "";  // the only values, a blank between two; matched in any case and without hyphens
+  std::string_view refusal = "";  // why this version refuses a component that sets the field; empty: it does not
 };
+
+// Whether the field answers to that name, in any case.
+bool has_name(const Setting& setting, std::string_view name);
+// What a value of the field has to be, such as "must be an integer"; empty when `text` is. As in Dapr, nothing is
+// wrong with any text for a boolean (what is not true is false), nor with no text for a field with choices.
+std::string objection_to(const Setting& setting, std::string_view text);
 
 // What prepare() may use of the process. Lives as long as the core.
 struct StoreEnvironment {
@@ -58,6 +67,9 @@ struct StoreType {
   Result<std::shared_ptr<StoreCore>> (*prepare)(const Component& component,
                                                 const StoreEnvironment& environment) = nullptr;
   bool dapr_hides_empty = false;  // Dapr's store of this type reads an empty value as if the key were absent
+  // For `holdfast check --deep`, where opening would make or change something: looks hard at what is there, and leaves
+  // it as it is. May block. Errc::not_found: there is nothing yet, and opening makes it. Null: opening is harmless.
+  Status (*inspect)(const Component& component) = nullptr;
 };
 
 // Settings that the runtime reads on every component, whatever its type; backends ignore them.
