@@ -7,7 +7,6 @@ namespace holdfast::cli {
 namespace {
 
 using testing::ElementsAre;
-using testing::HasSubstr;
 using testing::IsEmpty;
 
 constexpr OptionRow kOptions[] = {{.name = "json"}, {.name = "app-id", .argument = "ID"}};

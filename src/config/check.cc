@@ -75,7 +75,8 @@ class Checker {
   void report_syntax(std::string_view message) {
     int line = 0;
     const std::size_t colon = message.find(": ");
-    std::from_chars(message.data(), message.data() + std::min(colon, message.size()), line);
+    const std::string_view number = message.substr(0, colon);
+    std::from_chars(number.data(), number.data() + number.size(), line);
     if (colon != std::string_view::npos) message.remove_prefix(colon + 2);
     report().error(line, "", fmt::format("not YAML: {}", message));
   }

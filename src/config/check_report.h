@@ -1,6 +1,7 @@
 // Where the parts of the checker put what they find in one file. Internal to the folder.
 #pragma once
 
+#include <algorithm>
 #include <string>
 #include <utility>
 #include <vector>

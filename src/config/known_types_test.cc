@@ -14,10 +14,8 @@ namespace holdfast::config {
 namespace {
 
 using state::Setting;
-using testing::Contains;
 using testing::ElementsAre;
 using testing::IsEmpty;
-using testing::Not;
 using testing::SizeIs;
 
 constexpr std::array<Setting, 1> kOwnFields{{{.name = "file", .required = true}}};
