@@ -12,6 +12,7 @@
 #include "config/components.h"
 #include "config/resources.h"
 #include "daemon/defaults.h"
+#include "secrets/store.h"
 #include "stores/all.h"
 #include "wire/json/json.h"
 
@@ -91,8 +92,25 @@ std::string counted(std::size_t count, std::string_view what) {
 
 }  // namespace
 
+namespace {
+
+// Secret stores as rows of the same form.
+std::vector<state::StoreType> secret_store_rows() {
+  std::vector<state::StoreType> rows;
+  for (const secrets::SecretStoreType* type : secrets::types())
+    rows.push_back({.type = type->type, .summary = type->summary, .settings = type->settings});
+  return rows;
+}
+
+}  // namespace
+
 const config::KnownTypes& known_types() {
-  static const config::KnownTypes known(stores::all());
+  static const std::vector<state::StoreType> secret_stores = secret_store_rows();
+  static const config::KnownTypes known([] {
+    std::vector<const state::StoreType*> rows = stores::all();
+    for (const state::StoreType& row : secret_stores) rows.push_back(&row);
+    return rows;
+  }());
   return known;
 }
 

@@ -108,6 +108,8 @@ std::span<const CommandRow> commands() {
        .arguments = "-- COMMAND [ARGUMENT...]",
        .summary = "the sidecar beside an application: both start and end together",
        .description = kRunDescription,
+       .words_max = kPathsMax,
+       .completes = Completes::files,
        .takes_flags = true,
        .run_raw = run_with_application},
       {.name = "state",

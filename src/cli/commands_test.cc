@@ -156,7 +156,7 @@ TEST(Completion, ScriptsOfferEveryCommandOptionAndFlag) {
 }
 
 TEST(Completion, WordsOfHelpAreTheCommands) {
-  EXPECT_THAT(completion_script("bash", commands()).value(), HasSubstr("words='serve state "));
+  EXPECT_THAT(completion_script("bash", commands()).value(), HasSubstr("words='serve run state "));
 }
 
 constexpr CommandRow kQuoting[] = {{.name = "odd", .summary = "it's [odd]: so", .options = kOddOptions}};

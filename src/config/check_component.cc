@@ -115,9 +115,7 @@ class ComponentChecker {
     if (!row) return complain_of_version();
     if (!known_.is_built(**row))
       report_.add(Severity::warning, line, "spec.type",
-                  fmt::format("{} is known, not supported yet: {}", type_,
-                              category_of(type_) == Category::state ? "this version does not start with it"
-                                                                    : "components that refer to it are not started"));
+                  fmt::format("{} is known, not supported yet: this version does not start with it", type_));
   }
 
   void complain_of_type(int line) {

@@ -187,10 +187,6 @@ INSTANTIATE_TEST_SUITE_P(
         Mistake{"KnownAndNotBuilt",
                 of_type("state.redis"),
                 {"6: warning: state.redis is known, not supported yet: this version does not start with it"}},
-        Mistake{"SecretStoreNotBuilt",
-                std::string(kHead) + "spec: {type: secretstores.local.env}\n",
-                {"5: warning: secretstores.local.env is known, not supported yet: components that refer to it are not "
-                 "started"}},
         Mistake{"OtherSecretStore",
                 std::string(kHead) + "spec: {type: secretstores.hashicorp.vault}\n",
                 {"5: warning: the type \"secretstores.hashicorp.vault\" is not known"}},

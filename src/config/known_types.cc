@@ -27,8 +27,7 @@ std::vector<const state::StoreType*> with_planned(std::vector<const state::Store
 
 std::vector<const state::StoreType*> planned_types() {
   std::vector<const state::StoreType*> all;
-  for (const auto family : {known::key_value_types(), known::sql_types(), known::document_types(), known::cloud_types(),
-                            known::secret_store_types()})
+  for (const auto family : {known::key_value_types(), known::sql_types(), known::document_types(), known::cloud_types()})
     for (const state::StoreType& row : family) all.push_back(&row);
   return all;
 }

@@ -11,7 +11,7 @@
 
 namespace holdfast::config {
 
-// Dapr's state stores, and its secret stores for one machine, that are planned: rows as a built store has them, but
+// Dapr's state stores that are planned: rows as a built store has them, but
 // without prepare(). The row of a type that is built is its own; when a store is built, its row here is removed.
 std::vector<const state::StoreType*> planned_types();
 

@@ -19,7 +19,6 @@ std::span<const StoreType> key_value_types();
 std::span<const StoreType> sql_types();
 std::span<const StoreType> document_types();
 std::span<const StoreType> cloud_types();
-std::span<const StoreType> secret_store_types();
 
 // One table out of several groups of fields.
 template <std::size_t... Sizes>

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <cstdint>
+#include <expected>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -88,8 +89,9 @@ class SharedResiliency {
 
   const ResiliencyPolicy& policy() const { return policy_; }
 
-  // A pass to hand to report(); nothing when the breaker refuses the call. Without a breaker there always is one.
-  std::optional<std::uint64_t> admit(SteadyTime now);
+  // A pass to hand to report(), or Dapr's word for why the breaker refuses the call: "circuit breaker is open", or "too
+  // many requests" while it lets only a few through to see. Without a breaker there always is a pass.
+  std::expected<std::uint64_t, std::string_view> admit(SteadyTime now);
   // Every error is a failure, also a refused etag, as in Dapr.
   void report(std::uint64_t pass, bool success, SteadyTime now);
   BreakerState breaker_state() const;
@@ -116,8 +118,7 @@ class SharedResiliency {
 };
 
 // retry(breaker(timeout)). Etag failures, bad requests and unsupported calls are never retried; writes whose
-// outcome is unknown are not either. An open breaker answers Errc::unavailable "circuit breaker is open" at
-// once. Bulk calls retry only the items that failed. The timeout shortens the attempt's deadline: the store
+// outcome is unknown are not either. A breaker that refuses answers Errc::unavailable at once. Bulk calls retry only the items that failed. The timeout shortens the attempt's deadline: the store
 // keeps its promise to finish, so nobody's buffers die early.
 std::unique_ptr<StateStore> with_resiliency(std::unique_ptr<StateStore> store, std::shared_ptr<SharedResiliency> shared,
                                             Scheduler& loop, const Clock& clock);

@@ -380,7 +380,7 @@ TEST_F(BreakerTest, HalfOpenLetsOnlyAsManyCallsTryAsItMay) {
   const auto count = [&ended](const Result<std::optional<Record>>& found) { ended += found ? 1 : 0; };
   start(store_->get({}, {.key = "a"}), count);
   start(store_->get({}, {.key = "a"}), count);
-  EXPECT_TRUE(is_open());
+  EXPECT_EQ(get("a").error().message, "too many requests");
   loop_.run_until([&ended] { return ended == 2; });
   EXPECT_FALSE(is_open());
 }

@@ -113,7 +113,7 @@ class ResilientStore final : public ForwardingStore {
   // ping() passes through: it asks for the store as it is.
 
  private:
-  static std::unexpected<Error> refused() { return fail(Errc::unavailable, "circuit breaker is open"); }
+  static std::unexpected<Error> refused(std::string_view why) { return fail(Errc::unavailable, std::string(why)); }
 
   CallContext for_attempt(CallContext context) const {
     if (policy_.timeout) context.deadline = std::min(context.deadline, clock_.steady() + *policy_.timeout);
@@ -130,7 +130,7 @@ class ResilientStore final : public ForwardingStore {
     std::optional<Backoff> backoff;
     for (;;) {
       const auto pass = admit();
-      if (!pass) co_return refused();
+      if (!pass) co_return refused(pass.error());
       auto result = co_await attempt(for_attempt(context));
       report(*pass, error_in(result));
       if (result || !policy_.retry || !is_retryable(result.error().code)) co_return std::move(result);
@@ -152,7 +152,7 @@ class ResilientStore final : public ForwardingStore {
   template <class Request, class One>
   Task<std::vector<Result<One>>> guarded_many(CallContext context, std::span<const Request> requests,
                                               Many<Request, One> method) {
-    std::vector<Result<One>> results(requests.size(), refused());
+    std::vector<Result<One>> results(requests.size(), refused({}));
     std::vector<std::size_t> open(requests.size());
     for (std::size_t i = 0; i < open.size(); ++i) open[i] = i;
     std::vector<Request> again;
@@ -160,7 +160,7 @@ class ResilientStore final : public ForwardingStore {
     for (;;) {
       const auto pass = admit();
       for (const std::size_t i : open)
-        if (!pass) results[i] = refused();
+        if (!pass) results[i] = refused(pass.error());
       if (!pass) break;
       auto answers = co_await (inner().*method)(for_attempt(context), requests);
       report(*pass, error_in(answers));
@@ -185,7 +185,7 @@ class ResilientStore final : public ForwardingStore {
     co_return std::move(results);
   }
 
-  std::optional<std::uint64_t> admit() { return shared_->admit(clock_.steady()); }
+  std::expected<std::uint64_t, std::string_view> admit() { return shared_->admit(clock_.steady()); }
   void report(std::uint64_t pass, const Error* error) {
     if (policy_.timeout && error != nullptr && error->code == Errc::deadline_exceeded) ++shared_->counts.timeouts;
     shared_->report(pass, error == nullptr, clock_.steady());
@@ -216,13 +216,14 @@ class ResilientStore final : public ForwardingStore {
 
 // Closed, it counts failures in a row; too many open it. Open, it refuses for a time. Then half open: it lets a few
 // calls try; if they succeed it closes, if one fails it opens again.
-std::optional<std::uint64_t> SharedResiliency::admit(SteadyTime now) {
+std::expected<std::uint64_t, std::string_view> SharedResiliency::admit(SteadyTime now) {
   counts.calls.fetch_add(1, std::memory_order_relaxed);
   if (!policy_.breaker) return 0;
   const std::lock_guard lock(mutex_);
   if (state_ == BreakerState::open && now >= until_) enter(BreakerState::half_open, now);
-  if (state_ == BreakerState::open) return std::nullopt;
-  if (state_ == BreakerState::half_open && admitted_ >= std::max(policy_.breaker->half_open_max, 1u)) return std::nullopt;
+  if (state_ == BreakerState::open) return std::unexpected("circuit breaker is open");
+  if (state_ == BreakerState::half_open && admitted_ >= std::max(policy_.breaker->half_open_max, 1u))
+    return std::unexpected("too many requests");
   if (state_ == BreakerState::closed && policy_.breaker->interval.count() > 0 && now >= until_)
     enter(BreakerState::closed, now);
   ++admitted_;
