@@ -77,6 +77,7 @@ run_system() {
   shift
   rm -rf "$results" && mkdir -p "$results"
   system_python
+  sdk_clients
   HOLDFAST_H2SPEC=${HOLDFAST_H2SPEC:-$(h2spec_binary)} HOLDFAST_ZIPKIN_JAR=$(zipkin_jar) \
     HOLDFAST_PROMETHEUS=$(prometheus_folder) HOLDFAST_BIN=${HOLDFAST_BIN:-$ROOT/build/release/holdfast} \
     .cache/venv/bin/python -m pytest test/system -ra --junitxml "$results/pytest.xml" "$@"

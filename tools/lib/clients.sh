@@ -1,0 +1,71 @@
+# The programs in test/system/clients that drive the sidecar with Dapr's SDKs. Each is built once into
+# .cache/clients/NAME, for the sources it was built from; the file NAME/made-for says that it is complete. One that
+# cannot be built leaves its reason in NAME.log, and its tests fail with it. Python's needs no more than .cache/venv.
+
+CLIENTS="$ROOT/.cache/clients"
+CLIENT_NAMES="node go java"
+# Dapr's Go SDK asks for Go 1.22; Debian 12 has 1.19. From 1.21 on the go command fetches the toolchain it needs itself.
+GO_TOOLCHAIN=v0.0.1-go1.22.12
+
+# tool COMMAND PACKAGE: installs the package when the command is not there.
+tool() {
+  command -v "$1" >/dev/null && return
+  { as_root apt-get update -q && as_root apt-get install -y -q --no-install-recommends "$2"; } && command -v "$1" >/dev/null && return
+  echo "$1 is needed and $2 cannot be installed"
+  return 1
+}
+
+# A Go that can build the client, as GO.
+go_command() {
+  local minor module from
+  tool go golang-go || return 1
+  GO=go
+  minor=$(go env GOVERSION | sed -nE 's/^go1\.([0-9]+).*/\1/p')
+  [[ ${minor:-0} -ge 21 ]] && return
+  # The toolchain is a module like any other, checked against Go's checksum database; only its programs have to be made
+  # executable, which go 1.19 does not know of.
+  GO="$ROOT/.cache/go/bin/go"
+  export GOTOOLCHAIN=local
+  [[ -x $GO ]] && return
+  module="golang.org/toolchain@$GO_TOOLCHAIN.$(go env GOHOSTOS)-$(go env GOHOSTARCH)"
+  from=$(cd / && go mod download -json "$module" | sed -nE 's/.*"Dir": "(.*)".*/\1/p')
+  [[ -d $from ]] || { echo "$module cannot be downloaded"; return 1; }
+  mkdir -p "$ROOT/.cache" && rm -rf "$ROOT/.cache/go" && cp -r "$from" "$ROOT/.cache/go" &&
+    chmod -R u+w "$ROOT/.cache/go" && chmod +x "$ROOT"/.cache/go/bin/* "$ROOT"/.cache/go/pkg/tool/*/*
+}
+
+# client_NAME FOLDER: builds from the sources in the current directory.
+client_node() {
+  tool node nodejs && tool npm npm || return 1
+  cp package.json package-lock.json "$1" && npm ci --prefix "$1" --ignore-scripts --no-audit --no-fund
+}
+
+client_go() { go_command && "$GO" build -trimpath -o "$1/client" .; }
+
+client_java() {
+  tool javac default-jdk-headless && tool mvn maven || return 1
+  mvn --batch-mode --quiet -Dclient.directory="$1" compile dependency:copy-dependencies
+}
+
+# Not `set -e`: bash switches it off in a function whose failure is looked at. The builders chain their commands.
+build_client() {
+  local name=$1 folder="$CLIENTS/$1" log="$CLIENTS/$1.log" wanted
+  wanted=$({ git ls-files -z -co --exclude-standard "test/system/clients/$name" | sort -z | xargs -0 sha256sum; } | sha256sum | cut -c1-64)
+  [[ $(cat "$folder/made-for" 2>/dev/null) == "$wanted" ]] && return
+  note "building test/system/clients/$name into .cache/clients"
+  rm -rf "$folder" && mkdir -p "$folder"
+  if (cd "test/system/clients/$name" && "client_$name" "$folder") >"$log" 2>&1; then
+    echo "$wanted" >"$folder/made-for"
+  else
+    note "it cannot be built, and its tests will fail; $log says:"
+    tail -5 "$log"
+  fi
+}
+
+sdk_clients() {
+  local name
+  mkdir -p "$CLIENTS"
+  for name in $CLIENT_NAMES; do build_client "$name"; done
+}
+
+dev_clients() { timed "build the programs that use Dapr's SDKs" sdk_clients; }
