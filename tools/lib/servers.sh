@@ -5,17 +5,9 @@ SERVERS="$ROOT/.cache/servers"
 ZIPKIN_VERSION=3.5.1
 MAVEN_COPY=org.apache.maven.plugins:maven-dependency-plugin:3.8.1:copy
 
-# need PROGRAM PACKAGE...: installs Debian's packages when the program is missing.
-need() {
-  command -v "$1" >/dev/null && return
-  shift
-  as_root apt-get install -y -q --no-install-recommends "$@" >&2 ||
-    { as_root apt-get update -q >&2 && as_root apt-get install -y -q --no-install-recommends "$@" >&2; }
-}
-
 # maven_copy GROUP:ARTIFACT:VERSION:KIND:CLASSIFIER FILE
 maven_copy() {
-  need java default-jdk-headless && need mvn maven &&
+  tool java default-jdk-headless && tool mvn maven &&
     mvn -q -B "$MAVEN_COPY" -Dartifact="$1" -DoutputDirectory="$SERVERS" >&2 && [[ -s $2 ]]
 }
 
@@ -25,7 +17,7 @@ zipkin_jar() {
   mkdir -p "$SERVERS"
   [[ -s $jar ]] || maven_copy "io.zipkin:zipkin-server:$ZIPKIN_VERSION:jar:exec" "$jar" ||
     { note "Zipkin cannot be fetched here; its test will be skipped" >&2 && return; }
-  need java default-jdk-headless && echo "$jar"
+  tool java default-jdk-headless && echo "$jar"
 }
 
 # The folder with prometheus and promtool, of Debian's package, unpacked: an installed one would start by itself.
