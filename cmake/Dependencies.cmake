@@ -1,6 +1,7 @@
 # Every library we link, in one place. Versions are those of Debian 12; tools/dev installs them.
 find_package(Threads REQUIRED)
 find_package(Boost 1.81 REQUIRED)
+find_package(CURL 7.88 REQUIRED)  # headers only: the library is opened when spans are exported
 find_package(OpenSSL 3 REQUIRED)
 find_package(Protobuf 3.21 REQUIRED)
 find_package(fmt 9 REQUIRED)

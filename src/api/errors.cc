@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "base/encoding.h"
 #include "wire/json/json.h"
 
 namespace holdfast::api {
@@ -297,6 +298,41 @@ ApiError query_failed(std::string_view store, std::string_view detail) {
   ErrorDetail info = error_info("DAPR_STATE_QUERY_FAILED");
   info.null_metadata = true;
   return error.with(std::move(info));
+}
+
+namespace {
+
+ApiError secret_error(int http, Code code, std::string tag, std::string message) {
+  ApiError error = make(http, code, tag, std::move(message));
+  return error.with(error_info(std::move(tag), {}, Shown::grpc));
+}
+
+}  // namespace
+
+ApiError secret_stores_not_configured() {
+  return secret_error(500, Code::failed_precondition, "ERR_SECRET_STORES_NOT_CONFIGURED",
+                      "secret store is not configured");
+}
+
+// 401 for a name that is not there: Dapr's own choice.
+ApiError secret_store_not_found(std::string_view store) {
+  return secret_error(401, Code::invalid_argument, "ERR_SECRET_STORE_NOT_FOUND",
+                      fmt::format("failed finding secret store with key {}", store));
+}
+
+ApiError secret_denied(std::string_view store, std::string_view key) {
+  return secret_error(403, Code::permission_denied, "ERR_PERMISSION_DENIED",
+                      fmt::format("access denied by policy to get {} from {}", go_quote(key), go_quote(store)));
+}
+
+ApiError secret_failed(std::string_view store, std::string_view key, std::string_view text) {
+  return secret_error(500, Code::internal, "ERR_SECRET_GET",
+                      fmt::format("failed getting secret with key {} from secret store {}: {}", key, store, text));
+}
+
+ApiError bulk_secret_failed(std::string_view store, std::string_view text) {
+  return secret_error(500, Code::internal, "ERR_SECRET_GET",
+                      fmt::format("failed getting secrets from secret store {}: {}", store, text));
 }
 
 }  // namespace holdfast::api

@@ -76,4 +76,11 @@ ApiError too_many_operations(std::string_view store, std::size_t count, std::siz
 ApiError query_unsupported(std::string_view store);
 ApiError query_failed(std::string_view store, std::string_view detail);
 
+// Rows of Dapr's table of secret errors.
+ApiError secret_stores_not_configured();
+ApiError secret_store_not_found(std::string_view store);
+ApiError secret_denied(std::string_view store, std::string_view key);
+ApiError secret_failed(std::string_view store, std::string_view key, std::string_view text);
+ApiError bulk_secret_failed(std::string_view store, std::string_view text);
+
 }  // namespace holdfast::api

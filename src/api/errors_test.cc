@@ -140,6 +140,24 @@ INSTANTIATE_TEST_SUITE_P(
             2}),
     [](const auto& info) { return info.param.name; });
 
+INSTANTIATE_TEST_SUITE_P(
+    Secrets, ErrorTable,
+    testing::Values(
+        Row{"NotConfigured", secret_stores_not_configured(), 500, Code::failed_precondition,
+            R"({"errorCode":"ERR_SECRET_STORES_NOT_CONFIGURED","message":"secret store is not configured"})", 1},
+        Row{"NotFound", secret_store_not_found("v"), 401, Code::invalid_argument,
+            R"({"errorCode":"ERR_SECRET_STORE_NOT_FOUND","message":"failed finding secret store with key v"})", 1},
+        Row{"Denied", secret_denied("v", "k\"1"), 403, Code::permission_denied,
+            R"({"errorCode":"ERR_PERMISSION_DENIED",)"
+            R"("message":"access denied by policy to get \"k\\\"1\" from \"v\""})",
+            1},
+        Row{"Failed", secret_failed("v", "k", "why"), 500, Code::internal,
+            R"({"errorCode":"ERR_SECRET_GET","message":"failed getting secret with key k from secret store v: why"})",
+            1},
+        Row{"BulkFailed", bulk_secret_failed("v", "why"), 500, Code::internal,
+            R"({"errorCode":"ERR_SECRET_GET","message":"failed getting secrets from secret store v: why"})", 1}),
+    [](const auto& info) { return info.param.name; });
+
 TEST(Errors, TextsAreEscapedAsGoEscapesThem) {
   EXPECT_EQ(json_body(malformed_request("<\"&\n")),
             R"({"errorCode":"ERR_MALFORMED_REQUEST","message":"\u003c\"\u0026\n"})");

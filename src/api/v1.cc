@@ -67,9 +67,9 @@ std::string ttl_expire_time(const Record& record) {
   return record.expires_at ? rfc3339_seconds(*record.expires_at) : std::string();
 }
 
-ApiResult<StoreEntry*> V1::find_store(std::string_view name, bool query_route) {
+ApiResult<service::StoreRef> V1::find_store(std::string_view name, bool query_route) {
   if (service_.stores().empty()) return std::unexpected(store_not_configured(name, runtime_.app_id));
-  StoreEntry* entry = service_.stores().find(name);
+  service::StoreRef entry = service_.stores().find(name);
   if (entry == nullptr) return std::unexpected(store_not_found(name, runtime_.app_id, query_route));
   if (!entry->store) return std::unexpected(store_pending(name, entry->pending_reason));
   return entry;

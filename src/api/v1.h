@@ -50,7 +50,7 @@ class V1 {
   V1(service::Service& service, const service::Runtime& runtime, Protocol protocol)
       : service_(service), runtime_(runtime), protocol_(protocol) {}
 
-  ApiResult<service::StoreEntry*> find_store(std::string_view name, bool query_route = false);
+  ApiResult<service::StoreRef> find_store(std::string_view name, bool query_route = false);
 
   Task<ApiResult<std::optional<state::Record>>> get(service::StoreEntry& entry, state::CallContext context,
                                                     std::string key, std::string consistency);

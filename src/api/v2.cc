@@ -93,8 +93,8 @@ std::string content_type_of(const Record& record) {
   return record.shape == Shape::json ? "application/json" : "application/octet-stream";
 }
 
-Result<StoreEntry*> V2::find_store(std::string_view name) {
-  StoreEntry* entry = service_.stores().find(name);
+Result<service::StoreRef> V2::find_store(std::string_view name) {
+  service::StoreRef entry = service_.stores().find(name);
   if (entry == nullptr) {
     std::string known;
     for (const auto& other : service_.stores().entries()) known += (known.empty() ? "" : ", ") + other->name;

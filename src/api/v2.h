@@ -56,7 +56,7 @@ class V2 {
   V2(service::Service& service, const service::Runtime& runtime) : service_(service), runtime_(runtime) {}
 
   // Errc::not_found with what is loaded; Errc::unavailable while the store is being connected.
-  Result<service::StoreEntry*> find_store(std::string_view name);
+  Result<service::StoreRef> find_store(std::string_view name);
 
   Task<Result<PutOutcome>> put(service::StoreEntry& entry, state::CallContext context, PutCommand& command);
   Task<Result<std::optional<state::Record>>> get(service::StoreEntry& entry, state::CallContext context,

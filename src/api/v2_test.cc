@@ -3,7 +3,6 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include "api/auth.h"
 #include "api/record_json.h"
 
 namespace holdfast::api {
@@ -123,12 +122,6 @@ TEST(RecordJson, TheTtlIsWhatIsLeftInSeconds) {
   EXPECT_THAT(record_json(record, "", WallTime{-500}), HasSubstr("\"ttl\":3600,"));
   EXPECT_THAT(record_json(record, "", WallTime::from_ms(3'599'500)), HasSubstr("\"ttl\":1,"));
   EXPECT_THAT(record_json(record, "", WallTime::from_ms(4'000'000)), HasSubstr("\"ttl\":0,"));
-}
-
-TEST(ApiToken, AnyOfTheTokensIsAcceptedAndNothingElse) {
-  EXPECT_TRUE(token_accepted({}, "whatever"));
-  EXPECT_TRUE(token_accepted({"one", "two"}, "two"));
-  for (const char* given : {"", "on", "onee", "One"}) EXPECT_FALSE(token_accepted({"one", "two"}, given)) << given;
 }
 
 }  // namespace

@@ -107,6 +107,13 @@ TEST(Utf8, OverlongSurrogateAndCutSequencesAreNot) {
     EXPECT_FALSE(is_utf8(text)) << hex_encode(text);
 }
 
+TEST(Text, IsQuotedAsGoDoes) {
+  EXPECT_EQ(go_quote("plain \u00e4"), "\"plain \u00e4\"");
+  EXPECT_EQ(go_quote("a\"b\\c\n\t\x01\x7f"), R"("a\"b\\c\n\t\x01\x7f")");
+  EXPECT_EQ(go_quote("a\xff"), R"("a\xff")");
+  EXPECT_EQ(go_quote(""), R"("")");
+}
+
 TEST(Text, CaseAndSpacesAreAsciiOnly) {
   EXPECT_EQ(to_lower("ABC-Ä"), "abc-Ä");
   EXPECT_TRUE(iequals("Content-Type", "content-tYPE"));

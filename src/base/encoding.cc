@@ -178,6 +178,25 @@ std::string percent_encode(std::string_view text) {
   return out;
 }
 
+std::string go_quote(std::string_view text) {
+  constexpr std::string_view kNamed = "\a\b\f\n\r\t\v\"\\";
+  constexpr std::string_view kLetters = "abfnrtv\"\\";
+  const bool keeps_high_bytes = is_utf8(text);
+  std::string out = "\"";
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (const std::size_t named = kNamed.find(c); named != std::string_view::npos) {
+      out += '\\';
+      out += kLetters[named];
+    } else if (byte < 0x20 || byte == 0x7f || (byte >= 0x80 && !keeps_high_bytes)) {
+      out.append("\\x").append(hex_encode({&c, 1}));
+    } else {
+      out += c;
+    }
+  }
+  return out += '"';
+}
+
 char ascii_lower(char c) { return c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c; }
 
 std::string to_lower(std::string_view text) {

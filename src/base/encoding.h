@@ -24,6 +24,10 @@ std::optional<std::string> percent_decode(std::string_view text, Plus plus);
 // Everything but unreserved characters (RFC 3986) becomes %XX.
 std::string percent_encode(std::string_view text);
 
+// As Go's %q prints a string: quoted, with escapes for quotes, backslashes and control characters, and for bytes beyond
+// ASCII where the text is not UTF-8.
+std::string go_quote(std::string_view text);
+
 char ascii_lower(char c);
 std::string to_lower(std::string_view text);
 bool iequals(std::string_view a, std::string_view b);

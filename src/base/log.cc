@@ -20,6 +20,7 @@ struct State {
   std::string app_id;
   std::string instance;
   std::string version;
+  std::string prefix;
   bool json = false;
 };
 
@@ -81,6 +82,7 @@ bool configure(const Options& options) {
   State& s = state();
   s.json = options.json;
   s.app_id = options.app_id;
+  s.prefix = options.json ? std::string() : options.prefix;
   if (!options.version.empty()) s.version = options.version;
   threshold = options.level;
   if (options.file.empty()) return true;
@@ -106,18 +108,22 @@ bool parse_level(std::string_view text, Level& out) {
 
 bool enabled(Level level) { return level >= threshold.load(std::memory_order_relaxed); }
 
-void write(Level level, std::string_view scope, std::string_view message) {
+void write(Level level, std::string_view scope, std::string_view message, const Fields& fields) {
   State& s = state();
   const std::string time = rfc3339_log(Clock::system().wall());
   std::string line;
+  std::string more;
+  for (const auto& [name, value] : fields)
+    more += s.json ? fmt::format(R"(,"{}":{})", name, quoted(value)) : fmt::format(" {}={}", name, quoted(value));
   if (s.json) {
     line = fmt::format(
-        R"({{"app_id":{},"instance":{},"level":"{}","msg":{},"scope":{},"time":"{}","type":"log","ver":{}}})",
+        R"({{"app_id":{},"instance":{},"level":"{}","msg":{},"scope":{},"time":"{}","type":"log","ver":{}{}}})",
         quoted(s.app_id), quoted(s.instance), name_of(level), quoted(message), quoted(scope), time,
-        quoted(s.version));
+        quoted(s.version), more);
   } else {
-    line = fmt::format(R"(time="{}" level={} msg={} app_id={} instance={} scope={} type=log ver={})", time,
-                       name_of(level), quoted(message), s.app_id, s.instance, scope, s.version);
+    line = s.prefix;
+    line += fmt::format(R"(time="{}" level={} msg={} app_id={} instance={} scope={} type=log ver={}{})",
+                       time, name_of(level), quoted(message), s.app_id, s.instance, scope, s.version, more);
   }
   s.out->info(line);
   s.out->flush();

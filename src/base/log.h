@@ -6,6 +6,8 @@
 
 #include <string>
 #include <string_view>
+#include <utility>
+#include <vector>
 
 namespace holdfast::log {
 
@@ -17,6 +19,7 @@ struct Options {
   std::string file;  // empty: standard output
   std::string app_id;
   std::string version;
+  std::string prefix;  // of each line; not with JSON
 };
 
 // Once, before any thread logs. False when the file cannot be opened.
@@ -24,8 +27,10 @@ bool configure(const Options& options);
 // "debug", "info", "warn", "warning", "error", "fatal", any case.
 bool parse_level(std::string_view text, Level& out);
 bool enabled(Level level);
+// More of a line, in its order; values are quoted as the message is.
+using Fields = std::vector<std::pair<std::string_view, std::string>>;
 // `scope` names the part that speaks, e.g. "holdfast.runtime".
-void write(Level level, std::string_view scope, std::string_view message);
+void write(Level level, std::string_view scope, std::string_view message, const Fields& fields = {});
 
 template <class... Args>
 void debug(std::string_view scope, fmt::format_string<Args...> text, Args&&... args) {

@@ -45,9 +45,9 @@ Request message_of(const Address& address, const HttpRequest& request) {
 
 // Runs one asynchronous operation to its end: Beast's time limits exist only for those.
 template <class Begin>
-ErrorCode finish(asio::io_context& context, beast::tcp_stream& stream, Begin begin) {
+ErrorCode finish(asio::io_context& context, beast::tcp_stream& stream, std::chrono::milliseconds limit, Begin begin) {
   ErrorCode result;
-  stream.expires_after(kAnswerTime);
+  stream.expires_after(limit);
   begin([&result](ErrorCode error, auto&&...) { result = error; });
   context.restart();
   context.run();
@@ -99,23 +99,25 @@ Result<Address> parse_address(std::string_view text) {
   return address;
 }
 
-Result<HttpResponse> send(const Address& address, const HttpRequest& request) {
+Result<HttpResponse> send(const Address& address, const HttpRequest& request, std::chrono::milliseconds limit) {
   asio::io_context context(1);
   ErrorCode error;
   const auto endpoints = asio::ip::tcp::resolver(context).resolve(address.host, address.port, error);
   if (error) return unreachable(address, error);
   beast::tcp_stream stream(context);
-  error = finish(context, stream, [&](auto done) { stream.async_connect(endpoints, std::move(done)); });
+  error = finish(context, stream, limit, [&](auto done) { stream.async_connect(endpoints, std::move(done)); });
   if (error) return unreachable(address, error);
   const Request message = message_of(address, request);
-  error = finish(context, stream, [&](auto done) { beast::http::async_write(stream, message, std::move(done)); });
+  error =
+      finish(context, stream, limit, [&](auto done) { beast::http::async_write(stream, message, std::move(done)); });
   // A sidecar that refuses a body may answer before it has read all of it: the answer is what counts.
   const ErrorCode write_error = error;
   Parser parser;
   parser.body_limit(kAnswerBytesMax);
   parser.skip(request.method == "HEAD");
   beast::flat_buffer buffer;
-  error = finish(context, stream, [&](auto done) { beast::http::async_read(stream, buffer, parser, std::move(done)); });
+  error = finish(context, stream, limit,
+                 [&](auto done) { beast::http::async_read(stream, buffer, parser, std::move(done)); });
   if (error) return unreachable(address, write_error ? write_error : error);
   HttpResponse response;
   response.status = static_cast<int>(parser.get().result_int());

@@ -35,10 +35,11 @@ struct Address {
 // "http://127.0.0.1:3500", "http://[::1]:3500/", "localhost:3500". Without a port: 80, as HTTP has it.
 Result<Address> parse_address(std::string_view text);
 
-inline constexpr std::chrono::seconds kAnswerTime{30};      // for connecting, and again for the answer
+inline constexpr std::chrono::seconds kAnswerTime{30};      // for connecting, and again for the answer, unless told
 inline constexpr std::uint64_t kAnswerBytesMax = 1u << 30;  // of one body
 
 // Errc::unavailable names the address and says why.
-Result<HttpResponse> send(const Address& address, const HttpRequest& request);
+Result<HttpResponse> send(const Address& address, const HttpRequest& request,
+                          std::chrono::milliseconds limit = kAnswerTime);
 
 }  // namespace holdfast::cli

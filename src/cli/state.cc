@@ -8,7 +8,10 @@
 #include <iterator>
 
 #include "base/encoding.h"
+#include "cli/commands.h"
+#include "cli/help.h"
 #include "cli/http_client.h"
+#include "cli/output.h"
 #include "cli/state_command.h"
 #include "cli/state_show.h"
 #include "daemon/defaults.h"
@@ -22,23 +25,7 @@ using Verb = StateCommand::Verb;
 
 constexpr std::uint64_t kPageMax = 1000;
 
-int complain(std::string_view text, int code) {
-  std::cerr << "holdfast: " << text << '\n';
-  return code;
-}
-
-int complain(const HttpResponse& response) { return complain(failure_text(response), exit_code_of(response)); }
-
-// True when everything has been written; a full disk or a closed pipe is a failure of ours to report.
-bool print(std::string_view text) {
-  std::cout.write(text.data(), static_cast<std::streamsize>(text.size()));
-  std::cout.flush();
-  return std::cout.good();
-}
-
-int print_or_complain(std::string_view text) {
-  return print(text) ? kDone : complain("cannot write to standard output", kFailed);
-}
+int complain_of(const HttpResponse& response) { return complain(failure_text(response), exit_code_of(response)); }
 
 int show_got(const StateCommand& command, const HttpResponse& response) {
   if (command.json) return print_or_complain(response.body);
@@ -65,7 +52,7 @@ int run_one(const Address& address, StateCommand& command) {
   }
   const auto response = send(address, request_of(command));
   if (!response) return complain(response.error().message, kFailed);
-  if (exit_code_of(*response) != kDone) return complain(*response);
+  if (exit_code_of(*response) != kDone) return complain_of(*response);
   return show_done(command, *response);
 }
 
@@ -77,7 +64,7 @@ int run_list(const Address& address, const StateCommand& command) {
     const std::uint64_t left = command.limit == 0 ? kPageMax : std::min(kPageMax, command.limit - shown);
     const auto response = send(address, page_request(command, left, cursor));
     if (!response) return complain(response.error().message, kFailed);
-    if (exit_code_of(*response) != kDone) return complain(*response);
+    if (exit_code_of(*response) != kDone) return complain_of(*response);
     const auto page = page_of(response->body, command.values, command.json, shown == 0);
     if (!page) return complain(page.error().message, kFailed);
     if (!print(page->text)) return complain("cannot write to standard output", kFailed);
@@ -135,7 +122,7 @@ int run_backup(const StateCommand& command) {
 int run_state(const std::vector<std::string>& arguments) {
   auto command = parse_state_command(arguments, config::process_environment());
   if (!command) return complain(command.error().message + "\n\"holdfast state help\" says how it is used", kMisused);
-  if (command->verb == Verb::help) return print_or_complain(state_help());
+  if (command->verb == Verb::help) return print_or_complain(command_help(*find_row(commands(), "state")));
   if (command->verb == Verb::backup) return run_backup(*command);
   const auto address = parse_address(command->address);
   if (!address) return complain(address.error().message, kMisused);

@@ -6,7 +6,7 @@
 
 namespace holdfast::cli {
 
-// `arguments` are what follows "state". The process's exit code (state_show.h).
+// `arguments` are what follows "state". The process's exit code (output.h).
 int run_state(const std::vector<std::string>& arguments);
 
 }  // namespace holdfast::cli

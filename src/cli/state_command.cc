@@ -4,6 +4,7 @@
 
 #include <algorithm>
 #include <charconv>
+#include <iterator>
 
 #include "base/encoding.h"
 #include "wire/json/json.h"
@@ -14,123 +15,117 @@ namespace {
 
 using Verb = StateCommand::Verb;
 
-constexpr std::string_view kHelp = R"(holdfast state looks at the records of a running sidecar, and changes them.
+constexpr OptionRow kJson{.name = "json", .help = "JSON for programs"};
+constexpr OptionRow kAddress{.name = "address",
+                             .argument = "URL",
+                             .help = "the sidecar; by default http://127.0.0.1:$DAPR_HTTP_PORT, or port 3500"};
+constexpr OptionRow kIfMatch{
+    .name = "if-match", .argument = "ETAG", .help = "only if the record has this etag; * for any record"};
 
-  holdfast state get STORE KEY [--record]
-  holdfast state put STORE KEY [VALUE|-] [--type TYPE] [--ttl 30s] [--if-match ETAG | --if-absent]
-  holdfast state delete STORE KEY [--if-match ETAG]
-  holdfast state ls STORE [PREFIX] [--values] [--limit N]
-  holdfast state backup STORE FILE [--resources-path DIR] [--app-id ID]
+constexpr OptionRow kGetOptions[] = {
+    {.name = "record", .help = "the whole record: who wrote it and when, its etag and expiry"}, kJson, kAddress};
+constexpr OptionRow kPutOptions[] = {
+    {.name = "type", .argument = "TYPE", .help = "content type of the value; by default what it looks like"},
+    {.name = "ttl", .argument = "DURATION", .help = "time to live, such as 30s"},
+    kIfMatch,
+    {.name = "if-absent", .help = "only if there is no record"},
+    kJson,
+    kAddress};
+constexpr OptionRow kDeleteOptions[] = {kIfMatch, kJson, kAddress};
+constexpr OptionRow kListOptions[] = {{.name = "values", .help = "values beside the keys"},
+                                      {.name = "limit", .argument = "N", .help = "this many keys at most"},
+                                      kJson,
+                                      kAddress};
+constexpr OptionRow kBackupOptions[] = {
+    {.name = "resources-path",
+     .argument = "DIR",
+     .help = "directories of component files, with commas between; by default those of holdfast serve",
+     .completes = Completes::directories},
+    {.name = "app-id", .argument = "ID", .help = "application whose component it is; by default app"},
+    kJson};
 
-Without VALUE, or with "-", put reads standard input. Without --type a value that is JSON is kept as JSON, other text as
-text/plain. get --record shows who wrote a record and when. backup copies the file of an SQLite component while sidecars
-use it; without --resources-path it looks where "holdfast serve" does.
-
-  --address URL   the sidecar; by default http://127.0.0.1:$DAPR_HTTP_PORT, or port 3500
-  --json          JSON for programs
-The API token is taken from DAPR_API_TOKEN.
-
-Exit codes: 0 done, 1 failed, 2 misused, 3 there is no such record or store.
-)";
-
-struct VerbRow {
-  std::string_view name;
-  Verb verb;
-  std::size_t words_min;  // after the verb
-  std::size_t words_max;
-  std::string_view options;  // names, each between spaces
+constexpr CommandRow kVerbs[] = {
+    {.name = "get",
+     .arguments = "STORE KEY",
+     .summary = "print the value of a record",
+     .options = kGetOptions,
+     .words_min = 2,
+     .words_max = 2},
+    {.name = "put",
+     .arguments = "STORE KEY [VALUE|-]",
+     .summary = "save a record",
+     .options = kPutOptions,
+     .words_min = 2,
+     .words_max = 3},
+    {.name = "delete",
+     .arguments = "STORE KEY",
+     .summary = "delete a record",
+     .options = kDeleteOptions,
+     .words_min = 2,
+     .words_max = 2},
+    {.name = "ls",
+     .arguments = "STORE [PREFIX]",
+     .summary = "list keys",
+     .options = kListOptions,
+     .words_min = 1,
+     .words_max = 2},
+    {.name = "backup",
+     .arguments = "STORE FILE",
+     .summary = "copy the file of an SQLite component while sidecars use it",
+     .options = kBackupOptions,
+     .words_min = 2,
+     .words_max = 2,
+     .completes = Completes::files},
 };
-constexpr VerbRow kVerbs[] = {
-    {"get", Verb::get, 2, 2, " record json address "},
-    {"put", Verb::put, 2, 3, " type ttl if-match if-absent json address "},
-    {"delete", Verb::erase, 2, 2, " if-match json address "},
-    {"ls", Verb::list, 1, 2, " values limit json address "},
-    {"backup", Verb::backup, 2, 2, " resources-path app-id json "},
-};
+
+Verb verb_of(std::string_view name) {
+  if (name == "get") return Verb::get;
+  if (name == "put") return Verb::put;
+  if (name == "delete") return Verb::erase;
+  return name == "ls" ? Verb::list : Verb::backup;
+}
 
 std::unexpected<Error> refuse(std::string text) { return fail(Errc::invalid_argument, std::move(text)); }
 
-bool* switch_of(StateCommand& command, std::string_view name) {
-  if (name == "record") return &command.record;
-  if (name == "values") return &command.values;
-  if (name == "json") return &command.json;
-  if (name == "if-absent") return &command.if_absent;
-  return nullptr;
+std::vector<std::string> split_at_commas(const std::string& value) {
+  std::vector<std::string> parts;
+  for (std::size_t at = 0; at <= value.size();) {
+    const std::size_t comma = std::min(value.find(',', at), value.size());
+    if (comma > at) parts.push_back(value.substr(at, comma - at));
+    at = comma + 1;
+  }
+  return parts;
 }
 
-Status set_option(StateCommand& command, std::string_view name, const std::string& value) {
-  if (name == "limit") {
-    const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), command.limit);
-    if (error != std::errc() || end != value.data() + value.size() || command.limit == 0)
-      return refuse("--limit takes a number of keys, from 1");
-    return {};
-  }
-  if (name == "resources-path") {
-    for (std::size_t at = 0; at <= value.size();) {
-      const std::size_t comma = std::min(value.find(',', at), value.size());
-      if (comma > at) command.resources_paths.push_back(value.substr(at, comma - at));
-      at = comma + 1;
-    }
-    return {};
-  }
-  if (name == "type") command.type = value;
-  if (name == "ttl") command.ttl = value;
-  if (name == "if-match") command.if_match = value;
-  if (name == "address") command.address = value;
-  if (name == "app-id") command.app_id = value;
+Status take_options(StateCommand& command, const ParsedArguments& parsed) {
+  command.record = parsed.has("record");
+  command.values = parsed.has("values");
+  command.json = parsed.has("json");
+  command.if_absent = parsed.has("if-absent");
+  command.type = parsed.value("type");
+  command.ttl = parsed.value("ttl");
+  command.if_match = parsed.value("if-match");
+  command.address = parsed.value("address", command.address);
+  command.app_id = parsed.value("app-id", command.app_id);
+  for (const auto& [name, value] : parsed.options)
+    if (name == "resources-path")
+      std::ranges::move(split_at_commas(value), std::back_inserter(command.resources_paths));
+  if (!parsed.has("limit")) return {};
+  const std::string limit = parsed.value("limit");
+  const auto [end, error] = std::from_chars(limit.data(), limit.data() + limit.size(), command.limit);
+  if (error != std::errc() || end != limit.data() + limit.size() || command.limit == 0)
+    return refuse("--limit takes a number of keys, from 1");
   return {};
 }
 
-// Takes the options out of `arguments`; what is left are words. A lone "-" and what follows "--" are words.
-Result<std::vector<std::string>> read_options(std::span<const std::string> arguments, const VerbRow& row,
-                                              StateCommand& command) {
-  std::vector<std::string> words;
-  for (std::size_t i = 0; i < arguments.size(); ++i) {
-    const std::string& argument = arguments[i];
-    if (argument == "--") {
-      words.insert(words.end(), arguments.begin() + static_cast<std::ptrdiff_t>(i) + 1, arguments.end());
-      break;
-    }
-    if (argument == "-h" || argument == "--help") {
-      command.verb = Verb::help;
-      return words;
-    }
-    if (!argument.starts_with("--")) {
-      words.push_back(argument);
-      continue;
-    }
-    const std::size_t equals = argument.find('=');
-    const std::string name = argument.substr(2, equals == std::string::npos ? equals : equals - 2);
-    if (name.empty() || row.options.find(" " + name + " ") == std::string_view::npos)
-      return refuse(fmt::format("\"holdfast state {}\" has no option --{}", row.name, name));
-    if (bool* flag = switch_of(command, name)) {
-      if (equals != std::string::npos) return refuse(fmt::format("--{} takes no value", name));
-      *flag = true;
-      continue;
-    }
-    if (equals == std::string::npos && i + 1 == arguments.size())
-      return refuse(fmt::format("--{} needs a value", name));
-    const std::string value = equals == std::string::npos ? arguments[++i] : argument.substr(equals + 1);
-    if (auto ok = set_option(command, name, value); !ok) return fail(ok.error());
-  }
-  return words;
-}
-
-Status place_words(std::vector<std::string> words, const VerbRow& row, StateCommand& command) {
-  if (words.size() < row.words_min)
-    return refuse(fmt::format("\"holdfast state {}\" needs {}", row.name,
-                              words.empty()              ? "the name of a store"
-                              : row.verb == Verb::backup ? "a file"
-                                                         : "a key"));
-  if (words.size() > row.words_max)
-    return refuse(fmt::format("\"{}\" is one word too many for \"holdfast state {}\"", words[row.words_max], row.name));
+Status place_words(StateCommand& command, std::vector<std::string> words) {
   command.store = std::move(words[0]);
-  if (row.verb == Verb::backup) {
+  if (command.verb == Verb::backup) {
     command.file = std::move(words[1]);
   } else if (words.size() > 1) {
     command.key = std::move(words[1]);
   }
-  if (row.verb != Verb::put) return {};
+  if (command.verb != Verb::put) return {};
   command.value_from_input = words.size() < 3 || words[2] == "-";
   if (!command.value_from_input) command.value = std::move(words[2]);
   if (command.if_absent && !command.if_match.empty()) return refuse("--if-match and --if-absent exclude each other");
@@ -157,7 +152,14 @@ std::string as_entity_tag(const std::string& etag) {
 
 }  // namespace
 
-std::string state_help() { return std::string(kHelp); }
+std::span<const CommandRow> state_verbs() { return kVerbs; }
+
+std::string_view state_description() {
+  return "Without VALUE, or with \"-\", put reads standard input. Without --type a value that is JSON is kept as JSON, "
+         "other text as text/plain.\n\n"
+         "The API token is taken from the variable DAPR_API_TOKEN.\n\n"
+         "Exit codes: 0 done, 1 failed, 2 misused, 3 there is no such record or store.";
+}
 
 std::string_view guessed_type(std::string_view value) {
   if (json::is_valid(value)) return "application/json";
@@ -169,16 +171,16 @@ Result<StateCommand> parse_state_command(std::span<const std::string> arguments,
   StateCommand command;
   if (arguments.empty()) return refuse("\"holdfast state\" needs one of get, put, delete, ls, backup");
   if (arguments[0] == "help" || arguments[0] == "--help" || arguments[0] == "-h") return command;
-  const auto row = std::ranges::find_if(kVerbs, [&](const VerbRow& r) { return r.name == arguments[0]; });
-  if (row == std::end(kVerbs))
-    return refuse(fmt::format("\"{}\" is none of get, put, delete, ls, backup", arguments[0]));
-  command.verb = row->verb;
+  const CommandRow* row = find_row(kVerbs, arguments[0]);
+  if (row == nullptr) return refuse(fmt::format("\"{}\" is none of get, put, delete, ls, backup", arguments[0]));
+  auto parsed = parse_arguments(*row, "holdfast state " + arguments[0], arguments.subspan(1));
+  if (!parsed) return fail(parsed.error());
+  if (parsed->help) return command;
+  command.verb = verb_of(row->name);
   command.address = fmt::format("http://127.0.0.1:{}", environment("DAPR_HTTP_PORT").value_or("3500"));
   command.token = environment("DAPR_API_TOKEN").value_or("");
-  auto words = read_options(arguments.subspan(1), *row, command);
-  if (!words) return fail(words.error());
-  if (command.verb == Verb::help) return command;
-  if (auto ok = place_words(std::move(*words), *row, command); !ok) return fail(ok.error());
+  if (auto ok = take_options(command, *parsed); !ok) return fail(ok.error());
+  if (auto ok = place_words(command, std::move(parsed->words)); !ok) return fail(ok.error());
   return command;
 }
 

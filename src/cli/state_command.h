@@ -9,6 +9,7 @@
 
 #include "base/result.h"
 #include "cli/http_client.h"
+#include "cli/options.h"
 #include "config/components.h"
 
 namespace holdfast::cli {
@@ -38,7 +39,10 @@ struct StateCommand {
 // `arguments` are what follows "state". Errc::invalid_argument says what is wrong with them.
 Result<StateCommand> parse_state_command(std::span<const std::string> arguments,
                                          const config::GetEnvironment& environment);
-std::string state_help();
+// get, put, delete, ls and backup, with their options.
+std::span<const CommandRow> state_verbs();
+// What help says of them beside that.
+std::string_view state_description();
 
 // get, put, delete, and one page of ls: at most `limit` keys from `cursor` on.
 HttpRequest request_of(const StateCommand& command);

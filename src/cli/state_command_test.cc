@@ -71,8 +71,9 @@ TEST_P(MisusedCommand, IsToldWhatIsWrong) {
 INSTANTIATE_TEST_SUITE_P(
     All, MisusedCommand,
     testing::Values(Misuse{"NoVerb", {}, "needs one of"}, Misuse{"UnknownVerb", {"list", "s"}, "\"list\" is none of"},
-                    Misuse{"NoStore", {"get"}, "name of a store"}, Misuse{"NoKey", {"delete", "s"}, "needs a key"},
-                    Misuse{"NoFile", {"backup", "s"}, "needs a file"},
+                    Misuse{"NoStore", {"get"}, "\"holdfast state get\" needs STORE KEY"},
+                    Misuse{"NoKey", {"delete", "s"}, "needs STORE KEY"},
+                    Misuse{"NoFile", {"backup", "s"}, "needs STORE FILE"},
                     Misuse{"TooManyWords", {"get", "s", "k", "x"}, "\"x\" is one word too many"},
                     Misuse{"UnknownOption", {"get", "s", "k", "--ttl", "1"}, "no option --ttl"},
                     Misuse{"NoOptionName", {"get", "s", "k", "--=1"}, "no option --"},

@@ -64,20 +64,6 @@ std::string tags_line(Object record) {
 
 }  // namespace
 
-std::string printable(std::string_view text) {
-  std::string out;
-  out.reserve(text.size());
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < 0x20 || byte == 0x7f) {
-      out += fmt::format("\\x{:02x}", byte);
-    } else {
-      out += c;
-    }
-  }
-  return out;
-}
-
 std::string failure_text(const HttpResponse& response) {
   json::Parser parser;
   const auto parsed = parser.parse(response.body, json::Reading::whole_text);

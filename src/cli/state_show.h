@@ -6,14 +6,10 @@
 
 #include "base/result.h"
 #include "cli/http_client.h"
+#include "cli/output.h"
 #include "wire/json/json.h"
 
 namespace holdfast::cli {
-
-inline constexpr int kDone = 0;
-inline constexpr int kFailed = 1;
-inline constexpr int kMisused = 2;
-inline constexpr int kNotFound = 3;
 
 // A failed answer as one or two lines for standard error: the problem document's words, or the plain text there is.
 std::string failure_text(const HttpResponse& response);
@@ -30,8 +26,5 @@ struct ListedPage {
 };
 // `as_json`: objects with ",\n" between them, and before the first one unless `is_first`.
 Result<ListedPage> page_of(std::string_view body, bool with_values, bool as_json, bool is_first);
-
-// Control characters as \xNN: a key or a value must not steer a terminal.
-std::string printable(std::string_view text);
 
 }  // namespace holdfast::cli

@@ -5,92 +5,21 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <array>
 #include <cstdlib>
-#include <filesystem>
-#include <fstream>
-#include <iterator>
 #include <map>
-#include <system_error>
 
-#include "base/encoding.h"
 #include "config/document.h"
 #include "config/yaml.h"
 
 namespace holdfast::config {
 namespace {
 
-constexpr std::string_view kStateCategory = "state.";
-constexpr std::string_view kSecretCategory = "secretstores.";
-constexpr std::array<std::string_view, 9> kOtherCategories{"pubsub.",     "bindings.",       "configuration.",
-                                                           "lock.",       "crypto.",         "conversation.",
-                                                           "middleware.", "nameresolution.", "workflowbackend."};
-
-bool begins_with_any(std::string_view text, std::span<const std::string_view> prefixes) {
-  return std::any_of(prefixes.begin(), prefixes.end(),
-                     [text](std::string_view prefix) { return text.starts_with(prefix); });
-}
-
-// A directory's files in name order; those that are not YAML are named in a warning.
-Result<std::vector<std::filesystem::path>> list_files(const std::string& directory,
-                                                      std::vector<std::string>& warnings) {
-  std::error_code error;
-  std::vector<std::filesystem::path> files;
-  std::filesystem::directory_iterator entry(directory, error);
-  for (; !error && entry != std::filesystem::directory_iterator(); entry.increment(error)) {
-    std::error_code dangling;  // a link to nothing is a file that read_file cannot read
-    if (entry->is_directory(dangling)) continue;
-    const std::string extension = to_lower(entry->path().extension().string());
-    if (extension == ".yaml" || extension == ".yml") {
-      files.push_back(entry->path());
-    } else {
-      warnings.push_back(fmt::format("{}: not a .yaml or .yml file; ignored", entry->path().string()));
-    }
-  }
-  if (error)
-    return fail(Errc::invalid_argument,
-                fmt::format("failed to load components: cannot read the directory {}: {}. Create it, or correct "
-                            "--resources-path.",
-                            directory, error.message()));
-  std::sort(files.begin(), files.end());
-  std::sort(warnings.begin(), warnings.end());
-  return files;
-}
-
-Result<std::string> read_file(const std::filesystem::path& path) {
-  std::error_code error;
-  if (!std::filesystem::is_regular_file(path, error)) return fail(Errc::invalid_argument, "it is not a regular file");
-  std::ifstream stream(path, std::ios::binary);
-  if (!stream) return fail(Errc::invalid_argument, "it cannot be opened");
-  std::string text;
-  std::array<char, 16 * 1024> part;
-  do {
-    stream.read(part.data(), static_cast<std::streamsize>(part.size()));
-    text.append(part.data(), static_cast<std::size_t>(stream.gcount()));
-  } while (stream && text.size() <= kResourceFileBytesMax);
-  if (stream.bad()) return fail(Errc::invalid_argument, "it cannot be read");
-  if (text.size() > kResourceFileBytesMax) return fail(Errc::invalid_argument, "it is larger than 1 MiB");
-  return text;
-}
-
-Result<std::vector<Draft>> read_directories(const std::vector<std::string>& directories, const LoadOptions& options,
-                                            std::vector<std::string>& warnings) {
+std::vector<Draft> read_documents(const ResourceFiles& files, const LoadOptions& options,
+                                  std::vector<std::string>& warnings) {
   std::vector<Draft> drafts;
-  for (const std::string& directory : directories) {
-    std::vector<std::string> ignored;
-    const auto files = list_files(directory, ignored);
-    if (!files) return fail(files.error());
-    std::move(ignored.begin(), ignored.end(), std::back_inserter(warnings));
-    for (const auto& path : *files) {
-      const auto text = read_file(path);
-      if (!text) {
-        warnings.push_back(fmt::format("{}: skipped: {}", path.string(), text.error().message));
-        continue;
-      }
-      for (const YamlDocument& document : split_documents(*text))
-        if (auto draft = read_document(document, path.string(), options, warnings)) drafts.push_back(std::move(*draft));
-    }
-  }
+  for (const ResourceDocument& document : files.documents)
+    if (auto draft = read_document(document.yaml(), document.file, options, warnings))
+      drafts.push_back(std::move(*draft));
   return drafts;
 }
 
@@ -99,9 +28,18 @@ bool is_in_scope(const state::Component& component, const std::string& app_id) {
          std::find(component.scopes.begin(), component.scopes.end(), app_id) != component.scopes.end();
 }
 
-// Drops what is of another namespace or for other apps. Two of one name are an error, also when the later one is
-// for other apps: as in Dapr.
-Status select(std::vector<Draft>& drafts, const LoadOptions& options) {
+bool is_denied(const state::Component& component, const LoadOptions& options, std::vector<std::string>& warnings) {
+  if (!options.is_denied || !options.is_denied(component.type, component.version)) return false;
+  warnings.push_back(
+      fmt::format("{}: Component {}: the Configuration's components.deny forbids its type; it is not "
+                  "started",
+                  at({component.file, component.line}), log_name(component)));
+  return true;
+}
+
+// Drops what is of another namespace, for other apps or denied. Two of one name are an error, also when the later one
+// is for other apps: as in Dapr.
+Status select(std::vector<Draft>& drafts, const LoadOptions& options, std::vector<std::string>& warnings) {
   const std::string name_space = environment_or(options.environment, "NAMESPACE", "");
   std::map<std::string, std::string> log_names;
   std::string problems;
@@ -115,7 +53,7 @@ Status select(std::vector<Draft>& drafts, const LoadOptions& options) {
                       log_name(component), existing->second, at({component.file, component.line}));
     } else if (is_in_scope(component, options.app_id)) {
       log_names.emplace(component.name, log_name(component));
-      selected.push_back(std::move(draft));
+      if (!is_denied(component, options, warnings)) selected.push_back(std::move(draft));
     }
   }
   drafts = std::move(selected);
@@ -134,10 +72,10 @@ class Templates {
   Status fill(state::Component& component) const {
     for (auto& [name, value] : component.properties) {
       if (pod_name_.empty() && value.find("{podName}") != std::string::npos)
-        return fail(Errc::invalid_argument,
-                    fmt::format("process component {} error: [INIT_COMPONENT_FAILURE]: initialization error occurred "
-                                "for {}: property \"{}\" says {{podName}} and POD_NAME is not set ({})",
-                                component.name, log_name(component), name, at({component.file, component.line})));
+        return fail(init_failure(
+            component,
+            Error(Errc::invalid_argument, fmt::format("property \"{}\" says {{podName}} and POD_NAME is not set ({})",
+                                                      name, at({component.file, component.line})))));
       value = filled(value);
     }
     return {};
@@ -172,6 +110,22 @@ class Templates {
   std::string name_space_;
 };
 
+// Everything that a component says of itself, in a form that can be compared: no two different ones give the same text.
+std::string revision_of(const state::Component& component) {
+  std::string text;
+  const auto add = [&text](std::string_view part) { text += fmt::format("{}:{}", part.size(), part); };
+  add(component.type);
+  add(component.version);
+  add(component.ignore_errors ? "ignore" : "");
+  add(std::to_string(component.init_timeout.count()));
+  for (const auto& [name, value] : component.properties) {
+    add(name);
+    add(value);
+  }
+  add("");  // scopes decide only whether a component is loaded at all
+  return text;
+}
+
 // Opens secret stores, fetches secrets and sorts components by what becomes of them.
 class Resolver {
  public:
@@ -182,8 +136,9 @@ class Resolver {
     state::Component& component = draft.component;
     auto status = check_category(component);
     if (status && !fetch_secrets(draft)) return {};
+    component.revision = revision_of(component);  // before {uuid} makes every reading another
     if (status) status = templates_.fill(component);
-    if (status && component.type.starts_with(kSecretCategory)) status = open_secret_store(component);
+    if (status && category_of(component.type) == Category::secret_store) status = open_secret_store(component);
     if (!status) {
       if (!component.ignore_errors) return status;
       warn(component, fmt::format("{}; ignored, as ignoreErrors says", status.error().message));
@@ -199,12 +154,10 @@ class Resolver {
   }
 
   static Status check_category(const state::Component& component) {
-    const std::string_view type = component.type;
-    if (type.starts_with(kStateCategory) || type.starts_with(kSecretCategory) ||
-        begins_with_any(type, kOtherCategories))
-      return {};
-    return fail(Errc::invalid_argument, fmt::format("process component {} error: incorrect type {} ({})",
-                                                    component.name, type, at({component.file, component.line})));
+    if (category_of(component.type) != Category::unknown) return {};
+    return fail(Errc::invalid_argument,
+                fmt::format("process component {} error: incorrect type {} ({})", component.name, component.type,
+                            at({component.file, component.line})));
   }
 
   // False when the component was parked.
@@ -249,9 +202,9 @@ class Resolver {
   }
 
   void keep(state::Component component) {
-    if (component.type.starts_with(kStateCategory)) {
+    if (category_of(component.type) == Category::state) {
       resources_.state_stores.push_back(std::move(component));
-    } else if (component.type.starts_with(kSecretCategory)) {
+    } else if (category_of(component.type) == Category::secret_store) {
       resources_.secret_stores.push_back(std::move(component));
     } else {
       warn(component,
@@ -279,15 +232,34 @@ std::string log_name(const state::Component& component) {
   return fmt::format("{} ({}/{})", component.name, component.type, component.version);
 }
 
+Error creation_failure(const state::Component& component, const Error& why) {
+  return with_context(why,
+                      fmt::format("process component {} error: [CREATE_COMPONENT_FAILURE]: creation error occurred "
+                                  "for {}",
+                                  component.name, log_name(component)));
+}
+
+Error init_failure(const state::Component& component, const Error& why) {
+  return with_context(why, fmt::format("process component {} error: [INIT_COMPONENT_FAILURE]: initialization error "
+                                       "occurred for {}",
+                                       component.name, log_name(component)));
+}
+
 Result<Resources> load_resources(const std::vector<std::string>& directories, const LoadOptions& options) {
+  const auto files = read_resource_files(directories);
+  if (!files) return fail(files.error());
+  return load_resources(*files, options);
+}
+
+Result<Resources> load_resources(const ResourceFiles& files, const LoadOptions& options) {
   Resources resources;
-  auto drafts = read_directories(directories, options, resources.warnings);
-  if (!drafts) return fail(std::move(drafts.error()));
-  if (auto selected = select(*drafts, options); !selected) return fail(std::move(selected.error()));
+  resources.warnings = files.warnings;
+  std::vector<Draft> drafts = read_documents(files, options, resources.warnings);
+  if (auto selected = select(drafts, options, resources.warnings); !selected) return fail(std::move(selected.error()));
   Resolver resolver(options, resources);
   for (const bool secret_stores : {true, false})
-    for (Draft& draft : *drafts) {
-      if (draft.component.type.starts_with(kSecretCategory) != secret_stores) continue;
+    for (Draft& draft : drafts) {
+      if ((category_of(draft.component.type) == Category::secret_store) != secret_stores) continue;
       if (auto taken = resolver.take(draft); !taken) return fail(std::move(taken.error()));
     }
   return resources;

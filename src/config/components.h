@@ -10,6 +10,7 @@
 
 #include "base/random.h"
 #include "base/result.h"
+#include "config/resources.h"
 #include "state/component.h"
 
 namespace holdfast::config {
@@ -38,6 +39,8 @@ class SecretResolver {
 
 struct LoadOptions {
   std::string app_id;
+  // spec.components.deny of the Configuration (component_denied); null: none is denied.
+  std::function<bool(std::string_view type, std::string_view version)> is_denied;
   GetEnvironment environment = process_environment();
   SecretResolver* secrets = nullptr;  // null: there are no secret stores
   std::function<std::string()> make_uuid = uuid_v4;
@@ -57,14 +60,18 @@ struct Resources {
   std::vector<std::string> warnings;     // to be logged; each begins with the file and line
 };
 
-inline constexpr std::size_t kResourceFileBytesMax = 1 << 20;
-
-// Reads every *.yaml and *.yml of each directory in name order. Documents that cannot be used are skipped with a
-// warning; errors are what Dapr dies of: a directory that is not there, two components of one name, a type of no
-// known category, {podName} without POD_NAME (the last two not for a component with ignoreErrors).
+// The Component documents. Those that cannot be used are skipped with a warning, and so is every document that does not
+// parse; errors are what Dapr dies of: two components of one name, a type of no known category, {podName} without
+// POD_NAME (the last two not for a component with ignoreErrors).
+Result<Resources> load_resources(const ResourceFiles& files, const LoadOptions& options);
+// Reads the directories too (read_resource_files).
 Result<Resources> load_resources(const std::vector<std::string>& directories, const LoadOptions& options);
 
 // "orders (state.sqlite/v1)", as Dapr's messages name a component.
 std::string log_name(const state::Component& component);
+// Dapr's words for a component that cannot be made, or not be opened: "process component NAME error:
+// [INIT_COMPONENT_FAILURE]: initialization error occurred for NAME (TYPE/VERSION): why".
+Error creation_failure(const state::Component& component, const Error& why);
+Error init_failure(const state::Component& component, const Error& why);
 
 }  // namespace holdfast::config

@@ -134,6 +134,19 @@ TEST_F(LoadResources, OtherKindsAreLeftToOthersAndOtherVersionsAreNamed) {
                                               HasSubstr("its apiVersion is \"dapr.io/v2\"")));
 }
 
+TEST_F(LoadResources, ComponentsOfADeniedTypeAreLeftOutAndNamed) {
+  options_.is_denied = [](std::string_view type, std::string_view version) {
+    return type == "state.redis" && version == "v1";
+  };
+  write("a.yaml", component("theirs", "", "state.redis") + "---\n" + component("ours"));
+  const Resources resources = load();
+  EXPECT_THAT(names_of(resources.state_stores), ElementsAre("ours"));
+  EXPECT_THAT(resources.warnings, ElementsAre(HasSubstr("a.yaml:1: Component theirs (state.redis/v1): the "
+                                                        "Configuration's components.deny forbids its type")));
+  write("a.yaml", component("one", "", "state.redis") + "---\n" + component("one"));
+  EXPECT_THAT(error(), HasSubstr("duplicate definition of Component name one")) << "its name is taken all the same";
+}
+
 TEST_F(LoadResources, NamesThatCannotStandInAPathAreSkipped) {
   for (const char* name : {"'.'", "'..'", "a/b", "a%b", "'a:b'", "''"}) {
     write("a.yaml", component(name));

@@ -8,24 +8,19 @@
 namespace holdfast::config {
 namespace {
 
-// Dapr's own files say v1alpha1; much course material says v1.
 constexpr std::array<std::string_view, 2> kApiVersions{"dapr.io/v1alpha1", "dapr.io/v1"};
+
+std::string to_upper(std::string_view text) {
+  std::string upper;
+  for (const char c : text) upper += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
+  return upper;
+}
 
 // What Dapr never hands to a component, and, where an allow-list is set, what it does not name.
 bool may_read_variable(const GetEnvironment& environment, std::string_view name) {
-  std::string upper;
-  for (const char c : name) upper += c >= 'a' && c <= 'z' ? static_cast<char>(c - 'a' + 'A') : c;
-  if (upper.empty() || upper == "APP_API_TOKEN" || upper.starts_with("DAPR_") || upper.find(' ') != std::string::npos)
-    return false;
+  if (is_reserved_variable(name)) return false;
   const std::string allowed = environment_or(environment, "DAPR_ENV_KEYS", "");
-  return allowed.empty() || (" " + allowed + " ").find(" " + upper + " ") != std::string::npos;
-}
-
-std::optional<std::string> objection_to_name(std::string_view name) {
-  if (name.empty()) return "it has no metadata.name";
-  if (name == "." || name == ".." || name.find_first_of("/%:") != std::string_view::npos)
-    return fmt::format("its name \"{}\" must not be \".\" or \"..\" nor contain / % or :", name);
-  return std::nullopt;
+  return allowed.empty() || (" " + allowed + " ").find(" " + to_upper(name) + " ") != std::string::npos;
 }
 
 // Turns one document into a draft. What is wrong with it goes to `warnings`.
@@ -137,6 +132,36 @@ class DocumentReader {
 };
 
 }  // namespace
+
+std::span<const std::string_view> other_categories() {
+  static constexpr std::array<std::string_view, 9> kOthers{"pubsub.",     "bindings.",       "configuration.",
+                                                           "lock.",       "crypto.",         "conversation.",
+                                                           "middleware.", "nameresolution.", "workflowbackend."};
+  return kOthers;
+}
+
+Category category_of(std::string_view type) {
+  if (type.starts_with("state.")) return Category::state;
+  if (type.starts_with("secretstores.")) return Category::secret_store;
+  const bool is_other =
+      std::ranges::any_of(other_categories(), [type](std::string_view prefix) { return type.starts_with(prefix); });
+  return is_other ? Category::other : Category::unknown;
+}
+
+std::span<const std::string_view> api_versions() { return kApiVersions; }
+
+std::optional<std::string> objection_to_name(std::string_view name) {
+  if (name.empty()) return "it has no metadata.name";
+  if (name == "." || name == ".." || name.find_first_of("/%:") != std::string_view::npos)
+    return fmt::format("its name \"{}\" must not be \".\" or \"..\" nor contain / % or :", name);
+  return std::nullopt;
+}
+
+bool is_reserved_variable(std::string_view name) {
+  const std::string upper = to_upper(name);
+  return upper.empty() || upper == "APP_API_TOKEN" || upper.starts_with("DAPR_") ||
+         upper.find(' ') != std::string::npos;
+}
 
 std::string at(const Place& place) { return fmt::format("{}:{}", place.file, place.line); }
 

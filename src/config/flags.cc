@@ -26,7 +26,7 @@ constexpr std::array kTable = std::to_array<FlagRow>({
     {"unix-domain-socket", text, "", "directory for sockets dapr-APPID-http.socket and -grpc.socket, instead of ports"},
     {"resources-path", list, "", "directories of component files"},
     {"components-path", list, "", "older name of --resources-path, used when that is not given"},
-    {"config", list, "", "", kNoEffect},
+    {"config", list, "", "files with Configuration resources, each over what came before"},
     {"mode", text, "standalone", "standalone is the only mode there is"},
     {"max-body-size", size, "4Mi", "largest request body; 0: no limit"},
     {"dapr-http-max-request-size", integer, "-1", "older form of --max-body-size, in MiB"},
@@ -35,17 +35,26 @@ constexpr std::array kTable = std::to_array<FlagRow>({
     {"log-level", text, "info", "debug, info, warn, error or fatal"},
     {"log-as-json", boolean, "false", "log lines are JSON"},
     {"log-file", text, "", "file to log to, instead of standard output"},
-    {"enable-api-logging", boolean, "", "", kNoEffect},
+    {"enable-api-logging", boolean, "", "log every API call; wins over the Configuration"},
     {"metrics-port", port, "9090", "port of the Prometheus metrics"},
     {"metrics-listen-address", text, "0.0.0.0", "address of the Prometheus metrics"},
     {"enable-metrics", boolean, "true", "serve metrics"},
     {"dapr-graceful-shutdown-seconds", integer, "5", "longest wait for requests in flight at the end; 0: no bound"},
     {"dapr-block-shutdown-duration", duration, "", "keep serving this long after the signal to stop"},
-    {"allowed-origins", text, "", "", kNoEffect},
+    {"allowed-origins", list, "", "origins of web pages that may call the API (CORS); * for all"},
     {"app-port", port, "0", "port of the application, which is waited for; 0: none"},
     {"app-protocol", text, "http", "http, https, grpc, grpcs or h2c; shown in the metadata"},
     {"app-max-concurrency", integer, "-1", "shown in the metadata"},
     {"app-channel-address", text, "127.0.0.1", "address of the application"},
+    {"enable-app-health-check", boolean, "false", "show the four flags below in the metadata"},
+    {"app-health-check-path", text, "/healthz", "shown in the metadata"},
+    {"app-health-probe-interval", integer, "5", "seconds; shown in the metadata"},
+    {"app-health-probe-timeout", integer, "500", "milliseconds; shown in the metadata"},
+    {"app-health-threshold", integer, "3", "shown in the metadata"},
+    {"dapr-public-port", port, "0", "port with health and metadata only, without a token; 0: none"},
+    {"dapr-public-listen-address", text, "", "address of --dapr-public-port; all interfaces when empty"},
+    {"hot-reload-reconcile-interval", duration, "60s",
+     "how often component files are looked at although nothing was heard"},
     {"version", boolean, "false", "print the version and exit"},
     {"build-info", boolean, "false", "print the build and exit"},
     {"wait", boolean, "false", "wait until a running sidecar is healthy, and exit"},
@@ -55,21 +64,20 @@ constexpr std::array kTable = std::to_array<FlagRow>({
     {"max-connections", integer, "10000", "connections beyond this are refused"},
     {"header-timeout", duration, "10s", "longest time for a request's header to arrive"},
     {"idle-timeout", duration, "0s", "close a connection that was idle this long; 0s: never"},
-    {"api-token-file", text, "", "file with the API token, instead of DAPR_API_TOKEN"},
+    {"api-token-file", text, "", "file with API tokens, plain or sha256:..., one a line; read again when it changes"},
+    {"tls-cert-file", text, "", "PEM certificate chain: both ports speak TLS; read again when it changes"},
+    {"tls-key-file", text, "", "PEM private key of --tls-cert-file"},
+    {"tls-client-ca-file", text, "", "PEM authorities: clients have to show a certificate of one of them"},
+    {"keep-on-failed-reload", boolean, "",
+     "keep a component as it was when its changed file is wrong, instead of ending; "
+     "the default with serve and run"},
 
     {"dapr-internal-grpc-port", text, "", "", kNoEffect},
     {"dapr-internal-grpc-listen-address", text, "", "", kNoEffect},
-    {"dapr-public-port", text, "", "", kNoEffect},
-    {"dapr-public-listen-address", text, "", "", kNoEffect},
     {"enable-profiling", boolean, "false", "", kNoEffect},
     {"profile-port", text, "7777", "", kNoEffect},
     {"profile-listen-address", text, "", "", kNoEffect},
     {"app-ssl", boolean, "false", "", kNoEffect},
-    {"enable-app-health-check", boolean, "false", "", kNoEffect},
-    {"app-health-check-path", text, "/healthz", "", kNoEffect},
-    {"app-health-probe-interval", text, "5", "", kNoEffect},
-    {"app-health-probe-timeout", text, "500", "", kNoEffect},
-    {"app-health-threshold", text, "3", "", kNoEffect},
     {"app-binding-options-timeout", text, "", "", kNoEffect},
     {"enable-mtls", boolean, "false", "", kNoEffect},
     {"sentry-address", text, "", "", kNoEffect},
@@ -83,7 +91,6 @@ constexpr std::array kTable = std::to_array<FlagRow>({
     {"actors-service", text, "", "", kNoEffect},
     {"reminders-service", text, "", "", kNoEffect},
     {"actors-disseminate-timeout", text, "", "", kNoEffect},
-    {"hot-reload-reconcile-interval", text, "", "", kNoEffect},
     {"disable-builtin-k8s-secret-store", boolean, "false", "", kNoEffect},
     {"disable-init-endpoints", list, "", "", kNoEffect},
 });
@@ -167,9 +174,7 @@ void describe(CLI::App& app, Values& values) {
         [&list = values[row.name]](const std::vector<std::string>& given) { list = given; }, std::string(row.help));
     option->expected(1)->multi_option_policy(CLI::MultiOptionPolicy::TakeAll)->allow_extra_args(false);
     option->default_str(std::string(row.fallback));
-    static constexpr std::array<const char*, 7> kKindNames{"TEXT", "[BOOL]",   "N",      "PORT",
-                                                           "SIZE", "DURATION", "A,B,..."};
-    option->type_name(kKindNames.at(static_cast<std::size_t>(row.kind)));
+    option->type_name(std::string(argument_name(row.kind)));
     option->group(row.effective ? "Flags" : "Flags of daprd that are accepted and do nothing");
   }
 }
@@ -279,6 +284,14 @@ void read_daprs(Reader& reader, Flags& flags) {
   reader.read("app-protocol", flags.app_protocol);
   reader.read("app-max-concurrency", flags.app_max_concurrency);
   reader.read("app-channel-address", flags.app_channel_address);
+  reader.read("enable-app-health-check", flags.app_health.enabled);
+  reader.read("app-health-check-path", flags.app_health.path);
+  reader.read("app-health-probe-interval", flags.app_health.interval_seconds);
+  reader.read("app-health-probe-timeout", flags.app_health.timeout_ms);
+  reader.read("app-health-threshold", flags.app_health.threshold);
+  reader.read("dapr-public-port", flags.dapr_public_port);
+  reader.read("dapr-public-listen-address", flags.dapr_public_listen_address);
+  reader.read("hot-reload-reconcile-interval", flags.reconcile_interval);
   reader.read("version", flags.version);
   reader.read("build-info", flags.build_info);
   reader.read("wait", flags.wait);
@@ -306,6 +319,10 @@ void read_ours(Reader& reader, Flags& flags) {
   reader.read("header-timeout", flags.header_timeout);
   reader.read("idle-timeout", flags.idle_timeout);
   reader.read("api-token-file", flags.api_token_file);
+  reader.read("tls-cert-file", flags.tls_cert_file);
+  reader.read("tls-key-file", flags.tls_key_file);
+  reader.read("tls-client-ca-file", flags.tls_client_ca_file);
+  reader.read("keep-on-failed-reload", flags.keep_on_failed_reload);
 }
 
 constexpr const char* kDescription =
@@ -314,6 +331,11 @@ constexpr const char* kDescription =
 }  // namespace
 
 std::span<const FlagRow> flag_table() { return kTable; }
+
+std::string_view argument_name(FlagKind kind) {
+  static constexpr std::array<std::string_view, 7> kNames{"TEXT", "[BOOL]", "N", "PORT", "SIZE", "DURATION", "A,B,..."};
+  return kNames.at(static_cast<std::size_t>(kind));
+}
 
 bool Flags::is_given(std::string_view name) const { return std::find(given.begin(), given.end(), name) != given.end(); }
 
@@ -349,6 +371,10 @@ Status check_flags(const Flags& flags) {
   if (flags.app_id.find('.') != std::string::npos) return refuse("parameter app-id cannot contain dots");
   if (flags.mode == "kubernetes") return refuse("mode kubernetes is not supported; use standalone");
   if (flags.mode != "standalone") return refuse("invalid mode: " + flags.mode);
+  if (flags.tls_cert_file.empty() != flags.tls_key_file.empty())
+    return refuse("--tls-cert-file and --tls-key-file belong together; give both");
+  if (flags.tls_cert_file.empty() && !flags.tls_client_ca_file.empty())
+    return refuse("--tls-client-ca-file needs --tls-cert-file and --tls-key-file");
   log::Level level{};
   if (!log::parse_level(flags.log_level, level)) return refuse("invalid value for --log-level: " + flags.log_level);
   if (flags.app_port != 0 && flags.app_port == flags.dapr_http_port)

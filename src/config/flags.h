@@ -33,6 +33,8 @@ struct FlagRow {
   bool effective = true;  // false: accepted for daprd's launchers, does nothing
 };
 std::span<const FlagRow> flag_table();
+// What help calls a value of that kind: PORT, DURATION.
+std::string_view argument_name(FlagKind kind);
 
 struct Flags {
   // As given or by default.
@@ -55,11 +57,22 @@ struct Flags {
   bool enable_metrics = true;
   std::chrono::seconds graceful_shutdown{5};  // 0: as long as it takes
   Milliseconds block_shutdown{0};
-  std::string allowed_origins;  // empty: no CORS
-  std::uint16_t app_port = 0;   // 0: the application listens on none
+  std::vector<std::string> allowed_origins;  // empty: no CORS
+  std::uint16_t app_port = 0;                // 0: the application listens on none
   std::string app_protocol = "http";
   std::string app_channel_address = "127.0.0.1";
   std::int64_t app_max_concurrency = -1;
+  struct AppHealth {
+    bool enabled = false;
+    std::string path = "/healthz";
+    std::int64_t interval_seconds = 5;
+    std::int64_t timeout_ms = 500;
+    std::int64_t threshold = 3;
+  };
+  AppHealth app_health;
+  std::uint16_t dapr_public_port = 0;      // 0: none
+  std::string dapr_public_listen_address;  // empty: all interfaces
+  Milliseconds reconcile_interval{60'000};
   bool version = false;
   bool build_info = false;
   bool wait = false;
@@ -72,6 +85,10 @@ struct Flags {
   Milliseconds header_timeout{10'000};
   Milliseconds idle_timeout{0};  // 0: never
   std::string api_token_file;
+  std::string tls_cert_file;  // empty: no TLS
+  std::string tls_key_file;
+  std::string tls_client_ca_file;             // empty: no certificate is asked for
+  std::optional<bool> keep_on_failed_reload;  // unset: as the way of starting has it
 
   std::vector<std::string> given;           // flags on the command line, in its order, each once
   std::vector<std::string> without_effect;  // those of them that do nothing here

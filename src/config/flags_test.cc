@@ -106,7 +106,8 @@ TEST(Flags, ValuesMayLookLikeFlagsOrBeEmpty) {
   EXPECT_EQ(parse({"--log-file", "--x"}).log_file, "--x");
   EXPECT_EQ(parse({"--app-id=", "--log-file", ""}).app_id, "");
   EXPECT_EQ(parse({"--app-id=[a,b]"}).app_id, "[a,b]");
-  EXPECT_EQ(parse({"--allowed-origins", "*"}).allowed_origins, "*");
+  EXPECT_THAT(parse({"--allowed-origins", "https://a.example,https://b.example"}).allowed_origins,
+              ElementsAre("https://a.example", "https://b.example"));
   EXPECT_EQ(parse({"--log-file=a=b"}).log_file, "a=b");
 }
 

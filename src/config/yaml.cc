@@ -4,9 +4,9 @@
 #include <yaml-cpp/yaml.h>
 
 #include <algorithm>
-#include <iterator>
 #include <map>
 #include <optional>
+#include <set>
 
 #include "base/encoding.h"
 #include "wire/json/json.h"
@@ -48,6 +48,7 @@ class Copier {
           base = std::move(value);
         } else {
           node.names.push_back(text_of(member.first));
+          node.name_lines.push_back(line_of(member.first.Mark()));
           node.items.push_back(std::move(value));
         }
       }
@@ -71,8 +72,8 @@ class Copier {
     return from.Scalar();
   }
 
-  // `<<: *base` or `<<: [*first, *second]`: members that the mapping's own, and earlier sources', win over. The
-  // last of a name holds, so what is merged goes to the front, and later sources before earlier ones.
+  // `<<: *base` or `<<: [*first, *second]`: members that the mapping's own, and earlier sources', win over. What is
+  // merged goes to the front, without the names that win over it: a name that is there twice was written twice.
   static void merge(YamlNode& node, YamlNode base) {
     std::vector<YamlNode> sources;
     if (base.is_mapping()) {
@@ -90,8 +91,20 @@ class Copier {
 
   static void append(YamlNode& node, YamlNode more) {
     if (!more.is_mapping()) return;
-    std::move(more.names.begin(), more.names.end(), std::back_inserter(node.names));
-    std::move(more.items.begin(), more.items.end(), std::back_inserter(node.items));
+    const std::set<std::string_view> winning(more.names.begin(), more.names.end());
+    YamlNode all;
+    const auto take = [&all](YamlNode& from, std::size_t i) {
+      all.names.push_back(std::move(from.names[i]));
+      all.name_lines.push_back(from.name_lines[i]);
+      all.items.push_back(std::move(from.items[i]));
+    };
+    for (std::size_t i = 0; i < node.names.size(); ++i)
+      if (!winning.contains(node.names[i])) take(node, i);
+    // The views in `winning` end here, with the names they look at.
+    for (std::size_t i = 0; i < more.names.size(); ++i) take(more, i);
+    node.names = std::move(all.names);
+    node.name_lines = std::move(all.name_lines);
+    node.items = std::move(all.items);
   }
 
   int first_line_;
@@ -166,6 +179,14 @@ const YamlNode& YamlNode::operator[](std::string_view name) const {
   return none;
 }
 
+bool YamlNode::has(std::string_view name) const { return std::find(names.begin(), names.end(), name) != names.end(); }
+
+int YamlNode::line_of(std::string_view name) const {
+  for (std::size_t i = names.size(); i-- > 0;)
+    if (names[i] == name) return name_lines[i];
+  return line;
+}
+
 std::vector<YamlDocument> split_documents(std::string_view file) {
   constexpr std::string_view kSeparator = "\n---";
   std::vector<YamlDocument> documents;
@@ -182,6 +203,16 @@ std::vector<YamlDocument> split_documents(std::string_view file) {
     if (end == std::string_view::npos) return documents;
     file.remove_prefix(end + 1);
   }
+}
+
+bool is_blank_yaml(std::string_view text) {
+  while (!text.empty()) {
+    const std::size_t end = text.find('\n');
+    const std::string_view line = trim(text.substr(0, end));
+    if (!line.empty() && !line.starts_with('#') && line != "---" && line != "...") return false;
+    text.remove_prefix(end == std::string_view::npos ? text.size() : end + 1);
+  }
+  return true;
 }
 
 Result<YamlNode> parse_yaml(const YamlDocument& document) {

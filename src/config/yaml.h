@@ -18,10 +18,14 @@ struct YamlNode {
   std::string text;                // a scalar's, as written; empty for null
   std::vector<YamlNode> items;     // of a sequence, or a mapping's values
   std::vector<std::string> names;  // of a mapping, one for each item, as written; merge keys (<<) are resolved
+  std::vector<int> name_lines;     // the line of each name
 
   bool is_mapping() const { return kind == Kind::mapping; }
   // The member of that name, the last of several; a null node when there is none.
   const YamlNode& operator[](std::string_view name) const;
+  bool has(std::string_view name) const;
+  // The line of that member's name; the mapping's own when there is none.
+  int line_of(std::string_view name) const;
 };
 
 struct YamlDocument {
@@ -36,6 +40,9 @@ inline constexpr std::size_t kYamlBytesMax = 4 << 20;
 
 // Splits as Dapr does: at every line that begins with "---", which is dropped with whatever follows on it.
 std::vector<YamlDocument> split_documents(std::string_view file);
+
+// Whether there is nothing but comments, markers and white space.
+bool is_blank_yaml(std::string_view text);
 
 // Errc::invalid_argument says "LINE: why".
 Result<YamlNode> parse_yaml(const YamlDocument& document);

@@ -65,6 +65,21 @@ TEST(ParseYaml, KnowsTheLineOfEveryNode) {
   EXPECT_EQ(node["b"].items[1].line, 13);
 }
 
+TEST(ParseYaml, KnowsTheLineOfEveryName) {
+  const YamlNode node = parse("a:\n  b:\n\n    - x\nc:\n", 10);
+  EXPECT_THAT(node.name_lines, testing::ElementsAre(10, 14));
+  EXPECT_THAT(node["a"].name_lines, testing::ElementsAre(11));
+  EXPECT_EQ(node["a"]["b"].items[0].line, 13);
+}
+
+TEST(ParseYaml, ANameIsThereTwiceOnlyWhenItWasWrittenTwice) {
+  const YamlNode node =
+      parse("base: &base {a: 1, b: 1}\nmerged: {<<: *base, a: 2, c: 3}\ntwice: {a: 1, <<: *base, a: 2}\n");
+  EXPECT_THAT(node["merged"].names, testing::ElementsAre("b", "a", "c"));
+  EXPECT_THAT(node["twice"].names, testing::ElementsAre("b", "a", "a"));
+  EXPECT_EQ(node["merged"].name_lines.size(), 3u);
+}
+
 TEST(ParseYaml, TheLastOfEqualNamesHolds) { EXPECT_EQ(to_text(parse("a: 1\na: 2\n")["a"]), "2"); }
 
 TEST(ParseYaml, MergeKeysGiveWayToOwnMembersAndEarlierSources) {

@@ -3,32 +3,35 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <condition_variable>
 #include <future>
+#include <mutex>
 
 #include "base/encoding.h"
 #include "base/log.h"
 #include "config/components.h"
+#include "net/on_loop.h"
 
 namespace holdfast::daemon {
 
 namespace {
 
-Error in_component(std::string_view kind, const state::Component& component, const Error& cause) {
-  return Error(cause.code, fmt::format("process component {} error: [{}]: {} error occurred for {}: {}", component.name,
-                                       kind, kind.starts_with("INIT") ? "initialization" : "creation",
-                                       config::log_name(component), cause.message));
-}
+constexpr std::string_view kScope = "holdfast.runtime";
+// What a store that was let go gets to finish with.
+constexpr auto kCloseGrace = std::chrono::seconds(30);
+// A store that is not there yet is tried again after this long, then twice as long, up to the second figure.
+constexpr Milliseconds kRetryFirst{100};
+constexpr Milliseconds kRetryMax{5000};
+constexpr Milliseconds kRetiredCheck{200};
 
-// Runs `task()` on the loop and waits for what it yields; nothing when it took longer than `limit`.
-template <class T>
-std::optional<T> on_loop(net::Loop& loop, Milliseconds limit, std::function<Task<T>()> task) {
-  auto answer = std::make_shared<std::promise<T>>();
-  auto future = answer->get_future();
-  loop.post([task = std::move(task), answer] {
-    start(task(), [answer](T value) { answer->set_value(std::move(value)); });
+// Runs `work` on the loop and waits until it is done.
+void run_on(net::Loop& loop, std::move_only_function<void()> work) {
+  std::promise<void> done;
+  loop.post([&] {
+    work();
+    done.set_value();
   });
-  if (future.wait_for(limit) != std::future_status::ready) return std::nullopt;
-  return future.get();
+  done.get_future().wait();
 }
 
 std::vector<std::string> capabilities_of(const state::StoreType& type) {
@@ -46,15 +49,10 @@ bool property_is_true(const state::Component& component, std::string_view name, 
 
 // Fields that promise what this version does not do: better no store than events dropped or plaintext kept.
 Status refuse_what_is_not_built(const state::Component& component) {
-  for (const auto& [name, value] : component.properties) {
-    if (value.empty()) continue;
-    if (iequals(name, "primaryEncryptionKey") || iequals(name, "secondaryEncryptionKey"))
-      return fail(Errc::unsupported, fmt::format("{} asks for encryption, which this version does not have; remove the "
-                                                 "field, or the values would be kept as plain text", name));
-    if (iequals(name, "outboxPublishPubsub") || iequals(name, "outboxPublishTopic"))
-      return fail(Errc::unsupported, fmt::format("{} asks for an outbox, which this version does not have; remove the "
-                                                 "field, or events would be lost", name));
-  }
+  for (const state::Setting& setting : state::common_settings())
+    for (const auto& [name, value] : component.properties)
+      if (!setting.refusal.empty() && !value.empty() && state::has_name(setting, name))
+        return fail(Errc::unsupported, fmt::format("{} {}", name, setting.refusal));
   return {};
 }
 
@@ -62,95 +60,303 @@ Result<state::Consistency> default_level(const state::Component& component) {
   for (const auto& [name, value] : component.properties) {
     if (!iequals(name, "consistency") || value.empty()) continue;
     if (const auto level = state::parse_consistency(value)) return *level;
-    return fail(Errc::invalid_argument, fmt::format("consistency \"{}\" is not one of strong, quorum, bounded-staleness, "
-                                                    "session, consistent-prefix, eventual", value));
+    return fail(Errc::invalid_argument,
+                fmt::format("consistency \"{}\" is not one of strong, quorum, bounded-staleness, "
+                            "session, consistent-prefix, eventual",
+                            value));
   }
   return state::Consistency::unspecified;
 }
 
 }  // namespace
 
-Status Components::open(const state::Component& component) {
-  const auto type = registry_.find(component.type, component.version);
-  if (!type) {
-    metrics_.component_failed(component.type, component.name, "creation");
-    return fail(in_component("CREATE_COMPONENT_FAILURE", component, type.error()));
+// The handles of one opening of a component, one on each loop, counted until the last is closed. Thread-safe. The core
+// is let go on the main thread only: its end may join threads.
+class OpenHandles {
+ public:
+  OpenHandles(std::shared_ptr<state::StoreCore> core, std::string name)
+      : core_(std::move(core)), name_(std::move(name)) {}
+
+  void opened() {
+    const std::lock_guard lock(mutex_);
+    ++open_;
   }
-  const auto failed = [&](const Error& cause) {
-    metrics_.component_failed(component.type, component.name, "init");
-    return fail(in_component("INIT_COMPONENT_FAILURE", component, cause));
-  };
-  const auto prefix = service::key_prefix_of(component, runtime_.app_id, runtime_.name_space);
-  if (!prefix) return failed(prefix.error());
-  if (auto ok = refuse_what_is_not_built(component); !ok) return failed(ok.error());
-  auto core = (*type)->prepare(component, {Clock::system(), loops_.size()});
-  if (!core) return failed(core.error());
-  cores_.push_back(*core);
-  for (std::size_t i = 0; i < loops_.size(); ++i)
-    if (auto ok = open_on_loop(i, component, **type, *core, *prefix); !ok) return failed(ok.error());
-  metrics_.component_loaded(component.type);
-  infos_.push_back({component.name, component.type, component.version, capabilities_of(**type)});
-  log::info("holdfast.runtime", "Component loaded: {}", config::log_name(component));
-  return {};
-}
+  void closed() {
+    {
+      const std::lock_guard lock(mutex_);
+      --open_;
+    }
+    changed_.notify_all();
+  }
+  bool all_closed() {
+    const std::lock_guard lock(mutex_);
+    return open_ == 0;
+  }
+  bool wait_closed(SteadyTime until) {
+    std::unique_lock lock(mutex_);
+    return changed_.wait_until(lock, until, [this] { return open_ == 0; });
+  }
+  const std::string& name() const { return name_; }
 
-Status Components::open_on_loop(std::size_t loop, const state::Component& component, const state::StoreType& type,
-                                const std::shared_ptr<state::StoreCore>& core, const std::string& key_prefix) {
-  using Opened = Result<std::unique_ptr<state::StateStore>>;
-  const auto level = default_level(component);
-  if (!level) return fail(level.error());
-  net::Loop& on = *loops_[loop];
-  auto opened = on_loop<Opened>(on, component.init_timeout, [core, &on] { return core->open(on); });
-  if (!opened) return fail(Errc::unavailable, fmt::format("init timeout for component {}", config::log_name(component)));
-  if (!*opened) return fail(opened->error());
-  auto metrics = std::make_shared<state::StoreMetrics>();
-  metrics_.add_store(component.name, metrics);
-  auto entry = std::make_unique<service::StoreEntry>();
-  entry->name = component.name;
-  entry->type = component.type;
-  entry->version = component.version;
-  entry->key_prefix = key_prefix;
-  entry->dapr_features = type.dapr_features;
-  entry->dapr_hides_empty = type.dapr_hides_empty;
-  entry->v1_query = property_is_true(component, "v1Query", false);
-  entry->trust_created_by = property_is_true(component, "trustCreatedBy", runtime_.api_tokens.empty());
-  entry->consistency = *level;
-  entry->store = state::with_metrics(std::move(**opened), std::move(metrics), Clock::system());
-  auto shared = std::make_shared<std::unique_ptr<service::StoreEntry>>(std::move(entry));
-  service::StoreTable* table = tables_[loop];
-  std::promise<void> placed;
-  on.post([table, shared, &placed] {
-    table->put(std::move(*shared));
-    placed.set_value();
-  });
-  placed.get_future().wait();
-  return {};
-}
-
-void Components::publish() { runtime_.set_components(infos_); }
+ private:
+  std::shared_ptr<state::StoreCore> core_;
+  const std::string name_;
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  std::size_t open_ = 0;
+};
 
 namespace {
 
-Task<bool> close_table(service::StoreTable* table, Milliseconds grace) {
-  for (const auto& entry : table->entries()) {
-    if (!entry->store) continue;
+Task<void> close_entry(std::unique_ptr<service::StoreEntry> entry, std::shared_ptr<OpenHandles> handles) {
+  if (entry->store) {
     state::CallContext context;
-    context.deadline = std::chrono::steady_clock::now() + grace;
+    context.deadline = std::chrono::steady_clock::now() + kCloseGrace;
     const auto closed = co_await entry->store->close(context);
-    if (!closed) log::warn("holdfast.runtime", "closing state store {}: {}", entry->name, closed.error().message);
-    entry->store.reset();
+    if (!closed) log::warn(kScope, "closing state store {}: {}", entry->name, closed.error().message);
   }
-  co_return true;
+  entry.reset();
+  handles->closed();
+}
+
+// On the entry's loop. The last request to let go of it closes the store.
+service::StoreRef make_ref(std::unique_ptr<service::StoreEntry> entry, std::shared_ptr<OpenHandles> handles) {
+  handles->opened();
+  return {entry.release(), [handles = std::move(handles)](service::StoreEntry* last) {
+            start(close_entry(std::unique_ptr<service::StoreEntry>(last), handles));
+          }};
 }
 
 }  // namespace
 
-void Components::close_all(Milliseconds grace) {
-  for (std::size_t i = 0; i < loops_.size(); ++i) {
-    service::StoreTable* table = tables_[i];
-    if (!on_loop<bool>(*loops_[i], grace + std::chrono::seconds(1), [table, grace] { return close_table(table, grace); }))
-      log::warn("holdfast.runtime", "the stores did not close within {} ms", grace.count());
+Components::Components(const state::Registry& registry, std::vector<net::Loop*> loops,
+                       std::vector<service::StoreTable*> tables, service::Runtime& runtime, MetricsSources& metrics)
+    : registry_(registry), loops_(std::move(loops)), tables_(std::move(tables)), runtime_(runtime), metrics_(metrics) {}
+
+Components::~Components() = default;
+
+Components::Store* Components::find(std::string_view name) {
+  for (Store& store : stores_)
+    if (store.component.name == name) return &store;
+  return nullptr;
+}
+
+std::unexpected<Error> Components::failed(const state::Component& component, const Error& cause,
+                                          std::string_view stage) {
+  metrics_.component_failed(component.type, component.name, std::string(stage));
+  return fail(stage == "init" ? config::init_failure(component, cause) : config::creation_failure(component, cause));
+}
+
+Status Components::apply(const std::vector<state::Component>& wanted, const PolicyOf& policy_of, Failures failures) {
+  std::vector<std::string> gone;
+  for (const Store& store : stores_)
+    if (std::ranges::none_of(wanted, [&](const auto& one) { return one.name == store.component.name; }))
+      gone.push_back(store.component.name);
+  for (const std::string& name : gone) remove(name);
+  for (const state::Component& component : wanted) {
+    auto opened = open_or_change(component, policy_of(component.name));
+    if (opened) continue;
+    if (!component.ignore_errors && failures == Failures::end_it) return opened;
+    log::error(kScope, "{}; it is left {}, because {} is set", opened.error().message,
+               find(component.name) != nullptr ? "as it was" : "out",
+               component.ignore_errors ? "ignoreErrors" : "--keep-on-failed-reload");
   }
+  publish();
+  return {};
+}
+
+Status Components::open_or_change(const state::Component& component, const state::ResiliencyPolicy& policy) {
+  Store* const old = find(component.name);
+  if (old != nullptr && old->component.revision == component.revision && old->policy == policy) return {};
+  if (old != nullptr && old->core && old->component.revision == component.revision) {
+    // Only the policies have changed: the store itself stays open, and keeps what it holds.
+    old->policy = policy;
+    if (auto placed = place_handles(*old); !placed) return failed(component, placed.error(), "init");
+    log::info(kScope, "Component {}: its resiliency policies have changed", config::log_name(component));
+    return {};
+  }
+  auto examined = examine(component, policy);
+  if (!examined) return fail(examined.error());
+  Store& store = *examined;
+  const auto connected = connect(store);
+  const bool waits = !connected && component.ignore_errors && connected.error().code == Errc::unavailable;
+  if (!connected && !waits) return failed(component, connected.error(), "init");
+  if (!connected) {
+    metrics_.component_failed(component.type, component.name, "init");
+    place_pending(store, connected.error());
+  } else {
+    metrics_.component_loaded(component.type);
+    log::info(kScope, "Component {}: {}", old == nullptr ? "loaded" : "changed", config::log_name(component));
+  }
+  if (old == nullptr) {
+    stores_.push_back(std::move(store));
+  } else {
+    retire(*old);
+    *old = std::move(store);
+  }
+  return {};
+}
+
+Result<Components::Store> Components::examine(const state::Component& component,
+                                              const state::ResiliencyPolicy& policy) {
+  Store store;
+  store.component = component;
+  store.policy = policy;
+  const auto type = registry_.find(component.type, component.version);
+  if (!type) return failed(component, type.error(), "creation");
+  store.type = *type;
+  const auto prefix = service::key_prefix_of(component, runtime_.app_id, runtime_.name_space);
+  if (!prefix) return failed(component, prefix.error(), "init");
+  store.key_prefix = *prefix;
+  if (auto ok = refuse_what_is_not_built(component); !ok) return failed(component, ok.error(), "init");
+  if (auto level = default_level(component); !level) return failed(component, level.error(), "init");
+  return store;
+}
+
+Status Components::connect(Store& store) {
+  auto core = store.type->prepare(store.component, {Clock::system(), loops_.size()});
+  if (!core) return fail(core.error());
+  store.core = std::move(*core);
+  auto placed = place_handles(store);
+  if (!placed) store.core.reset();
+  return placed;
+}
+
+// Opens a handle on every loop, then puts them in the place of those that are there.
+Status Components::place_handles(Store& store) {
+  std::vector<std::unique_ptr<service::StoreEntry>> entries;
+  if (auto opened = open_entries(store, entries); !opened) {
+    abandon(store, std::move(entries));
+    return opened;
+  }
+  if (store.handles) retired_.push_back(std::move(store.handles));
+  store.handles = std::make_shared<OpenHandles>(store.core, store.component.name);
+  place(store, std::move(entries));
+  return {};
+}
+
+Status Components::open_entries(const Store& store, std::vector<std::unique_ptr<service::StoreEntry>>& entries) {
+  using Opened = Result<std::unique_ptr<state::StateStore>>;
+  const auto shared = std::make_shared<state::SharedResiliency>(store.policy);
+  if (!store.policy.empty()) metrics_.add_resiliency(store.component.name, shared);
+  for (std::size_t i = 0; i < loops_.size(); ++i) {
+    net::Loop& loop = *loops_[i];
+    auto opened = net::on_loop<Opened>(loop, store.component.init_timeout,
+                                       [core = store.core, &loop] { return core->open(loop); });
+    if (!opened)
+      return fail(Errc::unavailable, fmt::format("init timeout for component {}", config::log_name(store.component)));
+    if (!*opened) return fail(opened->error());
+    auto layered = state::with_resiliency(std::move(**opened), shared, loop, Clock::system());
+    auto entry = entry_of(store);
+    entry->store = state::with_metrics(std::move(layered), metrics_.store(store.component.name, i), Clock::system());
+    entries.push_back(std::move(entry));
+  }
+  return {};
+}
+
+// Closes the handles of an opening that came to nothing.
+void Components::abandon(const Store& store, std::vector<std::unique_ptr<service::StoreEntry>> entries) {
+  if (entries.empty()) return;
+  const auto handles = std::make_shared<OpenHandles>(store.core, store.component.name);
+  for (std::size_t i = 0; i < entries.size(); ++i)
+    run_on(*loops_[i], [&, i] { make_ref(std::move(entries[i]), handles); });
+  retired_.push_back(handles);
+}
+
+std::unique_ptr<service::StoreEntry> Components::entry_of(const Store& store) const {
+  const state::Component& component = store.component;
+  auto entry = std::make_unique<service::StoreEntry>();
+  entry->name = component.name;
+  entry->type = component.type;
+  entry->version = component.version;
+  entry->key_prefix = store.key_prefix;
+  entry->dapr_features = store.type->dapr_features;
+  entry->dapr_hides_empty = store.type->dapr_hides_empty;
+  entry->v1_query = property_is_true(component, "v1Query", false);
+  entry->trust_created_by = property_is_true(component, "trustCreatedBy", !runtime_.asks_for_token);
+  entry->consistency = default_level(component).value();
+  entry->pending_reason = store.pending_reason;
+  return entry;
+}
+
+void Components::place(const Store& store, std::vector<std::unique_ptr<service::StoreEntry>> entries) {
+  for (std::size_t i = 0; i < loops_.size(); ++i)
+    run_on(*loops_[i], [&, i] { tables_[i]->put(make_ref(std::move(entries[i]), store.handles)); });
+}
+
+// Every loop answers "not ready yet", with the reason, until tick() gets through.
+void Components::place_pending(Store& store, const Error& why) {
+  const bool first = store.pending_reason.empty();
+  store.pending_reason = why.message;
+  store.backoff = first ? kRetryFirst : std::min(store.backoff * 2, kRetryMax);
+  store.try_at = std::chrono::steady_clock::now() + store.backoff;
+  if (first)
+    log::error(kScope, "{}; it is tried again until it answers, because ignoreErrors is set",
+               config::init_failure(store.component, why).message);
+  if (store.handles) retired_.push_back(std::move(store.handles));
+  store.handles = std::make_shared<OpenHandles>(nullptr, store.component.name);
+  std::vector<std::unique_ptr<service::StoreEntry>> entries;
+  for (std::size_t i = 0; i < loops_.size(); ++i) entries.push_back(entry_of(store));
+  place(store, std::move(entries));
+}
+
+void Components::tick(SteadyTime now) {
+  for (Store& store : stores_) {
+    if (store.core || now < store.try_at) continue;
+    if (auto connected = connect(store); !connected) {
+      place_pending(store, connected.error());
+      continue;
+    }
+    store.pending_reason.clear();
+    metrics_.component_loaded(store.component.type);
+    log::info(kScope, "Component loaded: {}", config::log_name(store.component));
+    publish();
+  }
+  std::erase_if(retired_, [](const auto& handles) { return handles->all_closed(); });
+}
+
+SteadyTime Components::next_tick(SteadyTime now) const {
+  SteadyTime next = SteadyTime::max();
+  if (!retired_.empty()) next = now + kRetiredCheck;
+  for (const Store& store : stores_)
+    if (!store.core) next = std::min(next, store.try_at);
+  return next;
+}
+
+void Components::remove(std::string_view name) {
+  for (std::size_t i = 0; i < loops_.size(); ++i) run_on(*loops_[i], [&, i] { tables_[i]->remove(name); });
+  Store* const store = find(name);
+  log::info(kScope, "Component removed: {}", config::log_name(store->component));
+  retire(*store);
+  std::erase_if(stores_, [name](const Store& one) { return one.component.name == name; });
+}
+
+void Components::retire(Store& store) {
+  if (store.handles) retired_.push_back(std::move(store.handles));
+  store.core.reset();
+}
+
+void Components::publish() {
+  std::vector<service::ComponentInfo> infos = secret_stores_;
+  for (const Store& store : stores_)
+    if (store.core)
+      infos.push_back(
+          {store.component.name, store.component.type, store.component.version, capabilities_of(*store.type)});
+  runtime_.set_components(std::move(infos));
+}
+
+void Components::close_all(Milliseconds grace) {
+  const SteadyTime until = std::chrono::steady_clock::now() + grace + std::chrono::seconds(1);
+  while (!stores_.empty()) {
+    const std::string name = stores_.back().component.name;
+    for (std::size_t i = 0; i < loops_.size(); ++i) run_on(*loops_[i], [&, i] { tables_[i]->remove(name); });
+    retire(stores_.back());
+    stores_.pop_back();
+  }
+  for (const auto& handles : retired_)
+    if (!handles->wait_closed(until))
+      log::warn(kScope, "the state store {} did not close within {} ms", handles->name(), grace.count());
+  std::erase_if(retired_, [](const auto& handles) { return handles->all_closed(); });
 }
 
 }  // namespace holdfast::daemon

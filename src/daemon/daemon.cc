@@ -2,27 +2,30 @@
 
 #include <fmt/format.h>
 #include <malloc.h>
-#include <sys/socket.h>
-#include <sys/stat.h>
-#include <netdb.h>
-#include <poll.h>
 #include <sched.h>
 #include <unistd.h>
 
-#include <fstream>
-#include <iostream>
+#include <algorithm>
+#include <filesystem>
+#include <memory>
 #include <thread>
 
 #include "api/grpc/dispatch.h"
 #include "api/http/front.h"
-#include "base/encoding.h"
 #include "base/log.h"
-#include "config/components.h"
+#include "config/resources.h"
+#include "daemon/access_rules.h"
+#include "daemon/application.h"
+#include "daemon/child.h"
 #include "daemon/components.h"
 #include "daemon/defaults.h"
+#include "daemon/events.h"
+#include "daemon/file_watcher.h"
 #include "daemon/metrics_endpoint.h"
-#include "daemon/signals.h"
-#include "net/server.h"
+#include "daemon/ports.h"
+#include "daemon/resources.h"
+#include "daemon/traces.h"
+#include "net/tls.h"
 #include "stores/all.h"
 
 namespace holdfast::daemon {
@@ -30,86 +33,119 @@ namespace holdfast::daemon {
 namespace {
 
 constexpr std::string_view kScope = "holdfast.runtime";
+constexpr Milliseconds kApplicationCheck{100};
 
 // Everything that one loop owns. Members are destroyed in reverse: handlers before the stores they call.
 struct LoopRoom {
   net::Loop loop;
   service::StoreTable stores;
   service::Service service{stores, Clock::system()};
+  api::LoopContext context;
   std::unique_ptr<api::GrpcFront> grpc;
   std::unique_ptr<api::HttpFront> http;
+  std::unique_ptr<api::PublicFront> open;
   std::thread thread;
 };
 
+enum class Ended { stopped, restart, failed };
+
 class Daemon {
  public:
-  Daemon(config::Flags flags, Style style) : flags_(std::move(flags)), style_(style) {}
-  int run();
+  Daemon(config::Flags flags, Style style, Events& events, Child* child)
+      : flags_(std::move(flags)), style_(style), events_(events), child_(child) {}
+  Ended run();
+  // With the ports that were chosen.
+  const config::Flags& flags() const { return flags_; }
 
  private:
   Status start();
   Status prepare_runtime();
   void start_loops();
-  Result<config::Resources> read_resources();
+  void prepare_context(api::LoopContext& context);
+  Status find_directories();
   Status open_components();
+  Status apply(Reading reading, Components::Failures failures);
   Status open_ports();
-  Status listen(net::Server& server, const std::vector<std::string>& hosts, std::uint16_t& port, bool may_move,
-                std::string_view flag);
-  Status open_unix();
-  void open_metrics();
+  void watch_files();
+  std::vector<std::string> watched_directories() const;
   void announce(SteadyTime began);
-  void wait_for_application();
-  void stop();
+  Ended serve_events();
+  SteadyTime next_wake(SteadyTime now) const;
+  void look_for_application();
+  Status look_at_files();
+  void reload_tokens();
+  void stop(Ended how);
 
   config::Flags flags_;
-  Style style_;
-  StopSignal stop_;
+  const Style style_;
+  Events& events_;
+  Child* const child_;  // null: none
   const config::GetEnvironment environment_ = config::process_environment();
   service::Runtime runtime_;
   state::Registry registry_{stores::all()};
   MetricsSources metrics_;
+  std::unique_ptr<ResourceReader> resources_;
+  std::unique_ptr<CountedSecrets> secrets_;
+  config::Configuration configuration_;
+  std::unique_ptr<Traces> traces_;
+  std::shared_ptr<net::TlsContext> tls_;
+  std::string token_text_;  // of the token file, to see whether it has changed
+  std::vector<std::string> directories_;
+  std::string found_;  // where components came from, for people
+  std::optional<state::Component> default_store_;
   std::unique_ptr<net::Budget> budget_;
   std::unique_ptr<Components> components_;  // holds the cores, which outlive the handles in the rooms
   std::vector<std::unique_ptr<LoopRoom>> rooms_;
-  std::unique_ptr<net::Server> http_server_;
-  std::unique_ptr<net::Server> grpc_server_;
   std::unique_ptr<MetricsHandler> metrics_handler_;
-  std::unique_ptr<net::Server> metrics_server_;
-  std::string resources_;  // where components came from, for people
+  std::unique_ptr<Ports> ports_;
+  std::unique_ptr<FileWatcher> watcher_;
+  SteadyTime reconcile_at_ = SteadyTime::max();
 };
 
-std::string variable(const config::GetEnvironment& environment, const std::string& name) {
-  return environment(name).value_or("");
+std::string token_file_text(const config::Flags& flags) {
+  if (flags.api_token_file.empty()) return {};
+  return config::read_text_file(flags.api_token_file).value_or(std::string());
 }
 
 Status Daemon::prepare_runtime() {
   runtime_.app_id = flags_.app_id;
-  runtime_.name_space = variable(environment_, "NAMESPACE");
+  runtime_.name_space = environment_("NAMESPACE").value_or("");
   runtime_.app_port = flags_.app_port;
   runtime_.app_protocol = flags_.app_protocol;
   runtime_.app_channel_address = flags_.app_channel_address;
   runtime_.app_max_concurrency = static_cast<int>(flags_.app_max_concurrency);
-  if (const std::string token = variable(environment_, "DAPR_API_TOKEN"); !token.empty())
-    runtime_.api_tokens.push_back(token);
-  if (!flags_.api_token_file.empty()) {
-    std::ifstream file(flags_.api_token_file);
-    if (!file)
-      return fail(Errc::invalid_argument, fmt::format("cannot read --api-token-file {}", flags_.api_token_file));
-    for (std::string line; std::getline(file, line);)
-      if (const std::string_view token = trim(line); !token.empty()) runtime_.api_tokens.emplace_back(token);
-    if (runtime_.api_tokens.empty())
-      return fail(Errc::invalid_argument, fmt::format("--api-token-file {} holds no token", flags_.api_token_file));
-  }
+  if (flags_.app_health.enabled)
+    runtime_.app_health = service::AppHealth{flags_.app_health.path, flags_.app_health.interval_seconds,
+                                             flags_.app_health.timeout_ms, flags_.app_health.threshold};
   runtime_.shutdown = [this](bool force) {
-    if (!force) return stop_.request();
+    if (!force) return events_.request_stop();
     log::warn(kScope, "Force shutdown requested, exiting immediately without graceful shutdown");
     rooms_[0]->loop.post([this] { rooms_[0]->loop.after(Milliseconds(100), [] { _exit(1); }); });
   };
+  if (auto ok = find_directories(); !ok) return ok;
+  resources_ = std::make_unique<ResourceReader>(
+      ResourceReader::Options{flags_.app_id, directories_, flags_.configs, environment_});
+  auto configuration = resources_->read_configuration();
+  if (!configuration) return fail(configuration.error());
+  configuration_ = std::move(*configuration);
+  if (!configuration_.metrics.latency_buckets_ms.empty())
+    set_latency_bounds_ms(
+        {configuration_.metrics.latency_buckets_ms.begin(), configuration_.metrics.latency_buckets_ms.end()});
+  runtime_.set_features(configuration_.enabled_features());
+  secrets_ = std::make_unique<CountedSecrets>(resources_->secrets(), metrics_);
+  runtime_.secrets = secrets_.get();
+  auto traces = Traces::open(configuration_.tracing, flags_.app_id, environment_);
+  if (!traces) return fail(traces.error());
+  traces_ = std::move(*traces);
+  if (flags_.tls_cert_file.empty()) return {};
+  auto tls = net::TlsContext::load({flags_.tls_cert_file, flags_.tls_key_file, flags_.tls_client_ca_file});
+  if (!tls) return fail(tls.error());
+  tls_ = std::move(*tls);
   return {};
 }
 
-// The cores that this process may use: fewer than the machine has under a cpuset or taskset, where two loops on one core
-// would only take turns.
+// The cores that this process may use: fewer than the machine has under a cpuset or taskset, where two loops on one
+// core would only take turns.
 std::size_t usable_cores() {
   cpu_set_t set;
   CPU_ZERO(&set);
@@ -117,44 +153,53 @@ std::size_t usable_cores() {
   return std::max<std::size_t>(1, static_cast<std::size_t>(CPU_COUNT(&set)));
 }
 
+void Daemon::prepare_context(api::LoopContext& context) {
+  context.measures = flags_.enable_metrics && configuration_.metrics.enabled.value_or(true);
+  context.labels.path = configuration_.metrics.increased_cardinality.value_or(true);
+  context.labels.patterns = configuration_.metrics.path_matching;
+  context.labels.verb = !configuration_.metrics.exclude_verbs;
+  if (configuration_.metrics.record_error_codes) context.errors = &metrics_.errors();
+  context.call_log.enabled = flags_.enable_api_logging.value_or(configuration_.api_logging.enabled.value_or(false));
+  context.call_log.obfuscate_urls = configuration_.api_logging.obfuscate_urls;
+  context.call_log.omit_health_checks = configuration_.api_logging.omit_health_checks;
+  context.tracing = traces_->tracing();
+  context.allowed_origins = flags_.allowed_origins;
+  context.access.deny_routes(closed_routes(configuration_.api));
+  context.access.deny_methods(closed_methods(configuration_.api));
+}
+
 void Daemon::start_loops() {
   const std::size_t count = flags_.loops > 0 ? flags_.loops : usable_cores();
   budget_ = std::make_unique<net::Budget>(static_cast<std::int64_t>(flags_.max_inflight_bytes));
   for (std::size_t i = 0; i < count; ++i) {
     auto room = std::make_unique<LoopRoom>();
-    room->grpc = std::make_unique<api::GrpcFront>(room->service, runtime_, flags_.max_body_bytes);
-    room->http = std::make_unique<api::HttpFront>(room->service, runtime_, *room->grpc);
+    prepare_context(room->context);
+    room->grpc = std::make_unique<api::GrpcFront>(room->service, runtime_, room->context, flags_.max_body_bytes);
+    room->http = std::make_unique<api::HttpFront>(room->service, runtime_, room->context, *room->grpc);
+    room->open = std::make_unique<api::PublicFront>(room->service, runtime_, room->context);
+    metrics_.add_server(room->context.metrics);
     rooms_.push_back(std::move(room));
   }
   for (const auto& room : rooms_) room->thread = std::thread([&room] { room->loop.run(); });
 }
 
-Result<config::Resources> Daemon::read_resources() {
-  std::vector<std::string> directories = flags_.resources_paths;
-  if (directories.empty() && style_ == Style::friendly) {
+Status Daemon::find_directories() {
+  directories_ = flags_.resources_paths;
+  if (directories_.empty() && style_ == Style::friendly) {
     const std::string found = find_resources(environment_);
-    if (!found.empty()) directories.push_back(found);
+    if (!found.empty()) directories_.push_back(found);
   }
-  config::LoadOptions options;
-  options.app_id = flags_.app_id;
-  options.environment = environment_;
-  auto resources = config::load_resources(directories, options);
-  if (!resources) return resources;
-  for (const std::string& warning : resources->warnings) log::warn(kScope, "{}", warning);
-  for (const std::string& directory : directories) resources_ += (resources_.empty() ? "" : ", ") + directory;
-  if (directories.empty() && style_ == Style::friendly) {
-    auto fallback = default_store(environment_);
-    if (!fallback) return fail(fallback.error());
-    resources_ = fmt::format("none found; the default store \"statestore\" is SQLite in {}",
-                             fallback->properties.front().second);
-    resources->state_stores.push_back(std::move(*fallback));
-  }
-  return resources;
+  found_ = fmt::format("{}", fmt::join(directories_, ", "));
+  if (!directories_.empty() || style_ != Style::friendly) return {};
+  auto fallback = default_store(environment_);
+  if (!fallback) return fail(fallback.error());
+  found_ =
+      fmt::format("none found; the default store \"statestore\" is SQLite in {}", fallback->properties.front().second);
+  default_store_ = std::move(*fallback);
+  return {};
 }
 
 Status Daemon::open_components() {
-  auto resources = read_resources();
-  if (!resources) return fail(resources.error());
   std::vector<net::Loop*> loops;
   std::vector<service::StoreTable*> tables;
   for (const auto& room : rooms_) {
@@ -162,105 +207,72 @@ Status Daemon::open_components() {
     tables.push_back(&room->stores);
   }
   components_ = std::make_unique<Components>(registry_, loops, tables, runtime_, metrics_);
-  for (const state::Component& component : resources->state_stores) {
-    auto opened = components_->open(component);
-    if (opened) continue;
-    if (!component.ignore_errors) return opened;
-    log::error(kScope, "{}; it is left out, because ignoreErrors is set", opened.error().message);
-  }
-  for (const auto& parked : resources->parked)
-    log::warn(kScope, "component {} waits for secret store \"{}\", which is not loaded; its store answers \"not found\"",
-              config::log_name(parked.component), parked.secret_store);
-  components_->publish();
-  return {};
+  auto reading = resources_->read(false);
+  if (!reading) return fail(reading.error());
+  return apply(std::move(*reading), Components::Failures::end_it);
 }
 
-// Tries `port`, and where it may move a free one; the same on every address.
-Status Daemon::listen(net::Server& server, const std::vector<std::string>& hosts, std::uint16_t& port, bool may_move,
-                      std::string_view flag) {
-  Error last;
-  std::size_t bound = 0;
-  for (const std::string& host : hosts) {
-    auto got = server.listen_tcp(host, port);
-    if (!got && may_move && bound == 0) got = server.listen_tcp(host, 0);
-    if (got) {
-      port = *got;
-      ++bound;
-    } else {
-      last = got.error();
-    }
-  }
-  if (bound > 0) return {};
-  last.message += fmt::format(" (--{} {}); is another process using the port?", flag, port);
-  return fail(last);
-}
-
-Status Daemon::open_unix() {
-  const std::string stem = flags_.unix_domain_socket + "/dapr-" + flags_.app_id;
-  if (auto ok = http_server_->listen_unix(stem + "-http.socket"); !ok) return ok;
-  return grpc_server_->listen_unix(stem + "-grpc.socket");
+Status Daemon::apply(Reading reading, Components::Failures failures) {
+  if (default_store_) reading.stores.push_back(*default_store_);
+  metrics_.set_resiliency_names(reading.resiliency.names());
+  runtime_.set_resiliencies(reading.resiliency.names());
+  components_->set_secret_stores(std::move(reading.secret_stores));
+  return components_->apply(
+      reading.stores, [&](const std::string& store) { return reading.resiliency.policy_for(store); }, failures);
 }
 
 Status Daemon::open_ports() {
-  net::ServerOptions options;
-  // Go adds about 4 KiB to its header limit; clients rely on it.
-  options.head_bytes_max = static_cast<std::uint32_t>(std::min<std::uint64_t>(flags_.read_buffer_bytes + 4096, 1 << 26));
-  options.h2_head_bytes_max = std::max<std::uint32_t>(options.head_bytes_max, 64 * 1024);
-  options.body_bytes_max = flags_.max_body_bytes;
-  options.connections_max = flags_.max_connections;
-  options.header_timeout = flags_.header_timeout;
-  if (flags_.idle_timeout > Milliseconds(0)) options.idle_timeout = flags_.idle_timeout;
-  std::vector<net::Loop*> loops;
-  std::vector<net::Handler*> handlers;
+  auto tokens = load_tokens(flags_, environment_);
+  if (!tokens) return fail(tokens.error());
+  token_text_ = token_file_text(flags_);
+  PortHandlers handlers;
   for (const auto& room : rooms_) {
-    loops.push_back(&room->loop);
-    handlers.push_back(room->http.get());
+    room->context.access.set_tokens(*tokens);  // no request comes before the ports are open
+    handlers.loops.push_back(&room->loop);
+    handlers.api.push_back(room->http.get());
+    handlers.open.push_back(room->open.get());
   }
-  net::ServerOptions http_options = options;
-  http_options.h2 = !state::truthy(variable(environment_, "DAPR_HTTP_DISABLE_H2C"));
-  http_server_ = std::make_unique<net::Server>(loops, handlers, *budget_, http_options);
-  grpc_server_ = std::make_unique<net::Server>(loops, handlers, *budget_, options);
-  if (!flags_.unix_domain_socket.empty()) {
-    if (auto ok = open_unix(); !ok) return ok;
-  } else {
-    std::vector<std::string> hosts = flags_.dapr_listen_addresses;
-    const bool friendly = style_ == Style::friendly;
-    if (hosts.empty())
-      hosts = friendly ? std::vector<std::string>{"127.0.0.1", "::1"} : std::vector<std::string>{"0.0.0.0", "::"};
-    if (auto ok = listen(*http_server_, hosts, flags_.dapr_http_port, friendly && !flags_.is_given("dapr-http-port"),
-                         "dapr-http-port"); !ok)
-      return ok;
-    if (auto ok = listen(*grpc_server_, hosts, flags_.dapr_grpc_port, friendly && !flags_.is_given("dapr-grpc-port"),
-                         "dapr-grpc-port"); !ok)
-      return ok;
-    const bool loopback = std::ranges::all_of(hosts, [](const std::string& h) { return h == "::1" || h.starts_with("127."); });
-    if (!loopback && runtime_.api_tokens.empty())
-      log::warn(kScope, "the API listens beyond this machine's loopback without an API token; set DAPR_API_TOKEN or "
-                        "--dapr-listen-addresses 127.0.0.1");
+  if (rooms_.front()->context.measures) {
+    metrics_handler_ = std::make_unique<MetricsHandler>(metrics_, runtime_);
+    handlers.metrics = metrics_handler_.get();
   }
-  http_server_->start();
-  grpc_server_->start();
+  Ports::Options options;
+  options.friendly = style_ == Style::friendly;
+  options.http2_on_http = !state::truthy(environment_("DAPR_HTTP_DISABLE_H2C").value_or(""));
+  options.asks_for_token = *tokens != nullptr;
+  options.tls = tls_;
+  auto ports = Ports::open(flags_, handlers, *budget_, std::move(options));
+  if (!ports) return fail(ports.error());
+  ports_ = std::move(*ports);
   return {};
 }
 
-// A metrics port that is taken is not worth dying for, nor is one that nobody asked for.
-void Daemon::open_metrics() {
-  if (!flags_.enable_metrics) return;
-  metrics_handler_ = std::make_unique<MetricsHandler>(metrics_, runtime_);
-  net::ServerOptions options;
-  options.connections_max = 64;
-  options.body_bytes_max = 64 * 1024;
-  metrics_server_ = std::make_unique<net::Server>(std::vector<net::Loop*>{&rooms_[0]->loop},
-                                                  std::vector<net::Handler*>{metrics_handler_.get()}, *budget_, options);
-  std::string host = flags_.metrics_listen_address;
-  if (style_ == Style::friendly && !flags_.is_given("metrics-listen-address")) host = "127.0.0.1";
-  const bool may_move = style_ == Style::friendly && !flags_.is_given("metrics-port");
-  if (auto ok = listen(*metrics_server_, {host}, flags_.metrics_port, may_move, "metrics-port"); !ok) {
-    log::error(kScope, "no metrics: {}", ok.error().message);
-    metrics_server_.reset();
-    return;
+std::vector<std::string> Daemon::watched_directories() const {
+  std::vector<std::string> all =
+      configuration_.feature_enabled("HotReload") ? directories_ : std::vector<std::string>();
+  for (const std::string& file :
+       {flags_.api_token_file, flags_.tls_cert_file, flags_.tls_key_file, flags_.tls_client_ca_file}) {
+    if (file.empty()) continue;
+    const std::string parent = std::filesystem::path(file).parent_path().string();
+    all.push_back(parent.empty() ? "." : parent);
   }
-  metrics_server_->start();
+  std::ranges::sort(all);
+  all.erase(std::unique(all.begin(), all.end()), all.end());
+  return all;
+}
+
+void Daemon::watch_files() {
+  const std::vector<std::string> directories = watched_directories();
+  if (directories.empty()) return;
+  auto watcher = FileWatcher::watch(directories, [this] { events_.files_changed(); });
+  if (watcher) {
+    watcher_ = std::move(*watcher);
+  } else {
+    log::warn(kScope, "{}; changes are seen only every {} s", watcher.error().message,
+              std::chrono::duration_cast<std::chrono::seconds>(flags_.reconcile_interval).count());
+  }
+  if (flags_.reconcile_interval > Milliseconds(0))
+    reconcile_at_ = std::chrono::steady_clock::now() + flags_.reconcile_interval;
 }
 
 void Daemon::announce(SteadyTime began) {
@@ -269,63 +281,104 @@ void Daemon::announce(SteadyTime began) {
     log::info(kScope, "HTTP server is running on port {}", flags_.dapr_http_port);
     log::info(kScope, "gRPC server is running on port {}", flags_.dapr_grpc_port);
   }
-  if (metrics_server_) log::info(kScope, "metrics server is running on port {}", flags_.metrics_port);
-  if (style_ == Style::friendly) log::info(kScope, "components from {}", resources_);
+  if (flags_.dapr_public_port != 0) log::info(kScope, "public server is running on port {}", flags_.dapr_public_port);
+  if (ports_->has_metrics()) log::info(kScope, "metrics server is running on port {}", flags_.metrics_port);
+  if (style_ == Style::friendly) log::info(kScope, "components from {}", found_);
   log::info(kScope, "dapr initialized. Status: Running. Init Elapsed {}ms", elapsed.count());
-}
-
-namespace {
-
-bool accepts_connections(const std::string& host, int port) {
-  addrinfo hints{};
-  hints.ai_socktype = SOCK_STREAM;
-  addrinfo* found = nullptr;
-  if (getaddrinfo(host.c_str(), std::to_string(port).c_str(), &hints, &found) != 0) return false;
-  bool connected = false;
-  for (const addrinfo* a = found; a != nullptr && !connected; a = a->ai_next) {
-    const int fd = ::socket(a->ai_family, a->ai_socktype | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (fd < 0) continue;
-    if (::connect(fd, a->ai_addr, a->ai_addrlen) == 0) connected = true;
-    pollfd wait{fd, POLLOUT, 0};
-    int error = 1;
-    socklen_t size = sizeof error;
-    if (!connected && errno == EINPROGRESS && ::poll(&wait, 1, 100) == 1 &&
-        ::getsockopt(fd, SOL_SOCKET, SO_ERROR, &error, &size) == 0)
-      connected = error == 0;
-    ::close(fd);
-  }
-  freeaddrinfo(found);
-  return connected;
-}
-
-}  // namespace
-
-// healthz says "not ready" until the application answers on its port; the APIs work meanwhile.
-void Daemon::wait_for_application() {
-  if (flags_.app_port == 0) {
-    runtime_.ready = true;
-    return;
-  }
-  log::info(kScope, "waiting for the application to listen on port {}", flags_.app_port);
-  while (!accepts_connections(flags_.app_channel_address, flags_.app_port))
-    if (stop_.wait_for(Milliseconds(100))) return;
-  log::info(kScope, "the application listens on port {}", flags_.app_port);
-  runtime_.ready = true;
 }
 
 Status Daemon::start() {
   const SteadyTime began = std::chrono::steady_clock::now();
+  runtime_.asks_for_token = !flags_.api_token_file.empty() || !environment_("DAPR_API_TOKEN").value_or("").empty();
   if (auto ok = prepare_runtime(); !ok) return ok;
   start_loops();
   if (auto ok = open_components(); !ok) return ok;
   if (auto ok = open_ports(); !ok) return ok;
-  open_metrics();
+  watch_files();
   runtime_.outbound_ready = true;
   announce(began);
+  if (child_ != nullptr)
+    if (auto ok = child_->start(flags_); !ok) return ok;
+  if (flags_.app_port == 0) {
+    runtime_.ready = true;
+  } else {
+    log::info(kScope, "waiting for the application to listen on port {}", flags_.app_port);
+  }
   return {};
 }
 
-void Daemon::stop() {
+// healthz says "not ready" until the application answers on its port; the APIs work meanwhile.
+void Daemon::look_for_application() {
+  if (runtime_.ready || !accepts_connections(flags_.app_channel_address, flags_.app_port)) return;
+  log::info(kScope, "the application listens on port {}", flags_.app_port);
+  runtime_.ready = true;
+}
+
+SteadyTime Daemon::next_wake(SteadyTime now) const {
+  SteadyTime next = std::min(reconcile_at_, components_->next_tick(now));
+  if (!runtime_.ready) next = std::min(next, now + kApplicationCheck);
+  return next;
+}
+
+Ended Daemon::serve_events() {
+  for (;;) {
+    look_for_application();
+    const auto happened = events_.wait(next_wake(std::chrono::steady_clock::now()));
+    if (happened.stop) return Ended::stopped;
+    if (happened.restart) return Ended::restart;
+    const SteadyTime now = std::chrono::steady_clock::now();
+    if (happened.files_changed || now >= reconcile_at_) {
+      if (reconcile_at_ != SteadyTime::max()) reconcile_at_ = now + flags_.reconcile_interval;
+      if (auto ok = look_at_files(); !ok) {
+        log::fatal(kScope, "Fatal error from runtime: {}", ok.error().message);
+        return Ended::failed;
+      }
+    }
+    components_->tick(now);
+  }
+}
+
+void Daemon::reload_tokens() {
+  std::string text = token_file_text(flags_);
+  if (text == token_text_) return;
+  const auto tokens = load_tokens(flags_, environment_);
+  if (!tokens) {
+    log::error(kScope, "{}; the tokens stay as they were", tokens.error().message);
+    return;
+  }
+  token_text_ = std::move(text);
+  for (const auto& room : rooms_)
+    room->loop.post([context = &room->context, set = *tokens] { context->access.set_tokens(set); });
+  log::info(kScope, "the API tokens have been read again");
+}
+
+// Something in the watched directories may have changed. The error is one to die of, as daprd does.
+Status Daemon::look_at_files() {
+  reload_tokens();
+  if (tls_) {
+    const auto reloaded = tls_->reload_if_changed();
+    if (!reloaded)
+      log::error(kScope, "{}; connections get the certificate that was there before", reloaded.error().message);
+    else if (*reloaded)
+      log::info(kScope, "the TLS certificate has been read again");
+  }
+  if (!configuration_.feature_enabled("HotReload")) return {};
+  if (resources_->configuration_changed()) {
+    log::info(kScope, "a --config file has changed; restarting");
+    events_.request_restart();
+    return {};
+  }
+  auto reading = resources_->read(true);
+  if (!reading) {  // no reason to end, as with daprd
+    log::error(kScope, "the change of the component files is not taken over: {}", reading.error().message);
+    return {};
+  }
+  const bool keeps = flags_.keep_on_failed_reload.value_or(style_ == Style::friendly);
+  return apply(std::move(*reading), keeps ? Components::Failures::keep_going : Components::Failures::end_it);
+}
+
+void Daemon::stop(Ended how) {
+  watcher_.reset();
   runtime_.ready = false;
   if (runtime_.outbound_ready && flags_.block_shutdown > Milliseconds(0)) {
     log::info(kScope, "shutdown is held back for {} ms", flags_.block_shutdown.count());
@@ -334,36 +387,26 @@ void Daemon::stop() {
   runtime_.outbound_ready = false;
   const Milliseconds grace = flags_.graceful_shutdown.count() == 0 ? Milliseconds(std::chrono::hours(24))
                                                                    : Milliseconds(flags_.graceful_shutdown);
-  std::vector<std::thread> drains;
-  for (net::Server* server : {http_server_.get(), grpc_server_.get(), metrics_server_.get()})
-    if (server != nullptr) drains.emplace_back([server, grace] { server->drain(grace); });
-  for (std::thread& drain : drains) drain.join();
+  if (child_ != nullptr && how != Ended::restart) child_->stop(grace);
+  if (ports_) ports_->drain(grace);
   if (components_) components_->close_all(grace);
   for (const auto& room : rooms_) room->loop.stop();
   for (const auto& room : rooms_)
     if (room->thread.joinable()) room->thread.join();
 }
 
-int Daemon::run() {
+Ended Daemon::run() {
   for (const std::string& flag : flags_.without_effect)
     log::warn(kScope, "flag --{} has no effect in this version", flag);
   const Status started = start();
-  if (!started) {
-    log::fatal(kScope, "Fatal error from runtime: {}", started.error().message);
-    stop();
-    return 1;
-  }
-  wait_for_application();
-  stop_.wait();
-  log::info(kScope, "Dapr is shutting down");
-  stop();
-  log::info(kScope, "stopped");
-  return 0;
+  if (!started) log::fatal(kScope, "Fatal error from runtime: {}", started.error().message);
+  const Ended ended = started ? serve_events() : Ended::failed;
+  if (started && ended != Ended::failed)
+    log::info(kScope, "{}", ended == Ended::restart ? "restarting" : "Dapr is shutting down");
+  stop(ended);
+  if (ended == Ended::stopped) log::info(kScope, "stopped");
+  return ended;
 }
-
-}  // namespace
-
-namespace {
 
 // Large buffers come from the system and go back to it: glibc otherwise raises its threshold with every large block
 // that is freed, and what a burst needed would stay resident.
@@ -372,28 +415,41 @@ void bound_the_heap() {
   mallopt(M_TRIM_THRESHOLD, 512 * 1024);
 }
 
-}  // namespace
-
-int serve(config::Flags flags, Style style) {
-  bound_the_heap();
-  if (style == Style::friendly && flags.app_id.empty()) flags.app_id = "app";
+bool start_log(const config::Flags& flags, bool beside_application) {
   log::Options options;
   options.app_id = flags.app_id;
   options.json = flags.log_as_json;
   options.file = flags.log_file;
+  if (beside_application) options.prefix = kSidecarPrefix;
   if (const auto ok = config::check_flags(flags); !ok) {
     log::configure(options);
     log::fatal(kScope, "{}", ok.error().message);
-    return 1;
+    return false;
   }
   log::parse_level(flags.log_level, options.level);
-  if (!log::configure(options)) {
-    log::fatal(kScope, "cannot write to --log-file {}", flags.log_file);
-    return 1;
-  }
+  if (log::configure(options)) return true;
+  log::fatal(kScope, "cannot write to --log-file {}", flags.log_file);
+  return false;
+}
+
+}  // namespace
+
+int serve(config::Flags flags, Style style, const std::vector<std::string>& application) {
+  bound_the_heap();
+  if (style == Style::friendly && flags.app_id.empty()) flags.app_id = "app";
+  if (!start_log(flags, !application.empty())) return 1;
   log::info(kScope, "starting Holdfast -- version {}", HOLDFAST_VERSION);
-  Daemon daemon(std::move(flags), style);
-  return daemon.run();
+  Events events;
+  std::unique_ptr<Child> child;
+  if (!application.empty()) child = std::make_unique<Child>(application, [&events] { events.request_stop(); });
+  for (;;) {
+    Daemon daemon(flags, style, events, child.get());
+    const Ended ended = daemon.run();
+    flags = daemon.flags();  // a restart keeps the ports
+    if (ended == Ended::restart) continue;
+    if (ended == Ended::failed) return 1;
+    return child ? child->exit_code() : 0;
+  }
 }
 
 }  // namespace holdfast::daemon

@@ -1,40 +1,66 @@
 // The Prometheus page. Every path answers it, as with daprd.
 #pragma once
 
+#include <map>
 #include <memory>
 #include <mutex>
 #include <string>
 #include <vector>
 
+#include "base/histogram.h"
 #include "net/handler.h"
 #include "service/runtime.h"
+#include "service/secrets.h"
 #include "state/layers/layers.h"
+#include "telemetry/error_counts.h"
+#include "telemetry/server_metrics.h"
 
 namespace holdfast::daemon {
 
-// What the page reads. add() while components load, from any thread.
+// What the page reads. Any thread.
 class MetricsSources {
  public:
-  void add_store(std::string component, std::shared_ptr<state::StoreMetrics> metrics);
+  // The counts of a store on a loop. The same ones when the store is opened anew.
+  std::shared_ptr<state::StoreMetrics> store(const std::string& component, std::size_t loop);
+  // Replaces those of an earlier opening.
+  void add_resiliency(const std::string& component, std::shared_ptr<const state::SharedResiliency> resiliency);
+  // Outlives this.
+  void add_server(const telemetry::ServerMetrics& metrics);
   void component_loaded(std::string type);
   void component_failed(std::string type, std::string name, std::string reason);
+  void secret_done(std::string_view store, bool bulk, bool success, double elapsed_ms);
+  void set_resiliency_names(std::vector<std::string> names);
+  telemetry::ErrorCounts& errors() { return errors_; }
+
   std::string page(const service::Runtime& runtime) const;
 
  private:
-  struct Store {
-    std::string component;
-    std::vector<std::shared_ptr<state::StoreMetrics>> loops;
-  };
   struct Failure {
     std::string type, name, reason;
+    friend auto operator<=>(const Failure&, const Failure&) = default;
+  };
+  struct SecretSeries {
+    std::string store;
+    bool bulk = false;
+    bool success = false;
+    friend auto operator<=>(const SecretSeries&, const SecretSeries&) = default;
   };
   void append_stores(std::string& out, const std::string& labels) const;
-  void append_components(std::string& out, const service::Runtime& runtime) const;
+  void append_secrets(std::string& out, const std::string& labels) const;
+  void append_servers(std::string& out, const std::string& app) const;
+  void append_components(std::string& out, const std::string& app) const;
+  void append_errors(std::string& out, const std::string& app) const;
+  void append_resiliency(std::string& out, const std::string& labels) const;
 
   mutable std::mutex mutex_;
-  std::vector<Store> stores_;
-  std::vector<std::string> loaded_;
-  std::vector<Failure> failed_;
+  std::map<std::string, std::vector<std::shared_ptr<state::StoreMetrics>>> stores_;
+  std::map<std::string, std::shared_ptr<const state::SharedResiliency>> resiliency_;
+  std::vector<const telemetry::ServerMetrics*> servers_;
+  std::map<std::string, std::uint64_t> loaded_;
+  std::map<Failure, std::uint64_t> failed_;
+  std::map<SecretSeries, Histogram> secrets_;
+  std::vector<std::string> resiliency_names_;
+  telemetry::ErrorCounts errors_;
 };
 
 class MetricsHandler final : public net::Handler {
@@ -46,6 +72,18 @@ class MetricsHandler final : public net::Handler {
  private:
   const MetricsSources& sources_;
   const service::Runtime& runtime_;
+};
+
+// Counts what the secrets API asks for.
+class CountedSecrets final : public service::SecretAccess {
+ public:
+  CountedSecrets(const service::SecretAccess& inner, MetricsSources& metrics) : inner_(inner), metrics_(metrics) {}
+  service::SecretResult<service::Secret> get(std::string_view store, std::string_view key) const override;
+  service::SecretResult<service::Secrets> get_all(std::string_view store) const override;
+
+ private:
+  const service::SecretAccess& inner_;
+  MetricsSources& metrics_;
 };
 
 }  // namespace holdfast::daemon

@@ -10,6 +10,8 @@ constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 constexpr auto kSweep = std::chrono::milliseconds(500);
 constexpr std::size_t kLingerBytes = 16 << 20;
 constexpr auto kLinger = std::chrono::milliseconds(2000);
+constexpr std::size_t kTlsRecord = 16 * 1024;  // RFC 8446 5.1
+constexpr std::size_t kTlsRead = 4 * 1024;
 
 bool could_be_http2(std::string_view bytes) {
   const std::size_t n = std::min(bytes.size(), kPreface.size());
@@ -19,27 +21,62 @@ bool could_be_http2(std::string_view bytes) {
 // TLS ClientHello: handshake record, version 3.x.
 bool is_tls(std::string_view bytes) { return bytes.size() >= 2 && bytes[0] == 0x16 && bytes[1] == 0x03; }
 
+bool is_unix(Socket& socket) {
+  ErrorCode ignored;
+  return socket.local_endpoint(ignored).protocol().family() == AF_UNIX;
+}
+
+constexpr std::string_view kWantsTls =
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: 62\r\n\r\n"
+    "This port speaks TLS only; use https:// (gRPC: with TLS) here\n";
+
+// Settles whether the connection is TLS, by its first bytes and the server's options. False when it is over.
+Task<bool> settle_tls(Connection& connection, std::string& received) {
+  const bool has_tls = connection.options().tls != nullptr;
+  if (is_tls(received)) {
+    if (!has_tls) {
+      log::warn("holdfast.net", "a client spoke TLS on a plaintext port; use http:// (or grpc without TLS)");
+      co_return false;
+    }
+    const std::string hello = std::exchange(received, {});
+    co_return co_await connection.start_tls(hello);
+  }
+  if (!has_tls || is_unix(connection.socket())) co_return true;
+  if (!could_be_http2(received) && co_await connection.write_all(kWantsTls)) co_await connection.linger();
+  co_return false;
+}
+
+// Adds what arrives until `enough`. False when the peer has gone, or nothing more is wanted.
+template <class Enough>
+Task<bool> receive_until(Connection& connection, std::string& received, Enough enough) {
+  while (!enough(received)) {
+    std::array<char, 4096> chunk;
+    const Transfer got = co_await connection.read(chunk.data(), chunk.size());
+    if (got.error || connection.draining()) co_return false;
+    received.append(chunk.data(), got.bytes);
+  }
+  co_return true;
+}
+
+bool tells_tls_from_http(std::string_view received) { return received.size() >= 2; }
+bool tells_http2_from_http1(std::string_view received) {
+  return received.size() >= kPreface.size() || !could_be_http2(received);
+}
+
 // Reads until the protocol is certain, then serves it. Owns the connection.
 Task<void> serve(ConnectionList& list, Socket socket) {
   Connection connection(list, std::move(socket));
   std::string received;
   connection.expect_within(list.options.header_timeout);
-  while (received.size() < kPreface.size() && could_be_http2(received)) {
-    std::array<char, 4096> chunk;
-    const Transfer got = co_await read_some(connection.socket(), chunk.data(), chunk.size());
-    if (got.error) co_return;
-    received.append(chunk.data(), got.bytes);
-    if (list.draining) co_return;
-  }
-  if (is_tls(received)) {
-    log::warn("holdfast.net", "a client spoke TLS on a plaintext port; use http:// (or grpc without TLS)");
-    co_return;
-  }
+  if (!co_await receive_until(connection, received, tells_tls_from_http)) co_return;
+  if (!co_await settle_tls(connection, received)) co_return;
+  if (!co_await receive_until(connection, received, tells_http2_from_http1)) co_return;
   if (list.options.h2 && could_be_http2(received)) {
     co_await serve_http2(connection, std::move(received));
   } else {
     co_await serve_http1(connection, std::move(received));
   }
+  if (connection.is_tls()) connection.finish_sending();  // a goodbye, so that nobody suspects a cut
 }
 
 }  // namespace
@@ -103,7 +140,7 @@ Connection::~Connection() {
   list_.count.fetch_sub(1, std::memory_order_relaxed);
 }
 
-std::size_t Connection::write_now(std::string_view bytes, bool& failed) {
+std::size_t Connection::send_now(std::string_view bytes, bool& failed) {
   std::size_t sent = 0;
   while (sent < bytes.size()) {
     ErrorCode error;
@@ -117,18 +154,78 @@ std::size_t Connection::write_now(std::string_view bytes, bool& failed) {
   return sent;
 }
 
+void Connection::send_backlog(bool& failed) {
+  const std::string_view outgoing = tls_->outgoing();
+  if (!outgoing.empty()) tls_->sent(send_now(outgoing, failed));
+}
+
+// Encrypts a record's worth at a time, and no more than the socket takes: what is encrypted cannot be taken back.
+std::size_t Connection::write_now(std::string_view bytes, bool& failed) {
+  if (!tls_) return send_now(bytes, failed);
+  std::size_t taken = 0;
+  send_backlog(failed);
+  while (!failed && taken < bytes.size() && tls_->outgoing().empty()) {
+    const std::string_view part = bytes.substr(taken, kTlsRecord);
+    if (!tls_->write(part)) {
+      failed = true;
+      break;
+    }
+    taken += part.size();
+    send_backlog(failed);
+  }
+  return taken;
+}
+
 Task<bool> Connection::write_all(std::string_view bytes) {
   for (;;) {
     bool failed = false;
     bytes.remove_prefix(write_now(bytes, failed));
     if (failed) co_return false;
-    if (bytes.empty()) co_return true;
+    if (bytes.empty() && !has_backlog()) co_return true;
     expect_within(options().write_timeout);
     if (co_await writable(socket_)) co_return false;
   }
 }
 
+Task<Transfer> Connection::read(char* data, std::size_t size) {
+  if (!tls_) co_return co_await read_some(socket_, data, size);
+  for (;;) {
+    if (const std::size_t got = tls_->read(data, size); got > 0) co_return Transfer{{}, got};
+    bool failed = false;
+    send_backlog(failed);  // reading may have something to say, such as a new key
+    if (tls_->is_over() || failed) co_return Transfer{asio::error::eof, 0};
+    std::array<char, kTlsRead> chunk;
+    const Transfer got = co_await read_some(socket_, chunk.data(), chunk.size());
+    if (got.error) co_return got;
+    tls_->feed({chunk.data(), got.bytes});
+  }
+}
+
+Task<bool> Connection::start_tls(std::string_view received) {
+  tls_ = std::make_unique<TlsEngine>(*options().tls);
+  tls_->feed(received);
+  for (;;) {
+    const TlsEngine::Handshake state = tls_->handshake();
+    if (!co_await write_all({})) co_return false;
+    if (state == TlsEngine::Handshake::done) co_return true;
+    if (state == TlsEngine::Handshake::failed) {
+      log::info("holdfast.net", "a TLS handshake failed: {}", tls_->failure());
+      co_return false;
+    }
+    expect_within(options().header_timeout);
+    std::array<char, kTlsRead> chunk;
+    const Transfer got = co_await read_some(socket_, chunk.data(), chunk.size());
+    if (got.error) co_return false;
+    tls_->feed({chunk.data(), got.bytes});
+  }
+}
+
 void Connection::finish_sending() {
+  if (tls_) {
+    bool failed = false;
+    tls_->close();
+    send_backlog(failed);
+  }
   ErrorCode ignored;
   socket_.shutdown(asio::socket_base::shutdown_send, ignored);
   expect_within(kLinger);

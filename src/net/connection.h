@@ -7,6 +7,7 @@
 #include "net/budget.h"
 #include "net/handler.h"
 #include "net/server.h"
+#include "net/tls.h"
 
 namespace holdfast::net {
 
@@ -57,10 +58,17 @@ class Connection {
   void expect_within(Milliseconds time) { deadline_ = loop().coarse_now() + time; }
   void expect_nothing() { deadline_ = SteadyTime::max(); }
 
+  // co_await, through TLS where there is TLS: the bytes that arrive next.
+  Task<Transfer> read(char* data, std::size_t size);
+  bool is_tls() const { return tls_ != nullptr; }
   // Sends what the socket takes now; how much that was. Failure shows as `failed`.
   std::size_t write_now(std::string_view bytes, bool& failed);
+  // Bytes that write_now has taken and the socket has not: write_all sends them.
+  bool has_backlog() { return tls_ && !tls_->outgoing().empty(); }
   // Sends all, waiting as long as the peer makes progress. False when it is gone.
   Task<bool> write_all(std::string_view bytes);
+  // Speaks TLS from now on; `received` is what the peer has sent so far. False when they do not come to terms.
+  Task<bool> start_tls(std::string_view received);
   // Ends our side and swallows what the peer still sends for a moment, so that it reads our last answer
   // instead of a reset (RFC 9112 9.6).
   Task<void> linger();
@@ -70,8 +78,13 @@ class Connection {
 
  private:
   friend class ConnectionList;
+  // What the socket takes now of these bytes.
+  std::size_t send_now(std::string_view bytes, bool& failed);
+  void send_backlog(bool& failed);
+
   ConnectionList& list_;
   Socket socket_;
+  std::unique_ptr<TlsEngine> tls_;
   SteadyTime deadline_ = SteadyTime::max();
   // Set by an HTTP/2 session, which has more to say on drain than "close when idle".
   std::move_only_function<void()> on_drain_;

@@ -153,7 +153,8 @@ Task<bool> Session::flush() {
   bool failed = false;
   const std::size_t sent = connection_.write_now(out_, failed);
   bool ok = !failed;
-  if (ok && sent < out_.size()) ok = co_await connection_.write_all(std::string_view(out_).substr(sent));
+  if (ok && (sent < out_.size() || connection_.has_backlog()))
+    ok = co_await connection_.write_all(std::string_view(out_).substr(sent));
   out_.clear();
   if (out_.capacity() > 2 * kFlushAt) out_.shrink_to_fit();
   charge_.release();
@@ -210,7 +211,12 @@ Task<bool> Session::read_more() {
   const std::size_t kept = in_.size();
   const std::size_t room = in_body ? kBodyRead : kFirstRead;
   in_.resize_and_overwrite(kept + room, [](char*, std::size_t n) { return n; });
-  const Transfer got = co_await read_some(connection_.socket(), in_.data() + kept, room);
+  Transfer got;
+  if (connection_.is_tls()) {
+    got = co_await connection_.read(in_.data() + kept, room);
+  } else {  // without a coroutine of its own
+    got = co_await read_some(connection_.socket(), in_.data() + kept, room);
+  }
   in_.resize(kept + got.bytes);
   connection_.set_idle(false);
   if (got.error) co_return false;

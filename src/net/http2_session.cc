@@ -359,7 +359,7 @@ void Http2Session::pump() {
     const std::size_t sent = connection.write_now(out_, failed);
     if (failed) {
       dead_ = true;
-    } else if (sent < out_.size()) {
+    } else if (sent < out_.size() || connection.has_backlog()) {
       out_.erase(0, sent);
       writing_ = true;
       ++handling_;
@@ -451,7 +451,12 @@ Task<void> Http2Session::run(std::string received) {
       break;
     }
     in.resize_and_overwrite(kReadBytes, [](char*, std::size_t n) { return n; });
-    const Transfer got = co_await read_some(connection.socket(), in.data(), kReadBytes);
+    Transfer got;
+    if (connection.is_tls()) {
+      got = co_await connection.read(in.data(), kReadBytes);
+    } else {  // without a coroutine of its own
+      got = co_await read_some(connection.socket(), in.data(), kReadBytes);
+    }
     if (got.error) break;
     in.resize(got.bytes);
   }

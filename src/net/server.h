@@ -1,5 +1,6 @@
 // Listens, recognises HTTP/1.1, HTTP/2 (prior knowledge, and Upgrade: h2c) by the first bytes of a connection,
-// and calls a Handler for each request.
+// and calls a Handler for each request. With a certificate, TLS is recognised in the same way, and plain HTTP is refused
+// but on Unix sockets, where the file system says who may come.
 //
 // Threading: made, started and drained on the main thread; each connection lives on one loop, the least loaded
 // at the time. Every bound is in ServerOptions; beyond one a client gets 503 (or its connection is closed) at
@@ -16,6 +17,7 @@
 #include "net/budget.h"
 #include "net/handler.h"
 #include "net/loop.h"
+#include "net/tls.h"
 
 namespace holdfast::net {
 
@@ -28,6 +30,7 @@ struct ServerOptions {
   Milliseconds idle_timeout{180'000};            // between requests
   Milliseconds write_timeout{30'000};            // a peer that reads nothing for this long is dropped
   bool h2 = true;
+  std::shared_ptr<TlsContext> tls;  // TCP connections have to speak TLS; null: none does
 };
 
 class ConnectionList;

@@ -11,14 +11,18 @@ bool StoreEntry::dapr_declares(std::string_view feature) const {
   return std::ranges::find(dapr_features, feature) != dapr_features.end();
 }
 
-StoreEntry* StoreTable::find(std::string_view name) {
-  for (const auto& entry : entries_)
-    if (entry->name == name) return entry.get();
+StoreRef StoreTable::find(std::string_view name) const {
+  for (const StoreRef& entry : entries_)
+    if (entry->name == name) return entry;
   return nullptr;
 }
 
-void StoreTable::put(std::unique_ptr<StoreEntry> entry) {
-  for (auto& old : entries_) {
+void StoreTable::remove(std::string_view name) {
+  std::erase_if(entries_, [name](const StoreRef& entry) { return entry->name == name; });
+}
+
+void StoreTable::put(StoreRef entry) {
+  for (StoreRef& old : entries_) {
     if (old->name == entry->name) {
       old = std::move(entry);
       return;

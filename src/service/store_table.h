@@ -1,5 +1,5 @@
 // The components of one loop, by name: each with its stack of layers, its key mapping and what the runtime must
-// know about it. One loop's; reload replaces entries between requests.
+// know about it. One loop's; reload replaces entries while requests run.
 #pragma once
 
 #include <memory>
@@ -28,16 +28,23 @@ struct StoreEntry {
   bool dapr_declares(std::string_view feature) const;
 };
 
+// A request holds one for as long as it uses the entry: what is replaced meanwhile is closed only when the last
+// request has let go. Copied and released on the loop only.
+using StoreRef = std::shared_ptr<StoreEntry>;
+
 class StoreTable {
  public:
-  // Null when there is none of that name. Valid until the entry is replaced.
-  StoreEntry* find(std::string_view name);
+  // Null when there is none of that name.
+  StoreRef find(std::string_view name) const;
   bool empty() const { return entries_.empty(); }
-  void put(std::unique_ptr<StoreEntry> entry);
-  const std::vector<std::unique_ptr<StoreEntry>>& entries() const { return entries_; }
+  // Replaces the entry of that name, or adds one.
+  void put(StoreRef entry);
+  void remove(std::string_view name);
+  // In the order of loading. Copy it before the first co_await.
+  const std::vector<StoreRef>& entries() const { return entries_; }
 
  private:
-  std::vector<std::unique_ptr<StoreEntry>> entries_;
+  std::vector<StoreRef> entries_;
 };
 
 // "keyPrefix" of a component: appid (default), name, namespace, none, or a text of one's own, lower-cased.

@@ -1,5 +1,6 @@
 #include "state/component.h"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <limits>
@@ -10,13 +11,20 @@
 namespace holdfast::state {
 namespace {
 
+// Better no store than plain text kept where it should be sealed, or events dropped.
+constexpr std::string_view kNoEncryption =
+    "asks for encryption, which this version does not have; remove the field, or the values would be kept as plain "
+    "text";
+constexpr std::string_view kNoOutbox =
+    "asks for an outbox, which this version does not have; remove the field, or events would be lost";
+
 constexpr std::array<Setting, 12> kCommonSettings{{
     {.name = "keyPrefix",
      .fallback = "appid",
      .help = "what is put before every key: appid, name, namespace, none, or a text of your own"},
     {.name = "consistency",
-     .help = "the level of calls that ask for none: eventual, consistent-prefix, session, "
-             "bounded-staleness, quorum or strong"},
+     .help = "the level of calls that ask for none; caboa is another name for quorum",
+     .choices = "eventual consistent-prefix session bounded-staleness quorum caboa strong"},
     {.name = "daprLenient",
      .kind = SettingKind::boolean,
      .fallback = "false",
@@ -32,21 +40,24 @@ constexpr std::array<Setting, 12> kCommonSettings{{
      .kind = SettingKind::boolean,
      .fallback = "false",
      .help = "whether actors keep their state here"},
-    {.name = "primaryEncryptionKey", .help = "hex AES key that values are sealed with", .secret = true},
-    {.name = "secondaryEncryptionKey", .help = "hex AES key that old values may be sealed with", .secret = true},
-    {.name = "outboxPublishPubsub", .help = "pub/sub component that transactions are announced on"},
-    {.name = "outboxPublishTopic", .help = "topic that transactions are announced on"},
+    {.name = "primaryEncryptionKey",
+     .help = "hex AES key that values are sealed with",
+     .secret = true,
+     .refusal = kNoEncryption},
+    {.name = "secondaryEncryptionKey",
+     .help = "hex AES key that old values may be sealed with",
+     .secret = true,
+     .refusal = kNoEncryption},
+    {.name = "outboxPublishPubsub",
+     .help = "pub/sub component that transactions are announced on",
+     .refusal = kNoOutbox},
+    {.name = "outboxPublishTopic", .help = "topic that transactions are announced on", .refusal = kNoOutbox},
     {.name = "outboxPubsub", .help = "pub/sub component for the outbox's own messages"},
     {.name = "outboxDiscardWhenMissingState",
      .kind = SettingKind::boolean,
      .fallback = "false",
      .help = "drop an outbox message whose state is not there"},
 }};
-
-bool has_name(const Setting& setting, std::string_view name) {
-  return iequals(setting.name, name) || (!setting.alias.empty() && iequals(setting.alias, name)) ||
-         (!setting.alias2.empty() && iequals(setting.alias2, name));
-}
 
 bool is_known(std::span<const Setting> table, std::string_view name) {
   for (const Setting& setting : table)
@@ -95,8 +106,32 @@ bool is_identifier(std::string_view text) {
   return !text.empty();
 }
 
+bool is_same_word(std::string_view a, std::string_view b) {
+  const auto without_hyphens = [](std::string_view text) {
+    std::string out;
+    for (const char c : text)
+      if (c != '-') out += ascii_lower(c);
+    return out;
+  };
+  return without_hyphens(a) == without_hyphens(b);
+}
+
+// "must be a, b or c"; empty when `text` is one of `choices`.
+std::string objection_to_choice(std::string_view choices, std::string_view text) {
+  std::string known = "must be ";
+  for (std::size_t at = 0; at < choices.size();) {
+    const std::size_t end = std::min(choices.find(' ', at), choices.size());
+    const std::string_view choice = choices.substr(at, end - at);
+    if (is_same_word(choice, text)) return "";
+    if (at > 0) known += end == choices.size() ? " or " : ", ";
+    known += choice;
+    at = end + 1;
+  }
+  return known;
+}
+
 // What a value of this kind must look like; empty when `text` does.
-std::string_view objection(SettingKind kind, std::string_view text) {
+std::string_view objection_to_kind(SettingKind kind, std::string_view text) {
   switch (kind) {
     case SettingKind::text:
     case SettingKind::boolean:
@@ -150,6 +185,17 @@ const Property* find_ambiguous(const Component& component) {
 
 std::span<const Setting> common_settings() { return kCommonSettings; }
 
+bool has_name(const Setting& setting, std::string_view name) {
+  for (const std::string_view own : {setting.name, setting.alias, setting.alias2, setting.alias3})
+    if (!own.empty() && iequals(own, name)) return true;
+  return false;
+}
+
+std::string objection_to(const Setting& setting, std::string_view text) {
+  if (setting.choices.empty()) return std::string(objection_to_kind(setting.kind, text));
+  return text.empty() ? "" : objection_to_choice(setting.choices, text);
+}
+
 Result<const StoreType*> Registry::find(std::string_view type, std::string_view version) const {
   const StoreType* chosen = nullptr;
   for (const StoreType* row : types_) {
@@ -172,10 +218,11 @@ Result<Settings> Settings::read(const Component& component, std::span<const Sett
     const Property* property = find_property(component, setting.name);
     if (property == nullptr) property = find_property(component, setting.alias);
     if (property == nullptr) property = find_property(component, setting.alias2);
+    if (property == nullptr) property = find_property(component, setting.alias3);
     if (setting.required && (property == nullptr || property->second.empty()))
       return refuse(component, setting.name, "is required and missing or empty");
     if (property != nullptr) {
-      const std::string_view why = objection(setting.kind, property->second);
+      const std::string why = objection_to(setting, property->second);
       if (!why.empty()) return refuse(component, property->first, why);
     }
     settings.values_.push_back(

@@ -15,14 +15,15 @@ namespace holdfast::state {
 
 struct Component {
   std::string name;
-  std::string type;     // as written: "state.sqlite"
-  std::string version;  // as written; may be empty
+  std::string type;                                             // as written: "state.sqlite"
+  std::string version;                                          // as written; may be empty
   std::vector<std::pair<std::string, std::string>> properties;  // spec.metadata, values resolved
   std::vector<std::string> scopes;
   bool ignore_errors = false;
   Milliseconds init_timeout{5000};
   std::string file;  // where it was read, for messages
   int line = 0;
+  std::string revision;  // equal for two readings of one name: nothing that matters has changed between them
 };
 
 enum class SettingKind : unsigned char { text, boolean, duration, integer, identifier, bytes };
@@ -33,11 +34,20 @@ struct Setting {
   SettingKind kind = SettingKind::text;
   std::string_view fallback = "";  // the default, as it would be written
   std::string_view help = "";
-  std::string_view alias = "";   // a second name, used when the first is absent
+  std::string_view alias = "";  // a second name, used when the first is absent
   std::string_view alias2 = "";
   bool required = false;
   bool secret = false;  // never shown
+  std::string_view alias3 = "";
+  std::string_view choices = "";  // the only values, a blank between two; matched in any case and without hyphens
+  std::string_view refusal = "";  // why this version refuses a component that sets the field; empty: it does not
 };
+
+// Whether the field answers to that name, in any case.
+bool has_name(const Setting& setting, std::string_view name);
+// What a value of the field has to be, such as "must be an integer"; empty when `text` is. As in Dapr, nothing is
+// wrong with any text for a boolean (what is not true is false), nor with no text for a field with choices.
+std::string objection_to(const Setting& setting, std::string_view text);
 
 // What prepare() may use of the process. Lives as long as the core.
 struct StoreEnvironment {
@@ -47,7 +57,7 @@ struct StoreEnvironment {
 
 // One row per name and version a component file may use; stores/all.cc lists the rows.
 struct StoreType {
-  std::string_view type;     // "state.sqlite"
+  std::string_view type;          // "state.sqlite"
   std::string_view alias = "";    // "state.sqlite3"; empty: none
   std::string_view version = "";  // "" where the type has one version; else "v1", "v2"
   std::string_view summary = "";
@@ -57,6 +67,9 @@ struct StoreType {
   Result<std::shared_ptr<StoreCore>> (*prepare)(const Component& component,
                                                 const StoreEnvironment& environment) = nullptr;
   bool dapr_hides_empty = false;  // Dapr's store of this type reads an empty value as if the key were absent
+  // For `holdfast check --deep`, where opening would make or change something: looks hard at what is there, and leaves
+  // it as it is. May block. Errc::not_found: there is nothing yet, and opening makes it. Null: opening is harmless.
+  Status (*inspect)(const Component& component) = nullptr;
 };
 
 // Settings that the runtime reads on every component, whatever its type; backends ignore them.
@@ -66,7 +79,8 @@ class Registry {
  public:
   explicit Registry(std::vector<const StoreType*> types) : types_(std::move(types)) {}
   // Dapr's resolution: type and version in any case; "", v0 and v1 are the unversioned row; the empty version of
-  // a versioned type is its lowest (v1, but v2 for yugabytedb). Errc::not_found: "couldn't find state store TYPE/VERSION".
+  // a versioned type is its lowest (v1, but v2 for yugabytedb). Errc::not_found: "couldn't find state store
+  // TYPE/VERSION".
   Result<const StoreType*> find(std::string_view type, std::string_view version) const;
   std::span<const StoreType* const> types() const { return types_; }
 
@@ -105,7 +119,7 @@ class Settings {
 };
 
 // Dapr's readings of text, shared by settings, flags and metadata.
-bool truthy(std::string_view text);                             // y yes true t on 1, any case
+bool truthy(std::string_view text);  // y yes true t on 1, any case
 // "1m30s", "250ms", "-1s"; a unit is required except for 0. Away from zero to the next millisecond, so that a
 // tiny timeout does not read as 0, which often means none. Errors are Go's texts and quote what was given.
 Result<Milliseconds> parse_go_duration(std::string_view text);

@@ -1,6 +1,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <array>
 #include <stdexcept>
 
@@ -139,14 +140,15 @@ INSTANTIATE_TEST_SUITE_P(Cases, RegistryTest,
 
 // ---- settings ----
 
-constexpr std::array<Setting, 7> kTable{{
-    {.name = "connectionString", .alias = "url", .alias2 = "dsn", .required = true, .secret = true},
+constexpr std::array<Setting, 8> kTable{{
+    {.name = "connectionString", .alias = "url", .alias2 = "dsn", .required = true, .secret = true, .alias3 = "uri"},
     {.name = "timeout", .kind = SettingKind::duration, .fallback = "20s", .alias = "timeoutInSeconds"},
     {.name = "disableWAL", .kind = SettingKind::boolean, .fallback = "false"},
     {.name = "tableName", .kind = SettingKind::identifier, .fallback = "state"},
     {.name = "maxConns", .kind = SettingKind::integer, .fallback = "0"},
     {.name = "maxBytes", .kind = SettingKind::bytes, .fallback = ""},
     {.name = "note"},
+    {.name = "mode", .choices = "off read-only full"},
 }};
 
 Component component_with(std::vector<std::pair<std::string, std::string>> properties) {
@@ -191,6 +193,9 @@ TEST(Settings, AliasCountsOnlyWithoutTheMainName) {
   const auto by_alias = Settings::read(component_with({{"dsn", "third"}, {"URL", "second"}}), kTable);
   ASSERT_TRUE(by_alias);
   EXPECT_EQ(by_alias->text("connectionString"), "second");
+  const auto by_third = Settings::read(component_with({{"uri", "fourth"}}), kTable);
+  ASSERT_TRUE(by_third);
+  EXPECT_EQ(by_third->text("connectionString"), "fourth");
   const auto both = Settings::read(component_with({{"url", "second"}, {"connectionString", "first"}}), kTable);
   ASSERT_TRUE(both);
   EXPECT_EQ(both->text("connectionString"), "first");
@@ -244,7 +249,8 @@ INSTANTIATE_TEST_SUITE_P(
                     RefusedCase{"IntegerOutOfRange", "maxConns", "9223372036854775808", "must be an integer"},
                     RefusedCase{"NoIdentifier", "tableName", "t; --", "must be a name"},
                     RefusedCase{"EmptyIdentifier", "tableName", "", "must be a name"},
-                    RefusedCase{"NoSize", "maxBytes", "64Qi", "must be a size"}),
+                    RefusedCase{"NoSize", "maxBytes", "64Qi", "must be a size"},
+                    RefusedCase{"NoChoice", "mode", "sometimes", "must be off, read-only or full"}),
     [](const auto& info) { return std::string(info.param.name); });
 
 TEST(Settings, EmptyDurationsAndIntegersAreZero) {
@@ -252,6 +258,13 @@ TEST(Settings, EmptyDurationsAndIntegersAreZero) {
   ASSERT_TRUE(settings) << settings.error().message;
   EXPECT_EQ(settings->duration("timeout"), seconds(0));
   EXPECT_EQ(settings->integer("maxConns"), 0);
+}
+
+TEST(Settings, ChoicesAreMatchedInAnyCaseAndWithoutHyphens) {
+  for (const char* text : {"", "off", "FULL", "readOnly", "Read-Only"})
+    EXPECT_EQ(objection_to(kTable.back(), text), "") << text;
+  for (const char* text : {"of", "read only", "full off", "-"})
+    EXPECT_NE(objection_to(kTable.back(), text), "") << text;
 }
 
 TEST(Settings, AskingForAFieldTheTableLacksIsABug) {
@@ -265,6 +278,15 @@ TEST(Settings, CommonDefaultsAreReadable) {
   ASSERT_TRUE(settings) << settings.error().message;
   EXPECT_EQ(settings->text("keyPrefix"), "appid");
   EXPECT_FALSE(settings->boolean("daprLenient"));
+}
+
+TEST(Settings, TheChoicesOfConsistencyAreTheLevelsThereAre) {
+  const auto settings = common_settings();
+  const auto consistency = std::ranges::find(settings, "consistency", &Setting::name);
+  ASSERT_NE(consistency, settings.end());
+  for (const char* text : {"strong", "Quorum", "CABOA", "boundedStaleness", "session", "consistent-prefix", "eventual",
+                           "linearizable", "unspecified", "strongest"})
+    EXPECT_EQ(objection_to(*consistency, text).empty(), parse_consistency(text).has_value()) << text;
 }
 
 // ---- readings ----

@@ -26,7 +26,7 @@ class LayeredCore final : public state::StoreCore {
     policy.retry.emplace();
     policy.breaker.emplace();
     policy.breaker->consecutive_failures_max = 1'000'000;  // refused writes count too
-    auto layered = state::with_resiliency(std::move(*store), policy, loop, clock_);
+    auto layered = state::with_resiliency(std::move(*store), std::make_shared<state::SharedResiliency>(policy), loop, clock_);
     layered = state::with_tracing(std::move(layered), hook_);
     co_return state::with_metrics(std::move(layered), std::make_shared<state::StoreMetrics>(), clock_);
   }

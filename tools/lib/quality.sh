@@ -41,7 +41,7 @@ dev_lint() {
   [[ ${#files[@]} -eq 0 ]] && { note "no .cc file has changed"; return; }
   [[ -e build/dev/compile_commands.json ]] || timed "configure dev" configure dev
   # Headers that the build generates have to exist before a source that includes them can be read.
-  timed "build what is generated" build_preset dev proto
+  timed "build what is generated" build_preset dev protos
   timed "clang-tidy on ${#files[@]} files" lint_files "${files[@]}"
 }
 

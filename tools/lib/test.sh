@@ -3,7 +3,7 @@
 RESULTS="$ROOT/build/results"  # JUnit files; tally.py adds them up
 TEST_STEPS="build unit concurrency fuzz release system run"
 # What is worth the price of ThreadSanitizer: the programs whose tests use more than one thread.
-TSAN_TESTS="store_memory_test store_sqlite_test net_test base_test"
+TSAN_TESTS="store_memory_test store_sqlite_test net_test base_test secrets_test"
 
 # run_ctest PRESET NAME [CTEST-ARGUMENT...]: NAME is the folder of the results.
 run_ctest() {
@@ -78,7 +78,8 @@ run_system() {
   rm -rf "$results" && mkdir -p "$results"
   system_python
   sdk_clients
-  HOLDFAST_H2SPEC=${HOLDFAST_H2SPEC:-$(h2spec_binary)} HOLDFAST_BIN=${HOLDFAST_BIN:-$ROOT/build/release/holdfast} \
+  HOLDFAST_H2SPEC=${HOLDFAST_H2SPEC:-$(h2spec_binary)} HOLDFAST_ZIPKIN_JAR=$(zipkin_jar) \
+    HOLDFAST_PROMETHEUS=$(prometheus_folder) HOLDFAST_BIN=${HOLDFAST_BIN:-$ROOT/build/release/holdfast} \
     .cache/venv/bin/python -m pytest test/system -ra --junitxml "$results/pytest.xml" "$@"
 }
 
@@ -218,8 +219,4 @@ dev_bench() {
   timed "configure release" configure release
   timed "build release" build_preset release holdfast holdfast_bench
   timed "measure" "$(find build/release -type f -name holdfast_bench)" "$@"
-}
-
-dev_up() {
-  note "no server is needed yet: the stores of this version, memory and SQLite, live in the sidecar's process"
 }

@@ -65,12 +65,6 @@ constexpr Block kBlocks[] = {
                       fmt::format("failed to invoke, id: {}, err: service invocation is not part of this sidecar", name),
                       "ERR_DIRECT_INVOKE");
      }},
-    {"GetSecret", [](const std::string&) {
-       return failure(Code::failed_precondition, "secret store is not configured", "ERR_SECRET_STORES_NOT_CONFIGURED");
-     }},
-    {"GetBulkSecret", [](const std::string&) {
-       return failure(Code::failed_precondition, "secret store is not configured", "ERR_SECRET_STORES_NOT_CONFIGURED");
-     }},
     {"GetConfiguration", no_configuration},
     {"SubscribeConfiguration", no_configuration},
     {"UnsubscribeConfiguration", no_configuration},
@@ -123,7 +117,7 @@ class DaprOther final : public GrpcService {
       if (method->server_streaming() || method->client_streaming()) {
         streaming_.emplace(path, other_stream);
       } else {
-        unary_.emplace(path, other_block);  // the state methods are found before these
+        unary_.emplace(path, other_block);  // the methods of state and secrets are found before these
       }
     }
     unary_[std::string(kService) + "GetMetadata"] = [this](GrpcCall& call) { return metadata(call); };
@@ -149,6 +143,15 @@ class DaprOther final : public GrpcService {
     app.set_protocol(runtime_.app_protocol);
     app.set_channel_address(runtime_.app_channel_address);
     app.set_max_concurrency(std::max(runtime_.app_max_concurrency, 0));
+    if (const auto& health = runtime_.app_health) {
+      auto& shown = *app.mutable_health();
+      shown.set_health_check_path(health->path);
+      shown.set_health_probe_interval(fmt::format("{}s", health->interval_seconds));
+      shown.set_health_probe_timeout(fmt::format("{}ms", health->timeout_ms));
+      shown.set_health_threshold(static_cast<std::int32_t>(health->threshold));
+    }
+    for (const auto& feature : runtime_.features()) response.add_enabled_features(feature);
+    for (const auto& name : runtime_.resiliencies()) response.add_resiliencies()->set_name(name);
     auto& actors = *response.mutable_actor_runtime();
     actors.set_runtime_status(pb::ActorRuntime::DISABLED);
     actors.set_placement("placement: disconnected");

@@ -2,8 +2,10 @@
 
 #include <fmt/format.h>
 
-#include "api/auth.h"
+#include <algorithm>
+
 #include "api/grpc/dapr_state.h"
+#include "wire/protobuf/fields.h"
 
 namespace holdfast::api {
 
@@ -40,6 +42,36 @@ GrpcStatus unauthorized(std::string_view text) {
   return status;
 }
 
+// The reason of a status's ErrorInfo; empty when it has none.
+std::string_view reason_in(const GrpcStatus& status) {
+  for (const grpc::Detail& detail : status.details) {
+    if (detail.type != "google.rpc.ErrorInfo") continue;
+    protobuf::Reader reader(detail.encoded);
+    while (reader.next())
+      if (reader.field() == 1 && reader.is_bytes()) return reader.bytes();
+  }
+  return {};
+}
+
+// The first field of a state call's message.
+std::string store_named_in(std::string_view body) {
+  std::string_view message;
+  if (grpc::parse_unary(body, message) != grpc::FrameError::none) return {};
+  protobuf::Reader reader(message);
+  while (reader.next())
+    if (reader.field() == 1 && reader.is_bytes()) return std::string(reader.bytes());
+  return {};
+}
+
+// An API that the Configuration does not allow.
+GrpcStatus closed_by_rules() {
+  GrpcStatus status{Code::unimplemented, "Not Implemented", {}};
+  status.details.push_back(
+      grpc::error_info("Not Implemented", "dapr.io",
+                       {{"http.code", "501"}, {"http.error_message", "requested endpoint is not available"}}));
+  return status;
+}
+
 // The two hottest calls skip the method tables.
 constexpr std::string_view kGet = "/dapr.proto.runtime.v1.Dapr/GetState";
 constexpr std::string_view kSave = "/dapr.proto.runtime.v1.Dapr/SaveState";
@@ -55,11 +87,13 @@ std::string_view service_of(std::string_view path) {
 
 GrpcStatus grpc_status(const ApiError& error) { return {error.grpc, error.message, grpc_details(error)}; }
 
-GrpcFront::GrpcFront(service::Service& service, service::Runtime& runtime, std::uint64_t message_bytes_max)
-    : service_(service), runtime_(runtime), message_bytes_max_(message_bytes_max) {
+GrpcFront::GrpcFront(service::Service& service, service::Runtime& runtime, LoopContext& context,
+                     std::uint64_t message_bytes_max)
+    : service_(service), runtime_(runtime), context_(context), message_bytes_max_(message_bytes_max) {
   auto dapr_state = std::make_unique<DaprState>(service, runtime);
   dapr_state_ = dapr_state.get();
   services_.push_back(std::move(dapr_state));
+  services_.push_back(make_dapr_secrets(runtime));
   services_.push_back(make_dapr_other(runtime));
   services_.push_back(make_holdfast_v2(service, runtime));
   services_.push_back(make_health(service, runtime));
@@ -73,16 +107,18 @@ std::vector<std::string> grpc_service_names() {
           "grpc.reflection.v1alpha.ServerReflection", "holdfast.v2.State"};
 }
 
-std::optional<GrpcStatus> GrpcFront::admit(const http::Request& head) const {
-  if (!runtime_.api_tokens.empty()) {
+std::optional<GrpcStatus> GrpcFront::admit(const http::Request& head) {
+  if (context_.access.asks_for_token()) {
     const std::string_view token = head.headers.find("dapr-api-token");
     if (token.empty()) return unauthorized("missing api token in request metadata");
-    if (!token_accepted(runtime_.api_tokens, token)) return unauthorized("authentication error: api token mismatch");
+    if (!context_.access.accepts(token)) return unauthorized("authentication error: api token mismatch");
   }
+  if (!context_.access.serves_method(head.target)) return closed_by_rules();
+  if (has_bad_baggage(context_.tracing, head)) return GrpcStatus{Code::invalid_argument, "invalid baggage header", {}};
   const std::string_view encoding = head.headers.find("grpc-encoding");
   if (!encoding.empty() && encoding != "identity")
-    return GrpcStatus{Code::unimplemented,
-                      fmt::format("grpc: Decompressor is not installed for grpc-encoding \"{}\"", encoding), {}};
+    return GrpcStatus{
+        Code::unimplemented, fmt::format("grpc: Decompressor is not installed for grpc-encoding \"{}\"", encoding), {}};
   return std::nullopt;
 }
 
@@ -92,8 +128,8 @@ GrpcStatus GrpcFront::no_such_method(const http::Request& head) const {
     if (service == known && service != "dapr.proto.runtime.v1.Dapr")
       return {Code::unimplemented, fmt::format("unknown method for service {}", service), {}};
   if (service == "dapr.proto.runtime.v1.Dapr")
-    return {Code::unknown,
-            "failed to proxy request: required metadata dapr-callee-app-id or dapr-app-id not found", {}};
+    return {
+        Code::unknown, "failed to proxy request: required metadata dapr-callee-app-id or dapr-app-id not found", {}};
   return {Code::unknown, "cannot proxy request: missing dapr-callee-app-id or dapr-app-id metadata", {}};
 }
 
@@ -109,10 +145,38 @@ http::Response GrpcFront::overloaded(const http::Request&) {
 }
 
 Task<http::Response> GrpcFront::handle(http::Request& request) {
+  const SteadyTime began = context_.observes() ? std::chrono::steady_clock::now() : SteadyTime();
+  const std::size_t request_bytes = request.body.size();
   http::Response response;
+  CallTrace trace(context_.tracing, request, CallTrace::Protocol::grpc);
+  const std::string store = trace.is_sampled() ? store_named_in(request.body) : std::string();
   const GrpcStatus status = co_await unary(request, response.body);
   set_trailers(response, status);
+  trace.add_headers(response);
+  if (trace.is_sampled()) finish_grpc_trace(trace, request.target, store, status.code != Code::ok, status.message);
+  if (context_.observes()) observe(request, status, request_bytes, response.body.size(), began);
   co_return response;
+}
+
+bool GrpcFront::knows(std::string_view full_method) const {
+  return is_hot(full_method) || std::ranges::any_of(services_, [full_method](const auto& service) {
+           return service->unary().contains(full_method) || service->streaming().contains(full_method);
+         });
+}
+
+void GrpcFront::observe(const http::Request& request, const GrpcStatus& status, std::size_t request_bytes,
+                        std::size_t response_bytes, SteadyTime began) {
+  const double elapsed_ms = milliseconds_since(began);
+  const int code = static_cast<int>(status.code);
+  // What a client makes up does not become a label.
+  if (context_.measures)
+    context_.metrics.grpc_done(knows(request.target) ? std::string_view(request.target) : "", code, elapsed_ms,
+                               request_bytes, response_bytes);
+  if (context_.errors != nullptr && status.code != Code::ok)
+    if (const std::string_view reason = reason_in(status); !reason.empty()) context_.errors->add(reason);
+  if (context_.call_log.enabled && status.code != Code::unauthenticated)
+    log_grpc_call(context_.call_log, request.target, code, response_bytes,
+                  Milliseconds(static_cast<std::int64_t>(elapsed_ms)), request.headers.find("user-agent"));
 }
 
 Task<http::Response> GrpcFront::handle_stream(http::Request& head, net::BodyStream& stream) {
@@ -141,17 +205,19 @@ Task<GrpcStatus> GrpcFront::find_method(GrpcCall& call, bool& served) {
 Task<GrpcStatus> GrpcFront::unary(http::Request& request, std::string& out) {
   if (auto refused = admit(request)) co_return std::move(*refused);
   GrpcCall call{request, {}, {}, out};
-  const std::size_t announced =
-      request.body.size() >= grpc::kPrefixBytes ? grpc::announced_bytes(request.body) : 0;
+  const std::size_t announced = request.body.size() >= grpc::kPrefixBytes ? grpc::announced_bytes(request.body) : 0;
   if (request.body_too_large || (message_bytes_max_ != 0 && announced > message_bytes_max_))
-    co_return GrpcStatus{Code::resource_exhausted,
-                         fmt::format("grpc: received message larger than max ({} vs. {})", announced,
-                                     message_bytes_max_), {}};
+    co_return GrpcStatus{
+        Code::resource_exhausted,
+        fmt::format("grpc: received message larger than max ({} vs. {})", announced, message_bytes_max_),
+        {}};
   switch (grpc::parse_unary(request.body, call.message)) {
-    case grpc::FrameError::none: break;
+    case grpc::FrameError::none:
+      break;
     case grpc::FrameError::compressed:
       co_return GrpcStatus{Code::unimplemented, "grpc: compressed messages are not supported", {}};
-    default: co_return GrpcStatus{Code::internal, "grpc: the request body is not exactly one message", {}};
+    default:
+      co_return GrpcStatus{Code::internal, "grpc: the request body is not exactly one message", {}};
   }
   const std::string_view timeout = request.headers.find("grpc-timeout");
   if (!timeout.empty()) {
@@ -172,7 +238,8 @@ Task<GrpcStatus> GrpcFront::unary(http::Request& request, std::string& out) {
   if (status.code == Code::ok && message_bytes_max_ != 0 && out.size() - grpc::kPrefixBytes > message_bytes_max_)
     co_return GrpcStatus{Code::resource_exhausted,
                          fmt::format("grpc: trying to send message larger than max ({} vs. {})",
-                                     out.size() - grpc::kPrefixBytes, message_bytes_max_), {}};
+                                     out.size() - grpc::kPrefixBytes, message_bytes_max_),
+                         {}};
   co_return status;
 }
 

@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "api/loop_context.h"
 #include "api/v1.h"
 #include "net/handler.h"
 #include "wire/grpc/grpc.h"
@@ -23,7 +24,8 @@ struct GrpcStatus {
 };
 GrpcStatus grpc_status(const ApiError& error);
 
-// One unary call. `message` is the request; the answer is appended to `out` behind a frame prefix that is already there.
+// One unary call. `message` is the request; the answer is appended to `out` behind a frame prefix that is already
+// there.
 struct GrpcCall {
   http::Request& request;
   std::string_view message;
@@ -48,7 +50,8 @@ class GrpcService {
 
 class GrpcFront final : public net::Handler {
  public:
-  GrpcFront(service::Service& service, service::Runtime& runtime, std::uint64_t message_bytes_max);
+  GrpcFront(service::Service& service, service::Runtime& runtime, LoopContext& context,
+            std::uint64_t message_bytes_max);
   ~GrpcFront() override;
 
   Task<http::Response> handle(http::Request& request) override;
@@ -59,13 +62,17 @@ class GrpcFront final : public net::Handler {
  private:
   Task<GrpcStatus> unary(http::Request& request, std::string& out);
   // Nothing when the call may go on.
-  std::optional<GrpcStatus> admit(const http::Request& head) const;
+  std::optional<GrpcStatus> admit(const http::Request& head);
+  bool knows(std::string_view full_method) const;
+  void observe(const http::Request& request, const GrpcStatus& status, std::size_t request_bytes,
+               std::size_t response_bytes, SteadyTime began);
   GrpcStatus no_such_method(const http::Request& head) const;
   // Starts the method that the path names; `served` is false when there is none.
   Task<GrpcStatus> find_method(GrpcCall& call, bool& served);
 
   service::Service& service_;
   service::Runtime& runtime_;
+  LoopContext& context_;
   std::uint64_t message_bytes_max_;
   std::vector<std::unique_ptr<GrpcService>> services_;
   class DaprState* dapr_state_ = nullptr;
@@ -73,8 +80,11 @@ class GrpcFront final : public net::Handler {
 
 // Every service served, for reflection.
 std::vector<std::string> grpc_service_names();
+// Every method that access rules may close: those of Dapr's service and of ours.
+std::vector<std::string> grpc_method_names();
 
 std::unique_ptr<GrpcService> make_dapr_other(service::Runtime& runtime);
+std::unique_ptr<GrpcService> make_dapr_secrets(const service::Runtime& runtime);
 std::unique_ptr<GrpcService> make_health(service::Service& service, const service::Runtime& runtime);
 std::unique_ptr<GrpcService> make_reflection();
 std::unique_ptr<GrpcService> make_holdfast_v2(service::Service& service, const service::Runtime& runtime);

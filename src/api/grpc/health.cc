@@ -26,7 +26,7 @@ class Health final : public GrpcService {
     if (name.empty()) return serving(runtime_.outbound_ready);
     for (const std::string& known : grpc_service_names())
       if (known == name) return serving(runtime_.outbound_ready);
-    if (const auto* entry = service_.stores().find(name)) return serving(entry->store != nullptr);
+    if (const auto entry = service_.stores().find(name)) return serving(entry->store != nullptr);
     return pb::HealthCheckResponse::SERVICE_UNKNOWN;
   }
 

@@ -1,5 +1,5 @@
-// grpc.reflection v1 and v1alpha, answered from the descriptors that are compiled in. The two differ only in the name of
-// their package.
+// grpc.reflection v1 and v1alpha, answered from the descriptors that are compiled in. The two differ only in the name
+// of their package.
 #include <google/protobuf/descriptor.h>
 #include <google/protobuf/descriptor.pb.h>
 
@@ -54,14 +54,18 @@ Response answer(const Request& request) {
       for (const std::string& name : grpc_service_names())
         response.mutable_list_services_response()->add_service()->set_name(name);
       break;
-    case Request::kFileByFilename: answer_file(pool.FindFileByName(request.file_by_filename()), response); break;
+    case Request::kFileByFilename:
+      answer_file(pool.FindFileByName(request.file_by_filename()), response);
+      break;
     case Request::kFileContainingSymbol:
       answer_file(pool.FindFileContainingSymbol(request.file_containing_symbol()), response);
       break;
     case Request::kAllExtensionNumbersOfType:
       response.mutable_all_extension_numbers_response()->set_base_type_name(request.all_extension_numbers_of_type());
       break;
-    default: answer_file(nullptr, response); break;
+    default:
+      answer_file(nullptr, response);
+      break;
   }
   return response;
 }
@@ -107,7 +111,19 @@ class Reflection final : public GrpcService {
   }
 };
 
+void append_methods(std::vector<std::string>& out, const google::protobuf::ServiceDescriptor& service) {
+  for (int i = 0; i < service.method_count(); ++i)
+    out.push_back("/" + service.full_name() + "/" + service.method(i)->name());
+}
+
 }  // namespace
+
+std::vector<std::string> grpc_method_names() {
+  std::vector<std::string> names;
+  append_methods(names, *::dapr::proto::runtime::v1::GetStateRequest::descriptor()->file()->FindServiceByName("Dapr"));
+  append_methods(names, *::holdfast::v2::Record::descriptor()->file()->FindServiceByName("State"));
+  return names;
+}
 
 std::unique_ptr<GrpcService> make_reflection() { return std::make_unique<Reflection>(); }
 

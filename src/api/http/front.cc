@@ -1,8 +1,7 @@
 #include "api/http/front.h"
 
-#include "api/auth.h"
+#include "api/http/cors.h"
 #include "api/http/responses.h"
-#include "base/log.h"
 
 namespace holdfast::api {
 
@@ -12,13 +11,35 @@ bool is_grpc(const http::Request& request) {
   return request.is_http2 && request.headers.find("content-type").starts_with("application/grpc");
 }
 
-bool needs_cleaning(std::string_view path) {
-  return path.find("//") != std::string_view::npos || path.find("/.") != std::string_view::npos ||
-         (path.size() > 1 && path.ends_with('/'));
-}
+// A path without what clean_path removes; most have nothing of that and are not copied.
+class CleanPath {
+ public:
+  explicit CleanPath(std::string_view path) : path_(path) {
+    if (!needs_cleaning(path)) return;
+    cleaned_ = clean_path(path);
+    path_ = cleaned_;
+  }
+  std::string_view path() const { return path_; }
+
+ private:
+  static bool needs_cleaning(std::string_view path) {
+    return path.find("//") != std::string_view::npos || path.find("/.") != std::string_view::npos ||
+           (path.size() > 1 && path.ends_with('/'));
+  }
+  std::string cleaned_;
+  std::string_view path_;
+};
 
 bool is_health(const http::Request& request, std::string_view path) {
   return request.method == http::Method::get && (path == "/v1.0/healthz" || path == "/v1.0/healthz/outbound");
+}
+
+// Of {"errorCode":"C",...}; empty for other bodies.
+std::string_view error_code_in(std::string_view body) {
+  static constexpr std::string_view kHead = R"({"errorCode":")";
+  if (!body.starts_with(kHead)) return {};
+  body.remove_prefix(kHead.size());
+  return body.substr(0, body.find('"'));
 }
 
 http::Response bad_token() {
@@ -29,8 +50,8 @@ http::Response bad_token() {
 
 }  // namespace
 
-HttpFront::HttpFront(service::Service& service, service::Runtime& runtime, net::Handler& grpc)
-    : runtime_(runtime), grpc_(grpc), v1_(service, runtime), v2_(service, runtime) {}
+HttpFront::HttpFront(service::Service& service, service::Runtime& runtime, LoopContext& context, net::Handler& grpc)
+    : context_(context), grpc_(grpc), v1_(service, runtime), v2_(service, runtime) {}
 
 bool HttpFront::wants_stream(const http::Request& head) { return is_grpc(head) && grpc_.wants_stream(head); }
 
@@ -47,24 +68,61 @@ Task<http::Response> HttpFront::handle(http::Request& request) {
   return route(request);
 }
 
+std::optional<http::Response> HttpFront::refusal(const http::Request& request, std::string_view path) {
+  if (has_bad_baggage(context_.tracing, request)) return text_response(400, "invalid baggage header\n");
+  if (context_.access.asks_for_token() && !is_health(request, path) &&
+      !context_.access.accepts(request.headers.find("dapr-api-token")))
+    return bad_token();
+  if (!context_.access.serves(path) && !is_health(request, path)) return unknown_route();
+  return std::nullopt;
+}
+
 Task<http::Response> HttpFront::route(http::Request& request) {
+  const SteadyTime began = context_.observes() ? std::chrono::steady_clock::now() : SteadyTime();
+  const std::size_t request_bytes = request.body.size();
   const Target target = Target::split(request.target);
-  std::string cleaned;
-  std::string_view path = target.raw_path;
-  if (needs_cleaning(path)) {
-    cleaned = clean_path(path);
-    path = cleaned;
+  const CleanPath cleaned(target.raw_path);
+  const std::string_view path = cleaned.path();
+  http::Response response;
+  if (auto preflight = cors_preflight(context_.allowed_origins, request)) co_return std::move(*preflight);
+  CallTrace trace(context_.tracing, request, CallTrace::Protocol::http);
+  if (auto refused = refusal(request, path)) {
+    response = std::move(*refused);
+  } else if (target.raw_path.starts_with("/v2/") || target.raw_path == "/openapi.json") {
+    // v2 keys keep their slashes and dots, so v2 looks at the path as it was sent.
+    response = co_await v2_.handle(request, target);
+  } else {
+    response = co_await v1_.handle(request, path, target.query);
   }
-  if (!runtime_.api_tokens.empty() && !is_health(request, path) &&
-      !token_accepted(runtime_.api_tokens, request.headers.find("dapr-api-token")))
-    co_return bad_token();
-  // v2 keys keep their slashes and dots, so v2 looks at the path as it was sent.
-  if (target.raw_path.starts_with("/v2/") || target.raw_path == "/openapi.json")
-    co_return co_await v2_.handle(request, target);
-  http::Response response = co_await v1_.handle(request, path, target.query);
-  const std::string_view traceparent = request.headers.find("traceparent");
-  if (!traceparent.empty()) response.headers.emplace_back("Traceparent", traceparent);
+  if (!is_health(request, path)) {
+    trace.add_headers(response);
+    if (trace.is_sampled()) finish_http_trace(trace, request, path, response);
+  }
+  add_cors_headers(context_.allowed_origins, request, response);
+  if (context_.observes()) observe(request, path, request_bytes, response, began);
   co_return response;
+}
+
+void HttpFront::observe(const http::Request& request, std::string_view path, std::size_t request_bytes,
+                        const http::Response& response, SteadyTime began) {
+  const double elapsed_ms = milliseconds_since(began);
+  if (context_.measures)
+    context_.metrics.http_done(context_.labels.verb ? name_of(request.method) : "", context_.labels.path_of(path),
+                               response.status, elapsed_ms, request_bytes, response.body.size());
+  if (context_.errors != nullptr && response.status >= 400)
+    if (const std::string_view code = error_code_in(response.body); !code.empty()) context_.errors->add(code);
+  if (context_.call_log.enabled && response.status != 401)
+    log_http_call(context_.call_log, request, path, response, Milliseconds(static_cast<std::int64_t>(elapsed_ms)));
+}
+
+Task<http::Response> PublicFront::handle(http::Request& request) {
+  const Target target = Target::split(request.target);
+  const CleanPath cleaned(target.raw_path);
+  const std::string_view path = cleaned.path();
+  const bool is_metadata = request.method == http::Method::get && path == "/v1.0/metadata";
+  if (is_health(request, path) || (is_metadata && context_.access.serves(path)))
+    co_return co_await v1_.handle(request, path, target.query);
+  co_return unknown_route();
 }
 
 }  // namespace holdfast::api

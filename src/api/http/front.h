@@ -1,11 +1,13 @@
-// The HTTP handler of one loop: recognises gRPC, checks the token, routes. /v1.0 is Dapr's API (v1_routes),
+// The HTTP handler of one loop: recognises gRPC, checks the token, routes, and counts. /v1.0 is Dapr's API (v1_routes),
 // /v2 ours (v2_routes).
 #pragma once
 
 #include <memory>
+#include <optional>
 
 #include "api/http/v1_routes.h"
 #include "api/http/v2_routes.h"
+#include "api/loop_context.h"
 #include "net/handler.h"
 
 namespace holdfast::api {
@@ -13,7 +15,7 @@ namespace holdfast::api {
 class HttpFront final : public net::Handler {
  public:
   // `grpc` gets requests with a gRPC content type; it outlives this, as do the others.
-  HttpFront(service::Service& service, service::Runtime& runtime, net::Handler& grpc);
+  HttpFront(service::Service& service, service::Runtime& runtime, LoopContext& context, net::Handler& grpc);
 
   Task<http::Response> handle(http::Request& request) override;
   bool wants_stream(const http::Request& head) override;
@@ -22,11 +24,29 @@ class HttpFront final : public net::Handler {
 
  private:
   Task<http::Response> route(http::Request& request);
+  // Nothing when the call may go on.
+  std::optional<http::Response> refusal(const http::Request& request, std::string_view path);
+  void observe(const http::Request& request, std::string_view path, std::size_t request_bytes,
+               const http::Response& response, SteadyTime began);
 
-  service::Runtime& runtime_;
+  LoopContext& context_;
   net::Handler& grpc_;
   V1Routes v1_;
   V2Routes v2_;
+};
+
+// Health and metadata only, to everyone, without a token: for the port that a platform's probes look at
+// (--dapr-public-port).
+class PublicFront final : public net::Handler {
+ public:
+  PublicFront(service::Service& service, service::Runtime& runtime, LoopContext& context)
+      : context_(context), v1_(service, runtime) {}
+
+  Task<http::Response> handle(http::Request& request) override;
+
+ private:
+  LoopContext& context_;
+  V1Routes v1_;
 };
 
 }  // namespace holdfast::api

@@ -38,4 +38,9 @@ http::Response plain_error(int status, std::string code, std::string message) {
   return error_response(error);
 }
 
+http::Response unknown_route() {
+  return plain_error(404, "ERR_DIRECT_INVOKE",
+                     "failed getting app id either from the URL path or the header dapr-app-id");
+}
+
 }  // namespace holdfast::api

@@ -23,13 +23,17 @@ void append_member(std::string& out, std::string_view name, std::string_view val
   json::append_string(out, value);
 }
 
-std::string_view segment(const std::vector<std::string_view>& segments, std::size_t i) {
-  return i < segments.size() ? segments[i] : std::string_view();
+void append_list(std::string& out, const std::vector<std::string>& texts) {
+  out += '[';
+  for (const std::string& text : texts) {
+    if (!out.ends_with('[')) out += ',';
+    json::append_string(out, text);
+  }
+  out += ']';
 }
 
-Response unknown_route() {
-  return plain_error(404, "ERR_DIRECT_INVOKE",
-                     "failed getting app id either from the URL path or the header dapr-app-id");
+std::string_view segment(const std::vector<std::string_view>& segments, std::size_t i) {
+  return i < segments.size() ? segments[i] : std::string_view();
 }
 
 Response invoke_failed(std::string_view app) {
@@ -74,16 +78,13 @@ constexpr Block kBlocks[] = {
     {"publish", [](const auto& s) { return publish(segment(s, 2)); }},
     {"bindings",
      [](const auto& s) {
-       return plain_error(500, "ERR_INVOKE_OUTPUT_BINDING",
-                          fmt::format("error invoking output binding {0}: couldn't find output binding {0}", segment(s, 2)));
+       return plain_error(
+           500, "ERR_INVOKE_OUTPUT_BINDING",
+           fmt::format("error invoking output binding {0}: couldn't find output binding {0}", segment(s, 2)));
      }},
     {"configuration",
      [](const auto&) {
        return plain_error(500, "ERR_CONFIGURATION_STORE_NOT_CONFIGURED", "configuration stores not configured");
-     }},
-    {"secrets",
-     [](const auto&) {
-       return plain_error(500, "ERR_SECRET_STORES_NOT_CONFIGURED", "secret store is not configured");
      }},
     {"lock", [](const auto&) { return plain_error(500, "ERR_LOCK_STORE_NOT_CONFIGURED", "lock store is not configured"); }},
     {"unlock",
@@ -93,9 +94,7 @@ constexpr Block kBlocks[] = {
        return plain_error(500, "ERR_CRYPTO_PROVIDERS_NOT_CONFIGURED", "crypto providers not configured");
      }},
     {"subtlecrypto",
-     [](const auto&) {
-       return plain_error(501, "ERR_API_UNIMPLEMENTED", "this API is currently not implemented");
-     }},
+     [](const auto&) { return plain_error(501, "ERR_API_UNIMPLEMENTED", "this API is currently not implemented"); }},
     {"actors", [](const auto& s) { return actors_or_workflows(segment(s, 2)); }},
     {"workflows", [](const auto&) { return actors_or_workflows({}); }},
     {"jobs",
@@ -129,6 +128,10 @@ std::string metadata_json(const service::Runtime& runtime) {
   std::string out = "{";
   append_member(out, "id", runtime.app_id);
   append_member(out, "runtimeVersion", runtime.version);
+  if (const auto features = runtime.features(); !features.empty()) {
+    out += R"(,"enabledFeatures":)";
+    append_list(out, features);
+  }
   const auto components = runtime.components();
   if (!components.empty()) {
     out += R"(,"components":[)";
@@ -139,12 +142,8 @@ std::string metadata_json(const service::Runtime& runtime) {
       append_member(out, "type", component.type);
       if (!component.version.empty()) append_member(out, "version", component.version);
       if (!component.capabilities.empty()) {
-        out += R"(,"capabilities":[)";
-        for (const auto& capability : component.capabilities) {
-          if (!out.ends_with('[')) out += ',';
-          json::append_string(out, capability);
-        }
-        out += ']';
+        out += R"(,"capabilities":)";
+        append_list(out, component.capabilities);
       }
       out += '}';
     }
@@ -157,7 +156,24 @@ std::string metadata_json(const service::Runtime& runtime) {
   append_member(out, "protocol", runtime.app_protocol);
   append_member(out, "channelAddress", runtime.app_channel_address);
   if (runtime.app_max_concurrency > 0) out += fmt::format(R"(,"maxConcurrency":{})", runtime.app_max_concurrency);
-  out += R"(},"actorRuntime":{"runtimeStatus":"DISABLED","hostReady":false,"placement":"placement: disconnected"}})";
+  if (const auto& health = runtime.app_health) {
+    out += R"(,"health":{)";
+    append_member(out, "healthCheckPath", health->path);
+    append_member(out, "healthProbeInterval", fmt::format("{}s", health->interval_seconds));
+    append_member(out, "healthProbeTimeout", fmt::format("{}ms", health->timeout_ms));
+    out += fmt::format(R"(,"healthThreshold":{}}})", health->threshold);
+  }
+  out += R"(},"actorRuntime":{"runtimeStatus":"DISABLED","hostReady":false,"placement":"placement: disconnected"})";
+  if (const auto names = runtime.resiliencies(); !names.empty()) {
+    out += R"(,"resiliencies":[)";
+    for (const std::string& name : names) {
+      out += out.ends_with('[') ? "{" : ",{";
+      append_member(out, "name", name);
+      out += '}';
+    }
+    out += ']';
+  }
+  out += '}';
   out += '\n';
   return out;
 }
@@ -188,6 +204,7 @@ Response V1Routes::other_route(Request& request, const std::vector<std::string_v
     runtime_.shutdown(iequals(request.headers.find("dapr-force-shutdown"), "true"));
     return no_content();
   }
+  if (auto secrets = secrets_route(runtime_, method, segments)) return std::move(*secrets);
   const bool versioned = segments.size() >= 3 && segments[0].starts_with("v1.0");
   if (versioned && (is_write(method) || method == Method::get || method == Method::del))
     for (const Block& block : kBlocks)

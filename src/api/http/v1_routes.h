@@ -1,6 +1,7 @@
 // Dapr's HTTP API: the state routes, and the others that a state sidecar answers. doc/dapr-api.md has the contract.
 #pragma once
 
+#include <optional>
 #include <string_view>
 #include <vector>
 
@@ -41,6 +42,10 @@ class V1Routes {
   V1 v1_;
   json::Parser parser_;
 };
+
+// GET /v1.0/secrets/{store}/{key} and .../bulk; nothing for any other request. Keys of the answer are sorted.
+std::optional<http::Response> secrets_route(const service::Runtime& runtime, http::Method method,
+                                            const std::vector<std::string_view>& segments);
 
 // The body of GET /v1.0/metadata.
 std::string metadata_json(const service::Runtime& runtime);

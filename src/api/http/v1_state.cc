@@ -57,14 +57,14 @@ Task<Response> V1Routes::state_route(Request& request, const std::vector<std::st
     if (request.method == Method::get) co_return co_await get(request, std::move(*store), std::move(*key), query_text);
     co_return co_await erase(request, std::move(*store), std::move(*key), query_text);
   }
-  co_return plain_error(404, "ERR_DIRECT_INVOKE",
-                        "failed getting app id either from the URL path or the header dapr-app-id");
+  co_return unknown_route();
 }
 
 Task<Response> V1Routes::get(Request& request, std::string store, std::string key, std::string_view query_text) {
   const auto entry = v1_.find_store(store);
   if (!entry) co_return error_response(entry.error());
-  auto record = co_await v1_.get(**entry, context_of(request), std::move(key), option(request, query_text, "consistency"));
+  auto record =
+      co_await v1_.get(**entry, context_of(request), std::move(key), option(request, query_text, "consistency"));
   if (!record) co_return error_response(record.error());
   if (!*record) co_return no_content();
   Response response = json_response(200, std::move((*record)->value));

@@ -335,7 +335,8 @@ Task<Response> V2Routes::list(Request& request, StoreEntry& entry, std::string_v
 Task<Response> V2Routes::health() {
   std::string out = R"({"stores":{)";
   bool all_up = true;
-  for (const auto& entry : v2_.service().stores().entries()) {
+  const std::vector<service::StoreRef> entries = v2_.service().stores().entries();  // a reload may come while we wait
+  for (const auto& entry : entries) {
     Status answer;
     if (entry->store) {
       state::CallContext context;

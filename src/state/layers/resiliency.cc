@@ -36,53 +36,6 @@ bool is_retryable(Errc code) {
   return false;
 }
 
-// Closed, it counts failures in a row; too many open it. Open, it refuses for a time. Then half
-// open: it lets a few calls try; if they succeed it closes, if one fails it opens again. Every
-// error is a failure, also a refused etag, as in Dapr.
-class Breaker {
- public:
-  explicit Breaker(BreakerPolicy policy) : policy_(policy) {}
-
-  // A pass to hand to report(); nothing when the call is refused.
-  std::optional<std::uint64_t> admit(SteadyTime now) {
-    if (state_ == State::open && now >= until_) enter(State::half_open, now);
-    if (state_ == State::open) return std::nullopt;
-    if (state_ == State::half_open && admitted_ >= std::max(policy_.half_open_max, 1u)) return std::nullopt;
-    if (state_ == State::closed && policy_.interval.count() > 0 && now >= until_) enter(State::closed, now);
-    ++admitted_;
-    return era_;
-  }
-
-  // Results of calls that began in an earlier state say nothing about this one.
-  void report(std::uint64_t pass, bool success, SteadyTime now) {
-    if (pass != era_) return;
-    if (success) {
-      failures_in_row_ = 0;
-      if (state_ == State::half_open && ++successes_ >= std::max(policy_.half_open_max, 1u)) enter(State::closed, now);
-    } else if (state_ == State::half_open || ++failures_in_row_ > policy_.consecutive_failures_max) {
-      enter(State::open, now);
-    }
-  }
-
- private:
-  enum class State : std::uint8_t { closed, open, half_open };
-
-  void enter(State state, SteadyTime now) {
-    state_ = state;
-    ++era_;
-    admitted_ = failures_in_row_ = successes_ = 0;
-    until_ = now + (state == State::open ? policy_.open_time : policy_.interval);
-  }
-
-  const BreakerPolicy policy_;
-  State state_ = State::closed;
-  std::uint64_t era_ = 0;
-  SteadyTime until_ = SteadyTime::min();
-  std::uint32_t admitted_ = 0;
-  std::uint32_t failures_in_row_ = 0;
-  std::uint32_t successes_ = 0;
-};
-
 // How long to wait before each further attempt.
 class Backoff {
  public:
@@ -109,10 +62,13 @@ class Backoff {
 
 class ResilientStore final : public ForwardingStore {
  public:
-  ResilientStore(std::unique_ptr<StateStore> inner, const ResiliencyPolicy& policy, Scheduler& loop, const Clock& clock)
-      : ForwardingStore(std::move(inner)), policy_(policy), loop_(loop), clock_(clock) {
-    if (policy_.breaker) breaker_.emplace(*policy_.breaker);
-  }
+  ResilientStore(std::unique_ptr<StateStore> inner, std::shared_ptr<SharedResiliency> shared, Scheduler& loop,
+                 const Clock& clock)
+      : ForwardingStore(std::move(inner)),
+        shared_(std::move(shared)),
+        policy_(shared_->policy()),
+        loop_(loop),
+        clock_(clock) {}
 
   Task<Result<std::optional<Record>>> get(CallContext context, GetRequest request) override {
     return call(context, [this, request](CallContext c) { return inner().get(c, request); });
@@ -157,7 +113,7 @@ class ResilientStore final : public ForwardingStore {
   // ping() passes through: it asks for the store as it is.
 
  private:
-  static std::unexpected<Error> refused() { return fail(Errc::unavailable, "circuit breaker is open"); }
+  static std::unexpected<Error> refused(std::string_view why) { return fail(Errc::unavailable, std::string(why)); }
 
   CallContext for_attempt(CallContext context) const {
     if (policy_.timeout) context.deadline = std::min(context.deadline, clock_.steady() + *policy_.timeout);
@@ -166,7 +122,6 @@ class ResilientStore final : public ForwardingStore {
 
   template <class Attempt>
   auto call(CallContext context, Attempt attempt) -> decltype(attempt(context)) {
-    if (!policy_.retry && !breaker_) return attempt(for_attempt(context));
     return guarded(context, std::move(attempt));
   }
 
@@ -175,9 +130,9 @@ class ResilientStore final : public ForwardingStore {
     std::optional<Backoff> backoff;
     for (;;) {
       const auto pass = admit();
-      if (!pass) co_return refused();
+      if (!pass) co_return refused(pass.error());
       auto result = co_await attempt(for_attempt(context));
-      report(*pass, result.has_value());
+      report(*pass, error_in(result));
       if (result || !policy_.retry || !is_retryable(result.error().code)) co_return std::move(result);
       if (!backoff) backoff.emplace(*policy_.retry, clock_.steady());
       if (!co_await wait(context, backoff->next(clock_.steady()))) co_return std::move(result);
@@ -190,7 +145,6 @@ class ResilientStore final : public ForwardingStore {
   template <class Request, class One>
   Task<std::vector<Result<One>>> call_many(CallContext context, std::span<const Request> requests,
                                            Many<Request, One> method) {
-    if (!policy_.retry && !breaker_) return (inner().*method)(for_attempt(context), requests);
     return guarded_many(context, requests, method);
   }
 
@@ -198,7 +152,7 @@ class ResilientStore final : public ForwardingStore {
   template <class Request, class One>
   Task<std::vector<Result<One>>> guarded_many(CallContext context, std::span<const Request> requests,
                                               Many<Request, One> method) {
-    std::vector<Result<One>> results(requests.size(), refused());
+    std::vector<Result<One>> results(requests.size(), refused({}));
     std::vector<std::size_t> open(requests.size());
     for (std::size_t i = 0; i < open.size(); ++i) open[i] = i;
     std::vector<Request> again;
@@ -206,10 +160,10 @@ class ResilientStore final : public ForwardingStore {
     for (;;) {
       const auto pass = admit();
       for (const std::size_t i : open)
-        if (!pass) results[i] = refused();
+        if (!pass) results[i] = refused(pass.error());
       if (!pass) break;
       auto answers = co_await (inner().*method)(for_attempt(context), requests);
-      report(*pass, error_in(answers) == nullptr);
+      report(*pass, error_in(answers));
       std::vector<std::size_t> still_open;
       for (std::size_t i = 0; i < open.size(); ++i) {
         results[open[i]] = std::move(answers[i]);
@@ -231,9 +185,10 @@ class ResilientStore final : public ForwardingStore {
     co_return std::move(results);
   }
 
-  std::optional<std::uint64_t> admit() { return breaker_ ? breaker_->admit(clock_.steady()) : 0; }
-  void report(std::uint64_t pass, bool success) {
-    if (breaker_) breaker_->report(pass, success, clock_.steady());
+  std::expected<std::uint64_t, std::string_view> admit() { return shared_->admit(clock_.steady()); }
+  void report(std::uint64_t pass, const Error* error) {
+    if (policy_.timeout && error != nullptr && error->code == Errc::deadline_exceeded) ++shared_->counts.timeouts;
+    shared_->report(pass, error == nullptr, clock_.steady());
   }
 
   // Lets the delay pass. False when there shall be no further attempt.
@@ -246,21 +201,66 @@ class ResilientStore final : public ForwardingStore {
       *delay -= slice;
       if (context.is_cancelled()) co_return false;
     }
-    co_return clock_.steady() < context.deadline;
+    if (clock_.steady() >= context.deadline) co_return false;
+    ++shared_->counts.retries;
+    co_return true;
   }
 
-  const ResiliencyPolicy policy_;
+  const std::shared_ptr<SharedResiliency> shared_;  // with the other loops
+  const ResiliencyPolicy& policy_;
   Scheduler& loop_;
   const Clock& clock_;
-  std::optional<Breaker> breaker_;
 };
 
 }  // namespace
 
-std::unique_ptr<StateStore> with_resiliency(std::unique_ptr<StateStore> store, ResiliencyPolicy policy, Scheduler& loop,
-                                            const Clock& clock) {
-  if (!policy.timeout && !policy.retry && !policy.breaker) return store;
-  return std::make_unique<ResilientStore>(std::move(store), policy, loop, clock);
+// Closed, it counts failures in a row; too many open it. Open, it refuses for a time. Then half open: it lets a few
+// calls try; if they succeed it closes, if one fails it opens again.
+std::expected<std::uint64_t, std::string_view> SharedResiliency::admit(SteadyTime now) {
+  counts.calls.fetch_add(1, std::memory_order_relaxed);
+  if (!policy_.breaker) return 0;
+  const std::lock_guard lock(mutex_);
+  if (state_ == BreakerState::open && now >= until_) enter(BreakerState::half_open, now);
+  if (state_ == BreakerState::open) return std::unexpected("circuit breaker is open");
+  if (state_ == BreakerState::half_open && admitted_ >= std::max(policy_.breaker->half_open_max, 1u))
+    return std::unexpected("too many requests");
+  if (state_ == BreakerState::closed && policy_.breaker->interval.count() > 0 && now >= until_)
+    enter(BreakerState::closed, now);
+  ++admitted_;
+  return era_;
+}
+
+// Results of calls that began in an earlier state say nothing about this one.
+void SharedResiliency::report(std::uint64_t pass, bool success, SteadyTime now) {
+  if (!policy_.breaker) return;
+  const std::lock_guard lock(mutex_);
+  if (pass != era_) return;
+  if (success) {
+    failures_in_row_ = 0;
+    if (state_ == BreakerState::half_open && ++successes_ >= std::max(policy_.breaker->half_open_max, 1u))
+      enter(BreakerState::closed, now);
+  } else if (state_ == BreakerState::half_open || ++failures_in_row_ > policy_.breaker->consecutive_failures_max) {
+    enter(BreakerState::open, now);
+  }
+}
+
+void SharedResiliency::enter(BreakerState state, SteadyTime now) {
+  if (state == BreakerState::open) counts.trips.fetch_add(1, std::memory_order_relaxed);
+  state_ = state;
+  ++era_;
+  admitted_ = failures_in_row_ = successes_ = 0;
+  until_ = now + (state == BreakerState::open ? policy_.breaker->open_time : policy_.breaker->interval);
+}
+
+SharedResiliency::BreakerState SharedResiliency::breaker_state() const {
+  const std::lock_guard lock(mutex_);
+  return state_;
+}
+
+std::unique_ptr<StateStore> with_resiliency(std::unique_ptr<StateStore> store, std::shared_ptr<SharedResiliency> shared,
+                                            Scheduler& loop, const Clock& clock) {
+  if (shared->policy().empty()) return store;
+  return std::make_unique<ResilientStore>(std::move(store), std::move(shared), loop, clock);
 }
 
 }  // namespace holdfast::state

@@ -159,6 +159,15 @@ Status missing_tables(const Database& database) {
 
 }  // namespace
 
+Status check_access(const Database& database, const SqliteSettings& settings) {
+  if (settings.connection.read_only || !database.is_read_only()) return {};
+  return fail(Errc::denied,
+              fmt::format("component \"{}\" (state.sqlite): cannot write to {}: the file is read-only for "
+                          "this user. Give write permission to the file and its folder, or add ?mode=ro "
+                          "to connectionString.",
+                          database.place().component, database.place().file));
+}
+
 Status check_schema(Database& database, const SqliteSettings& settings) {
   auto found = look(database, settings);
   if (!found) return fail(std::move(found.error()));

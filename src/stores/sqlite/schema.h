@@ -6,6 +6,9 @@
 
 namespace holdfast::stores::sqlite {
 
+// That the file may be written, unless the settings ask for reading only. Errc::denied.
+Status check_access(const Database& database, const SqliteSettings& settings);
+
 // Looks at the file without changing it: that it is a database in UTF-8 and that a table with the
 // name of ours has our columns. Errc::invalid_argument for a table that is somebody else's.
 Status check_schema(Database& database, const SqliteSettings& settings);

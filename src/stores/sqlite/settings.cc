@@ -6,6 +6,7 @@
 
 #include "base/encoding.h"
 #include "base/log.h"
+#include "stores/sqlite/inspect.h"
 #include "stores/sqlite/store.h"
 #include "stores/sqlite/type.h"
 
@@ -48,7 +49,8 @@ constexpr std::array<Setting, 9> kSettings{{
      .alias = "cleanupIntervalInSeconds"},
     {.name = "synchronous",
      .fallback = "FULL",
-     .help = "OFF, NORMAL, FULL or EXTRA: below FULL a power cut can lose acknowledged writes"},
+     .help = "how hard a commit pushes to the disk: below FULL a power cut can lose acknowledged writes",
+     .choices = "OFF NORMAL FULL EXTRA"},
     {.name = "writeQueueMax",
      .kind = SettingKind::integer,
      .fallback = "4096",
@@ -138,6 +140,7 @@ const state::StoreType kSqliteType{
     .settings = sqlite::kSettings,
     .dapr_features = sqlite::kFeatures,
     .prepare = sqlite::prepare,
+    .inspect = sqlite::inspect,
 };
 
 }  // namespace holdfast::stores

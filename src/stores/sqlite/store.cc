@@ -95,13 +95,8 @@ Status SqliteCore::start() {
   const std::string file = database_->file();
   place_.file = file.empty() ? ":memory:" : file;
   database_->set_place(place_);
-  if (database_->is_read_only() && !settings_.connection.read_only)
-    return fail(Errc::denied, fmt::format("component \"{}\" (state.sqlite): cannot write to {}: "
-                                          "the file is read-only for this user. "
-                                          "Give write permission to the file and its folder, or "
-                                          "add ?mode=ro to connectionString.",
-                                          place_.component, place_.file));
-  Status status = configure(*database_, settings_);
+  Status status = check_access(*database_, settings_);
+  if (status) status = configure(*database_, settings_);
   if (status) status = check_schema(*database_, settings_);
   if (status) status = set_journal_mode(*database_, settings_);
   if (status && !settings_.connection.read_only) status = make_schema(*database_, settings_);

@@ -7,9 +7,10 @@ namespace holdfast::grpc {
 
 std::string_view go_name(Code code) {
   static constexpr std::string_view kNames[] = {
-      "OK",          "Canceled",          "Unknown",            "InvalidArgument", "DeadlineExceeded", "NotFound",
-      "AlreadyExists", "PermissionDenied", "ResourceExhausted", "FailedPrecondition", "Aborted",       "OutOfRange",
-      "Unimplemented", "Internal",        "Unavailable",        "DataLoss",        "Unauthenticated"};
+      "OK",       "Canceled",       "Unknown",          "InvalidArgument",   "DeadlineExceeded",
+      "NotFound", "AlreadyExists",  "PermissionDenied", "ResourceExhausted", "FailedPrecondition",
+      "Aborted",  "OutOfRange",     "Unimplemented",    "Internal",          "Unavailable",
+      "DataLoss", "Unauthenticated"};
   return kNames[static_cast<int>(code)];
 }
 
@@ -63,13 +64,20 @@ std::optional<Milliseconds> parse_timeout(std::string_view text) {
     value = value * 10 + (c - '0');
   }
   switch (text.back()) {
-    case 'H': return std::chrono::hours(value);
-    case 'M': return std::chrono::minutes(value);
-    case 'S': return std::chrono::seconds(value);
-    case 'm': return Milliseconds(value);
-    case 'u': return Milliseconds((value + 999) / 1000);
-    case 'n': return Milliseconds((value + 999'999) / 1'000'000);
-    default: return std::nullopt;
+    case 'H':
+      return std::chrono::hours(value);
+    case 'M':
+      return std::chrono::minutes(value);
+    case 'S':
+      return std::chrono::seconds(value);
+    case 'm':
+      return Milliseconds(value);
+    case 'u':
+      return Milliseconds((value + 999) / 1000);
+    case 'n':
+      return Milliseconds((value + 999'999) / 1'000'000);
+    default:
+      return std::nullopt;
   }
 }
 
@@ -122,6 +130,18 @@ Detail help(std::string_view description, std::string_view url) {
   return detail;
 }
 
+std::string encode_binary(std::string_view bytes) {
+  std::string text = base64_encode(bytes);
+  while (text.ends_with('=')) text.pop_back();
+  return text;
+}
+
+std::optional<std::string> decode_binary(std::string_view text) {
+  std::string padded(text);
+  while (padded.size() % 4 != 0) padded += '=';
+  return base64_decode(padded);
+}
+
 std::string encode_details(Code code, std::string_view message, const std::vector<Detail>& details) {
   std::string status;
   protobuf::append_uint(status, 1, static_cast<std::uint64_t>(code));
@@ -132,9 +152,7 @@ std::string encode_details(Code code, std::string_view message, const std::vecto
     protobuf::append_bytes(any, 2, detail.encoded);
     protobuf::append_message(status, 3, any);
   }
-  std::string text = base64_encode(status);
-  while (text.ends_with('=')) text.pop_back();
-  return text;
+  return encode_binary(status);
 }
 
 }  // namespace holdfast::grpc

@@ -60,6 +60,10 @@ std::optional<Milliseconds> parse_timeout(std::string_view text);
 // grpc-message escaping: bytes outside 0x20..0x7e, and %, as %XX.
 std::string encode_message(std::string_view text);
 
+// Values of headers whose names end in -bin: base64, sent without padding, taken with or without.
+std::string encode_binary(std::string_view bytes);
+std::optional<std::string> decode_binary(std::string_view text);
+
 // One entry of google.rpc.Status.details: "google.rpc.ErrorInfo" and the encoded message.
 struct Detail {
   std::string_view type;

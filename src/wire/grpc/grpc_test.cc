@@ -2,6 +2,8 @@
 
 #include <gtest/gtest.h>
 
+#include "base/encoding.h"
+
 namespace holdfast::grpc {
 namespace {
 
@@ -42,8 +44,17 @@ TEST(GrpcTimeout, UnitsAndNonsense) {
   for (const char* bad : {"", "m", "10", "10x", "-1m", "123456789m"}) EXPECT_FALSE(parse_timeout(bad)) << bad;
 }
 
-TEST(GrpcStatus, MessageIsPercentEncoded) {
-  EXPECT_EQ(encode_message("a%b\n\xc3\xa9"), "a%25b%0A%C3%A9");
+TEST(GrpcStatus, MessageIsPercentEncoded) { EXPECT_EQ(encode_message("a%b\n\xc3\xa9"), "a%25b%0A%C3%A9"); }
+
+TEST(GrpcBinaryHeader, IsTakenWithAndWithoutPadding) {
+  for (const std::string_view bytes : {"", "a", "ab", "abc", "abcd"}) {
+    const std::string text = encode_binary(bytes);
+    EXPECT_EQ(text.find('='), std::string::npos);
+    EXPECT_EQ(decode_binary(text), bytes);
+    EXPECT_EQ(decode_binary(base64_encode(bytes)), bytes);
+  }
+  EXPECT_FALSE(decode_binary("a"));
+  EXPECT_FALSE(decode_binary("****"));
 }
 
 }  // namespace

@@ -13,6 +13,8 @@ namespace holdfast::http {
 
 enum class Method : std::uint8_t { get, head, post, put, del, patch, options, other };
 Method parse_method(std::string_view text);
+// "GET"; "UNKNOWN" for other.
+std::string_view name_of(Method method);
 
 // Header fields in order of arrival, names in lower case, in one allocation that is reused between requests.
 // Views that it hands out live until the next clear().
@@ -63,9 +65,9 @@ struct Response {
   std::string_view content_type;  // a literal; empty: none
   Headers headers;
   std::string body;
-  Headers trailers;           // HTTP/2 only
+  Headers trailers;  // HTTP/2 only
   bool has_trailers = false;
-  bool close = false;         // HTTP/1.1: no further request on this connection
+  bool close = false;  // HTTP/1.1: no further request on this connection
 };
 
 std::string_view reason_phrase(int status);

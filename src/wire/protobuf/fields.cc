@@ -36,15 +36,19 @@ bool Reader::next() {
   field_ = static_cast<std::uint32_t>(tag >> 3);
   wire_type_ = static_cast<std::uint32_t>(tag & 7);
   switch (wire_type_) {
-    case 0: return read_varint(varint_) || stop();
-    case 1: return skip(8);
+    case 0:
+      return read_varint(varint_) || stop();
+    case 1:
+      return skip(8);
     case 2: {
       std::uint64_t size = 0;
       if (!read_varint(size) || size > rest_.size()) return stop();
       return skip(static_cast<std::size_t>(size));
     }
-    case 5: return skip(4);
-    default: return stop();  // groups are not of proto3
+    case 5:
+      return skip(4);
+    default:
+      return stop();  // groups are not of proto3
   }
 }
 
@@ -66,6 +70,12 @@ void append_message(std::string& out, std::uint32_t field, std::string_view valu
   append_varint(out, field << 3 | 2);
   append_varint(out, value.size());
   out += value;
+}
+
+void append_fixed64(std::string& out, std::uint32_t field, std::uint64_t value) {
+  if (value == 0) return;
+  append_varint(out, field << 3 | 1);
+  for (int i = 0; i < 8; ++i) out += static_cast<char>(value >> (8 * i));
 }
 
 void append_bytes(std::string& out, std::uint32_t field, std::string_view value) {

@@ -40,6 +40,7 @@ class Reader {
 // Appends fields; default values are left out, as proto3 does.
 void append_varint(std::string& out, std::uint64_t value);
 void append_uint(std::string& out, std::uint32_t field, std::uint64_t value);
+void append_fixed64(std::string& out, std::uint32_t field, std::uint64_t value);
 void append_bytes(std::string& out, std::uint32_t field, std::string_view value);
 // As append_bytes, but also when empty: sub-messages and map entries.
 void append_message(std::string& out, std::uint32_t field, std::string_view value);

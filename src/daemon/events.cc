@@ -1,14 +1,18 @@
-#include "daemon/signals.h"
+#include "daemon/events.h"
 
 #include <pthread.h>
 #include <signal.h>
 #include <unistd.h>
+
+#include <utility>
 
 #include "base/log.h"
 
 namespace holdfast::daemon {
 
 namespace {
+
+constexpr std::string_view kScope = "holdfast.runtime";
 
 sigset_t watched() {
   sigset_t set;
@@ -19,14 +23,14 @@ sigset_t watched() {
 
 }  // namespace
 
-StopSignal::StopSignal() {
+Events::Events() {
   const sigset_t set = watched();
   pthread_sigmask(SIG_BLOCK, &set, nullptr);
   signal(SIGPIPE, SIG_IGN);
   watcher_ = std::thread([this] { watch(); });
 }
 
-StopSignal::~StopSignal() {
+Events::~Events() {
   {
     const std::lock_guard lock(mutex_);
     ended_ = true;
@@ -35,7 +39,7 @@ StopSignal::~StopSignal() {
   watcher_.join();
 }
 
-void StopSignal::watch() {
+void Events::watch() {
   const sigset_t set = watched();
   for (;;) {
     int signal = 0;
@@ -46,37 +50,45 @@ void StopSignal::watch() {
       continue;
     }
     if (signal == SIGHUP) {
-      log::warn("holdfast.runtime", "SIGHUP has no effect in this version; restart the process to reload");
+      log::info(kScope, "Received signal 'hangup'; restarting");
+      request_restart();
       continue;
     }
-    log::info("holdfast.runtime", "Received signal '{}'; beginning shutdown", signal == SIGINT ? "interrupt" : "terminated");
+    log::info(kScope, "Received signal '{}'; beginning shutdown", signal == SIGINT ? "interrupt" : "terminated");
     {
       const std::lock_guard lock(mutex_);
-      if (requested_) {
-        log::fatal("holdfast.runtime", "asked to stop a second time; exiting at once");
+      if (happened_.stop) {
+        log::fatal(kScope, "asked to stop a second time; exiting at once");
         _exit(1);
       }
     }
-    request();
+    request_stop();
   }
 }
 
-void StopSignal::request() {
+void Events::note(bool Happened::* what) {
   {
     const std::lock_guard lock(mutex_);
-    requested_ = true;
+    happened_.*what = true;
   }
   changed_.notify_all();
 }
 
-bool StopSignal::wait_for(Milliseconds limit) {
+void Events::request_stop() { note(&Happened::stop); }
+void Events::request_restart() { note(&Happened::restart); }
+void Events::files_changed() { note(&Happened::files_changed); }
+
+Events::Happened Events::wait(SteadyTime until) {
   std::unique_lock lock(mutex_);
-  return changed_.wait_for(lock, limit, [this] { return requested_; });
+  changed_.wait_until(lock, until, [this] { return happened_.any(); });
+  const Happened happened = happened_;
+  happened_.restart = happened_.files_changed = false;
+  return happened;
 }
 
-void StopSignal::wait() {
+bool Events::wait_for_stop(Milliseconds limit) {
   std::unique_lock lock(mutex_);
-  changed_.wait(lock, [this] { return requested_; });
+  return changed_.wait_for(lock, limit, [this] { return happened_.stop; });
 }
 
 }  // namespace holdfast::daemon

@@ -1,0 +1,177 @@
+// PostgreSQL and its kin, MySQL and MariaDB, SQL Server.
+#include "config/known/families.h"
+
+namespace holdfast::config::known {
+namespace {
+
+constexpr auto kPostgresConnection = std::to_array<Setting>({
+    {.name = "connectionString", .help = "a postgres:// URL, or NAME=VALUE pairs", .alias = "url", .secret = true},
+    {.name = "host", .help = "instead of the connection string's"},
+    {.name = "hostaddr", .help = "address of the host; no name is looked up then"},
+    {.name = "port", .kind = SettingKind::integer, .help = "instead of the connection string's"},
+    {.name = "database", .help = "instead of the connection string's"},
+    {.name = "user", .help = "instead of the connection string's"},
+    {.name = "password", .help = "instead of the connection string's", .secret = true},
+    {.name = "sslRootCert", .help = "path of the certificates to trust"},
+    {.name = "connectionMaxIdleTime",
+     .kind = SettingKind::duration,
+     .fallback = "30m",
+     .help = "idle time after which a connection is closed"},
+    {.name = "maxConns", .kind = SettingKind::integer, .help = "connections at most, when more than 1"},
+    {.name = "maxIdleConns",
+     .kind = SettingKind::integer,
+     .help = "accepted and without effect, as in Dapr; connectionMaxIdleTime is what there is"},
+    {.name = "maxOpenConns",
+     .kind = SettingKind::integer,
+     .help = "accepted and without effect, as in Dapr; maxConns is what there is"},
+    {.name = "queryExecMode",
+     .help = "how statements are prepared; exec or simple_protocol behind PgBouncer",
+     .choices = "cache_statement cache_describe describe_exec exec simple_protocol"},
+    {.name = "timeout",
+     .kind = SettingKind::duration,
+     .fallback = "20s",
+     .help = "the longest that one operation may take; at least 1s",
+     .alias = "timeoutInSeconds"},
+    {.name = "cleanupInterval",
+     .kind = SettingKind::duration,
+     .fallback = "1h",
+     .help = "how often expired rows are removed; 0: never",
+     .alias = "cleanupIntervalInSeconds"},
+    {.name = "metadataTableName",
+     .fallback = "dapr_metadata",
+     .help = "table of the schema level and the last cleanup; may be SCHEMA.TABLE"},
+});
+
+constexpr auto kPostgresIdentity = std::to_array<Setting>({
+    {.name = "useAzureAD",
+     .kind = SettingKind::boolean,
+     .fallback = "false",
+     .help = "a token of Microsoft Entra ID is the password"},
+    {.name = "useAWSIAM",
+     .kind = SettingKind::boolean,
+     .fallback = "false",
+     .help = "a token of AWS IAM is the password"},
+    {.name = "awsAccessKey", .help = "older name of accessKey", .secret = true},
+    {.name = "awsSecretKey", .help = "older name of secretKey", .secret = true},
+});
+
+constexpr auto kPostgresV1Table = std::to_array<Setting>({
+    {.name = "tableName", .fallback = "state", .help = "table of the records; may be SCHEMA.TABLE"},
+    {.name = "tablePrefix", .help = "of version v2; accepted and without effect, as in Dapr"},
+});
+constexpr auto kPostgresV2Table = std::to_array<Setting>({
+    {.name = "tablePrefix", .help = "put before the table's name, state; may begin with SCHEMA."},
+});
+
+constexpr auto kPostgresV1 = join(kPostgresConnection, kPostgresV1Table, kPostgresIdentity, kAzureFields, kAwsFields);
+constexpr auto kPostgresV2 = join(kPostgresConnection, kPostgresV2Table, kPostgresIdentity, kAzureFields, kAwsFields);
+
+constexpr auto kMysql = std::to_array<Setting>({
+    {.name = "connectionString",
+     .help = "USER:PASSWORD@tcp(HOST:3306)/?PARAMETERS, without the name of a database",
+     .required = true,
+     .secret = true},
+    {.name = "schemaName",
+     .kind = SettingKind::identifier,
+     .fallback = "dapr_state_store",
+     .help = "database; made when it is not there"},
+    {.name = "tableName", .kind = SettingKind::identifier, .fallback = "state", .help = "table of the records"},
+    {.name = "metadataTableName",
+     .kind = SettingKind::identifier,
+     .fallback = "dapr_metadata",
+     .help = "table of the last cleanup"},
+    {.name = "timeoutInSeconds",
+     .kind = SettingKind::integer,
+     .fallback = "20",
+     .help = "the longest that one statement may take"},
+    {.name = "pemPath", .help = "path of the certificates to trust; the connection string needs tls=custom"},
+    {.name = "cleanupInterval",
+     .kind = SettingKind::duration,
+     .fallback = "1h",
+     .help = "how often expired rows are removed; 0: never"},
+});
+
+constexpr auto kSqlServerCommon = std::to_array<Setting>({
+    {.name = "connectionString",
+     .help = "as of ADO or ODBC, or a sqlserver:// URL",
+     .alias = "url",
+     .required = true,
+     .secret = true},
+    {.name = "databaseName",
+     .kind = SettingKind::identifier,
+     .fallback = "dapr",
+     .help = "database, where the connection string names none; made when it is not there",
+     .alias = "database"},
+    {.name = "schemaName",
+     .kind = SettingKind::identifier,
+     .fallback = "dbo",
+     .help = "schema; made when it is not there",
+     .alias = "schema"},
+    {.name = "tableName", .kind = SettingKind::identifier, .fallback = "state", .help = "table of the records"},
+    {.name = "metadataTableName",
+     .kind = SettingKind::identifier,
+     .fallback = "dapr_metadata",
+     .help = "table of the last cleanup"},
+    {.name = "keyType", .fallback = "string", .help = "type of the key's column", .choices = "string uuid integer"},
+    {.name = "keyLength",
+     .kind = SettingKind::integer,
+     .fallback = "200",
+     .help = "length of the key's column; longer keys are refused"},
+    {.name = "indexedProperties", .help = "JSON: [{\"column\":...,\"property\":...,\"type\":...}]"},
+    {.name = "cleanupInterval",
+     .kind = SettingKind::duration,
+     .fallback = "1h",
+     .help = "how often expired rows are removed; 0: never",
+     .alias = "cleanupIntervalInSeconds"},
+    {.name = "useAzureAD",
+     .kind = SettingKind::boolean,
+     .fallback = "false",
+     .help = "sign in with Microsoft Entra ID"},
+});
+constexpr auto kSqlServerV2Own = std::to_array<Setting>({
+    {.name = "bulkGetChunkSize",
+     .kind = SettingKind::integer,
+     .fallback = "1000",
+     .help = "keys of one statement of a bulk read; at most 2000"},
+});
+
+constexpr auto kSqlServerV1 = join(kSqlServerCommon, kAzureFields);
+constexpr auto kSqlServerV2 = join(kSqlServerCommon, kSqlServerV2Own, kAzureFields);
+
+constexpr auto kTypes = std::to_array<StoreType>({
+    {.type = "state.postgresql",
+     .alias = "state.postgres",
+     .version = "v1",
+     .summary = "PostgreSQL, values as jsonb",
+     .settings = kPostgresV1},
+    {.type = "state.postgresql",
+     .alias = "state.postgres",
+     .version = "v2",
+     .summary = "PostgreSQL, values as bytes",
+     .settings = kPostgresV2},
+    {.type = "state.yugabytedb",
+     .alias = "state.yugabyte",
+     .version = "v2",
+     .summary = "YugabyteDB, in PostgreSQL's layout v2",
+     .settings = kPostgresV2},
+    {.type = "state.cockroachdb", .version = "v1", .summary = "CockroachDB, values as jsonb", .settings = kPostgresV1},
+    {.type = "state.cockroachdb",
+     .version = "v2",
+     .summary = "CockroachDB, in PostgreSQL's layout v2",
+     .settings = kPostgresV2},
+    {.type = "state.mysql", .summary = "MySQL or MariaDB", .settings = kMysql},
+    {.type = "state.sqlserver",
+     .version = "v1",
+     .summary = "SQL Server or Azure SQL, values as text",
+     .settings = kSqlServerV1},
+    {.type = "state.sqlserver",
+     .version = "v2",
+     .summary = "SQL Server or Azure SQL, values as text or bytes",
+     .settings = kSqlServerV2},
+});
+
+}  // namespace
+
+std::span<const StoreType> sql_types() { return kTypes; }
+
+}  // namespace holdfast::config::known

@@ -1,0 +1,154 @@
+#include "config/known_types.h"
+
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <array>
+#include <set>
+
+#include "base/encoding.h"
+#include "config/document.h"
+#include "config/nearest.h"
+
+namespace holdfast::config {
+namespace {
+
+using state::Setting;
+using testing::ElementsAre;
+using testing::IsEmpty;
+using testing::SizeIs;
+
+constexpr std::array<Setting, 1> kOwnFields{{{.name = "file", .required = true}}};
+constexpr state::StoreType kRedis{.type = "state.redis", .summary = "built", .settings = kOwnFields};
+constexpr state::StoreType kEtcd2{.type = "state.etcd", .version = "v2", .summary = "built", .settings = kOwnFields};
+
+const Setting* find_field(const state::StoreType& row, std::string_view name) {
+  for (const Setting* field : fields_of(row))
+    if (state::has_name(*field, name)) return field;
+  return nullptr;
+}
+
+TEST(KnownTypes, TheRowOfABuiltStoreTakesThePlaceOfThePlannedOne) {
+  const KnownTypes known({&kRedis, &kEtcd2});
+  EXPECT_EQ(known.find("state.redis", "v1").value(), &kRedis);
+  EXPECT_TRUE(known.is_built(kRedis));
+  EXPECT_THAT(known.versions_of("state.redis"), ElementsAre(&kRedis));
+  const auto etcd = known.versions_of("State.Etcd");
+  ASSERT_THAT(etcd, SizeIs(2));
+  EXPECT_FALSE(known.is_built(*etcd[0]));
+  EXPECT_EQ(etcd[1], &kEtcd2);
+}
+
+TEST(KnownTypes, TypesAreResolvedAsTheRegistryDoes) {
+  const KnownTypes known({});
+  EXPECT_EQ(known.find("state.postgres", "").value()->version, "v1");
+  EXPECT_EQ(known.find("state.postgresql", "V2").value()->version, "v2");
+  EXPECT_EQ(known.find("state.yugabyte", "").value()->version, "v2");
+  EXPECT_EQ(known.find("state.consul", "v0").value()->type, "state.hashicorp.consul");
+  EXPECT_FALSE(known.find("state.redis", "v2"));
+  EXPECT_THAT(known.versions_of("state.nosuch"), IsEmpty());
+}
+
+TEST(KnownTypes, EveryStateStoreOfDaprIsKnown) {
+  const KnownTypes known({});
+  for (const char* type : {"redis",
+                           "memcached",
+                           "postgresql",
+                           "postgres",
+                           "yugabytedb",
+                           "yugabyte",
+                           "cockroachdb",
+                           "mysql",
+                           "sqlserver",
+                           "mongodb",
+                           "cassandra",
+                           "etcd",
+                           "hashicorp.consul",
+                           "consul",
+                           "azure.cosmosdb",
+                           "azure.tablestorage",
+                           "azure.blobstorage",
+                           "aws.dynamodb",
+                           "gcp.firestore",
+                           "aerospike",
+                           "couchbase"})
+    EXPECT_TRUE(known.find(std::string("state.") + type, "")) << type;
+}
+
+// One name, one meaning: a second field of that name would never be read.
+TEST(KnownTypes, RowsAreExplainedAndTheirNamesUnique) {
+  for (const state::StoreType* row : planned_types()) {
+    EXPECT_NE(category_of(row->type), Category::unknown) << row->type;
+    EXPECT_FALSE(row->summary.empty()) << row->type;
+    EXPECT_EQ(row->prepare, nullptr) << row->type;
+    std::set<std::string> names;
+    for (const Setting* field : fields_of(*row)) {
+      EXPECT_FALSE(field->help.empty()) << row->type << ' ' << field->name;
+      for (const std::string_view name : {field->name, field->alias, field->alias2, field->alias3})
+        if (!name.empty()) EXPECT_TRUE(names.insert(to_lower(name)).second) << row->type << ' ' << name;
+    }
+  }
+}
+
+TEST(KnownTypes, DefaultsAreValuesOfTheirFields) {
+  for (const state::StoreType* row : planned_types())
+    for (const Setting* field : fields_of(*row))
+      if (!field->fallback.empty())
+        EXPECT_EQ(state::objection_to(*field, field->fallback), "") << row->type << ' ' << field->name;
+}
+
+TEST(KnownTypes, FieldsOfEveryComponentBelongToStateStoresOnly) {
+  EXPECT_NE(find_field(kRedis, "keyPrefix"), nullptr);
+  EXPECT_NE(find_field(kRedis, "v1query"), nullptr);
+  const state::StoreType secret_store{.type = "secretstores.local.env"};
+  EXPECT_EQ(find_field(secret_store, "keyPrefix"), nullptr);
+}
+
+TEST(KnownTypes, AFieldOfTheTypeWinsOverTheCommonOneOfThatName) {
+  const Setting* own = find_field(*KnownTypes({}).find("state.cassandra", "").value(), "consistency");
+  ASSERT_NE(own, nullptr);
+  EXPECT_EQ(own->fallback, "All");
+}
+
+TEST(KnownTypes, FieldsOfTheCoursesAreKnown) {
+  const KnownTypes known({});
+  const auto& redis = *known.find("state.redis", "v1").value();
+  for (const char* name : {"redisHost", "redisPassword", "enableTLS", "failover", "maxRetries", "maxRetryBackoff",
+                           "keyPrefix", "caCert", "serverName", "replicas"})
+    EXPECT_NE(find_field(redis, name), nullptr) << name;
+  EXPECT_EQ(state::objection_to(*find_field(redis, "maxRetryBackoff"), "2000ms"), "");
+  const auto& postgres = *known.find("state.postgresql", "v1").value();
+  for (const char* name :
+       {"connectionString", "tablePrefix", "cleanupIntervalInSeconds", "maxIdleConns", "maxOpenConns"})
+    EXPECT_NE(find_field(postgres, name), nullptr) << name;
+}
+
+// ---- what was meant ----
+
+constexpr std::array<std::string_view, 5> kWords{"connectionString", "timeout", "tableName", "url", "x"};
+
+TEST(Nearest, ForgivesAThirdOfTheLetters) {
+  EXPECT_EQ(nearest("conectionString", kWords), "connectionString");
+  EXPECT_EQ(nearest("connectionSrting", kWords), "connectionString");
+  EXPECT_EQ(nearest("CONNECTIONSTRINGS", kWords), "connectionString");
+  EXPECT_EQ(nearest("tabelName", kWords), "tableName");
+  EXPECT_EQ(nearest("urI", kWords), "url");
+  EXPECT_EQ(nearest("time", kWords), "");
+  EXPECT_EQ(nearest("colour", kWords), "");
+}
+
+TEST(Nearest, NothingIsNearAnEmptyOrAnEndlessWord) {
+  EXPECT_EQ(nearest("", kWords), "");
+  EXPECT_EQ(nearest("y", kWords), "");
+  EXPECT_EQ(nearest(std::string(65, 'x'), kWords), "");
+  EXPECT_EQ(nearest("word", {}), "");
+}
+
+TEST(Nearest, TheFirstOfTheNearestWins) {
+  constexpr std::array<std::string_view, 3> kAlike{"stare", "state", "stale"};
+  EXPECT_EQ(nearest("stahe", kAlike), "stare");
+  EXPECT_EQ(nearest("sttae", kAlike), "state");
+}
+
+}  // namespace
+}  // namespace holdfast::config

@@ -1,0 +1,223 @@
+#include "net/tls.h"
+
+#include <fmt/format.h>
+#include <openssl/bio.h>
+#include <openssl/err.h>
+#include <openssl/pem.h>
+#include <openssl/ssl.h>
+#include <openssl/x509.h>
+
+#include <array>
+#include <fstream>
+#include <iterator>
+
+namespace holdfast::net {
+
+namespace {
+
+struct Free {
+  void operator()(BIO* bio) const { ::BIO_free(bio); }
+  void operator()(X509* certificate) const { ::X509_free(certificate); }
+  void operator()(EVP_PKEY* key) const { ::EVP_PKEY_free(key); }
+};
+template <class T>
+using Owned = std::unique_ptr<T, Free>;
+
+std::string take_openssl_error() {
+  std::string text;
+  while (const unsigned long code = ::ERR_get_error()) {
+    const char* const reason = ::ERR_reason_error_string(code);
+    if (text.empty() && reason != nullptr) text = reason;
+  }
+  return text.empty() ? "unknown error" : text;
+}
+
+std::unexpected<Error> wrong(const std::string& file, std::string_view why) {
+  return fail(Errc::invalid_argument, fmt::format("TLS: {}: {}", file, why));
+}
+
+Result<std::string> read_whole(const std::string& file) {
+  std::ifstream stream(file, std::ios::binary);
+  if (!stream) return wrong(file, "it cannot be read");
+  return std::string(std::istreambuf_iterator<char>(stream), {});
+}
+
+Owned<BIO> memory(const std::string& text) {
+  return Owned<BIO>(::BIO_new_mem_buf(text.data(), static_cast<int>(text.size())));
+}
+
+Status use_certificate(SSL_CTX* context, const std::string& file, const std::string& pem) {
+  const Owned<BIO> bio = memory(pem);
+  const Owned<X509> own(::PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+  if (!own) return wrong(file, "there is no PEM certificate in it: " + take_openssl_error());
+  if (::SSL_CTX_use_certificate(context, own.get()) != 1) return wrong(file, take_openssl_error());
+  for (;;) {
+    Owned<X509> above(::PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+    if (!above) break;
+    if (::SSL_CTX_add0_chain_cert(context, above.get()) != 1) return wrong(file, take_openssl_error());
+    (void)above.release();  // the context owns it now
+  }
+  ::ERR_clear_error();  // the end of the file
+  return {};
+}
+
+Status use_key(SSL_CTX* context, const std::string& file, const std::string& pem) {
+  const Owned<BIO> bio = memory(pem);
+  // No passphrase is asked for on a terminal: the callback has none.
+  const Owned<EVP_PKEY> key(::PEM_read_bio_PrivateKey(
+      bio.get(), nullptr, [](char*, int, int, void*) { return 0; }, nullptr));
+  if (!key) return wrong(file, "there is no PEM private key without a passphrase in it: " + take_openssl_error());
+  if (::SSL_CTX_use_PrivateKey(context, key.get()) != 1 || ::SSL_CTX_check_private_key(context) != 1)
+    return wrong(file, "the key does not belong to the certificate: " + take_openssl_error());
+  return {};
+}
+
+Status use_client_ca(SSL_CTX* context, const std::string& file, const std::string& pem) {
+  const Owned<BIO> bio = memory(pem);
+  X509_STORE* const store = ::SSL_CTX_get_cert_store(context);
+  std::size_t found = 0;
+  for (;; ++found) {
+    const Owned<X509> authority(::PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
+    if (!authority) break;
+    ::X509_STORE_add_cert(store, authority.get());
+    ::SSL_CTX_add_client_CA(context, authority.get());
+  }
+  const std::string end = take_openssl_error();
+  if (found == 0) return wrong(file, "there is no PEM certificate in it: " + end);
+  ::SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
+  static constexpr unsigned char kSessionContext[] = "holdfast";
+  ::SSL_CTX_set_session_id_context(context, kSessionContext, sizeof kSessionContext - 1);
+  return {};
+}
+
+int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_bytes, const unsigned char* offered,
+                    unsigned int offered_bytes, void*) {
+  static constexpr unsigned char kOurs[] = "\x02h2\x08http/1.1";
+  unsigned char* chosen = nullptr;
+  if (::SSL_select_next_proto(&chosen, out_bytes, kOurs, sizeof kOurs - 1, offered, offered_bytes) !=
+      OPENSSL_NPN_NEGOTIATED)
+    return SSL_TLSEXT_ERR_NOACK;
+  *out = chosen;
+  return SSL_TLSEXT_ERR_OK;
+}
+
+std::shared_ptr<SSL_CTX> new_context() {
+  std::shared_ptr<SSL_CTX> context(::SSL_CTX_new(::TLS_server_method()), ::SSL_CTX_free);
+  ::SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
+  ::SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
+                                           SSL_OP_IGNORE_UNEXPECTED_EOF);
+  // An idle connection keeps no buffers of its own.
+  ::SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
+  ::SSL_CTX_set_alpn_select_cb(context.get(), choose_protocol, nullptr);
+  return context;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<TlsContext>> TlsContext::load(TlsFiles files) {
+  std::shared_ptr<TlsContext> context(new TlsContext(std::move(files)));
+  auto loaded = context->reload_if_changed();
+  if (!loaded) return fail(loaded.error());
+  return context;
+}
+
+Result<bool> TlsContext::reload_if_changed() {
+  const auto certificate = read_whole(files_.certificate);
+  if (!certificate) return fail(certificate.error());
+  const auto key = read_whole(files_.key);
+  if (!key) return fail(key.error());
+  Result<std::string> client_ca = std::string();
+  if (!files_.client_ca.empty()) client_ca = read_whole(files_.client_ca);
+  if (!client_ca) return fail(client_ca.error());
+  std::string bytes = *certificate + '\0' + *key + '\0' + *client_ca;
+  if (bytes == loaded_) return false;
+  auto made = new_context();
+  if (auto ok = use_certificate(made.get(), files_.certificate, *certificate); !ok) return fail(ok.error());
+  if (auto ok = use_key(made.get(), files_.key, *key); !ok) return fail(ok.error());
+  if (!client_ca->empty() || !files_.client_ca.empty())
+    if (auto ok = use_client_ca(made.get(), files_.client_ca, *client_ca); !ok) return fail(ok.error());
+  const std::lock_guard lock(mutex_);
+  loaded_ = std::move(bytes);
+  context_ = std::move(made);
+  return true;
+}
+
+std::shared_ptr<SSL_CTX> TlsContext::current() const {
+  const std::lock_guard lock(mutex_);
+  return context_;
+}
+
+TlsEngine::TlsEngine(const TlsContext& context)
+    : context_(context.current()),
+      ssl_(::SSL_new(context_.get())),
+      in_(::BIO_new(::BIO_s_mem())),
+      out_(::BIO_new(::BIO_s_mem())) {
+  ::SSL_set_bio(ssl_, in_, out_);
+  ::SSL_set_accept_state(ssl_);
+}
+
+TlsEngine::~TlsEngine() { ::SSL_free(ssl_); }
+
+void TlsEngine::feed(std::string_view ciphertext) {
+  ::BIO_write(in_, ciphertext.data(), static_cast<int>(ciphertext.size()));
+}
+
+void TlsEngine::note_failure() {
+  over_ = true;
+  failure_ = take_openssl_error();
+}
+
+TlsEngine::Handshake TlsEngine::handshake() {
+  ::ERR_clear_error();
+  const int result = ::SSL_do_handshake(ssl_);
+  if (result == 1) return Handshake::done;
+  if (::SSL_get_error(ssl_, result) == SSL_ERROR_WANT_READ) return Handshake::going_on;
+  note_failure();
+  return Handshake::failed;
+}
+
+std::size_t TlsEngine::read(char* to, std::size_t room) {
+  if (over_) return 0;
+  ::ERR_clear_error();
+  std::size_t got = 0;
+  if (::SSL_read_ex(ssl_, to, room, &got) == 1) return got;
+  const int why = ::SSL_get_error(ssl_, 0);
+  if (why == SSL_ERROR_ZERO_RETURN) {
+    over_ = true;
+  } else if (why != SSL_ERROR_WANT_READ) {
+    note_failure();
+  }
+  return 0;
+}
+
+bool TlsEngine::write(std::string_view plaintext) {
+  if (plaintext.empty()) return true;
+  ::ERR_clear_error();
+  std::size_t written = 0;
+  if (::SSL_write_ex(ssl_, plaintext.data(), plaintext.size(), &written) == 1 && written == plaintext.size()) return true;
+  note_failure();
+  return false;
+}
+
+void TlsEngine::close() {
+  if (failure_.empty() && ::SSL_is_init_finished(ssl_)) ::SSL_shutdown(ssl_);
+  ::ERR_clear_error();
+}
+
+std::string_view TlsEngine::outgoing() {
+  char* data = nullptr;
+  const long bytes = ::BIO_get_mem_data(out_, &data);
+  return {data, static_cast<std::size_t>(std::max(bytes, 0L))};
+}
+
+void TlsEngine::sent(std::size_t bytes) {
+  // Reading moves the rest to the front only when it is all gone, so this is cheap.
+  std::array<char, 4096> sink;
+  while (bytes > 0) {
+    const int got = ::BIO_read(out_, sink.data(), static_cast<int>(std::min(bytes, sink.size())));
+    if (got <= 0) return;
+    bytes -= static_cast<std::size_t>(got);
+  }
+}
+
+}  // namespace holdfast::net

@@ -1,0 +1,82 @@
+// TLS for accepted connections, by OpenSSL 3: the certificate that all share, and one connection's conversation as
+// bytes in and bytes out. No socket is touched here.
+#pragma once
+
+#include <openssl/types.h>
+
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+
+namespace holdfast::net {
+
+struct TlsFiles {
+  std::string certificate;  // PEM, the chain from the server's own
+  std::string key;          // PEM
+  std::string client_ca;    // PEM; empty: clients show no certificate. Else they have to
+};
+
+// TLS 1.2 and 1.3, ALPN "h2" and "http/1.1". Thread-safe.
+class TlsContext {
+ public:
+  // Errc::invalid_argument names the file and what is wrong with it.
+  static Result<std::shared_ptr<TlsContext>> load(TlsFiles files);
+
+  // Reads the files again when they hold other bytes than before; true when connections from now on get what is new.
+  // On an error they get what was there, and a later call tries again.
+  Result<bool> reload_if_changed();
+
+  std::shared_ptr<SSL_CTX> current() const;
+
+ private:
+  explicit TlsContext(TlsFiles files) : files_(std::move(files)) {}
+  const TlsFiles files_;
+  mutable std::mutex mutex_;
+  std::string loaded_;  // the files' bytes; main thread only
+  std::shared_ptr<SSL_CTX> context_;
+};
+
+// The server's side of one connection. Its loop's.
+class TlsEngine {
+ public:
+  explicit TlsEngine(const TlsContext& context);
+  ~TlsEngine();
+  TlsEngine(const TlsEngine&) = delete;
+  TlsEngine& operator=(const TlsEngine&) = delete;
+
+  // What the peer sent.
+  void feed(std::string_view ciphertext);
+  enum class Handshake { going_on, done, failed };
+  // Goes as far as what was fed allows. There may be something to send after each call, also after a failure.
+  Handshake handshake();
+  // Takes decrypted bytes; 0: more has to be fed, or the conversation is over.
+  std::size_t read(char* to, std::size_t room);
+  // Whether the peer has ended the conversation, or broken it.
+  bool is_over() const { return over_; }
+  // Encrypts all of it. False when that cannot be done any more.
+  bool write(std::string_view plaintext);
+  // Says goodbye.
+  void close();
+
+  // What has to be sent, and how much of it was.
+  std::string_view outgoing();
+  void sent(std::size_t bytes);
+
+  // OpenSSL's words for the last failure, for the log.
+  const std::string& failure() const { return failure_; }
+
+ private:
+  void note_failure();
+
+  std::shared_ptr<SSL_CTX> context_;  // a reload must not take it from under us
+  SSL* ssl_ = nullptr;
+  BIO* in_ = nullptr;   // owned by ssl_
+  BIO* out_ = nullptr;  // owned by ssl_
+  bool over_ = false;
+  std::string failure_;
+};
+
+}  // namespace holdfast::net
