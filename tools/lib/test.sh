@@ -1,9 +1,9 @@
 # The tests. `test` is what CI runs.
 
 RESULTS="$ROOT/build/results"  # JUnit files; tally.py adds them up
-TEST_STEPS="build unit concurrency fuzz release system run"
+TEST_STEPS="build unit concurrency fuzz release system newcomer"
 # What is worth the price of ThreadSanitizer: the programs whose tests use more than one thread.
-TSAN_TESTS="store_memory_test store_sqlite_test net_test base_test secrets_test"
+TSAN_TESTS="store_memory_test store_sqlite_test net_test base_test secrets_test telemetry_test"
 
 # run_ctest PRESET NAME [CTEST-ARGUMENT...]: NAME is the folder of the results.
 run_ctest() {
@@ -88,8 +88,45 @@ test_system() {
   run_system system -q
 }
 
-# The command a newcomer types first has to work.
-test_run() { dev_run --stop-after; }
+# What a newcomer types first, in a clone of what is committed: the sidecar shown at work, an example, a check of a file
+# with three mistakes. Packages are step `package`'s.
+test_newcomer() {
+  local clone="$ROOT/build/newcomer" findings
+  rm -rf "$clone"
+  git clone -q --no-hardlinks "$ROOT" "$clone"
+  (cd "$clone" && CI=true tools/dev run --stop-after)
+  (cd "$clone" && examples/run cart)
+  mkdir -p "$clone/build/mistakes"
+  cat >"$clone/build/mistakes/orders.yaml" <<'YAML'
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata:
+  name: orders
+spec:
+  type: state.sqlit
+  version: v1
+---
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata:
+  name: carts
+spec:
+  type: state.sqlite
+  version: v1
+  metadata:
+  - name: conectionString
+    value: data.db
+  - name: timeout
+    value: soon
+YAML
+  findings=$(cd "$clone" && build/release/holdfast check build/mistakes) && fail "three mistakes were not found"
+  printf '%s\n' "$findings"
+  local place
+  for place in 'orders.yaml:6: .*state.sqlite' 'orders.yaml:17: .*connectionString' 'orders.yaml:20: .*duration'; do
+    grep -q "$place" <<<"$findings" || fail "holdfast check did not say \"$place\""
+  done
+  rm -rf "$clone"
+}
 
 # dev_test [STEP...]: all steps, or those named.
 dev_test() {
