@@ -28,6 +28,18 @@ spec:
   - {{name: connectionString, value: "{database}"}}
 """
 
+# A secret store over the file beside the database.
+VAULT = """---
+apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata: {{name: vault}}
+spec:
+  type: secretstores.local.file
+  version: v1
+  metadata:
+  - {{name: secretsFile, value: "{database}.json"}}
+"""
+
 
 def free_port():
     with socket.socket() as s:

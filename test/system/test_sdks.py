@@ -11,37 +11,12 @@ import sys
 
 import pytest
 import requests
-from conftest import REPOSITORY, Sidecar, free_port, wait_until
+from conftest import COMPONENTS, REPOSITORY, VAULT, Sidecar, free_port, wait_until
 
 SCENARIOS = [
     "save_and_get", "missing_key", "bulk", "transaction", "transaction_refused", "delete_with_etag", "first_write", "ttl",
     "metadata", "secrets", "unknown_store", "shutdown",
 ]
-
-COMPONENTS = """
-apiVersion: dapr.io/v1alpha1
-kind: Component
-metadata: {{name: mem}}
-spec: {{type: state.in-memory, version: v1}}
----
-apiVersion: dapr.io/v1alpha1
-kind: Component
-metadata: {{name: lite}}
-spec:
-  type: state.sqlite
-  version: v1
-  metadata:
-  - {{name: connectionString, value: "{database}"}}
----
-apiVersion: dapr.io/v1alpha1
-kind: Component
-metadata: {{name: vault}}
-spec:
-  type: secretstores.local.file
-  version: v1
-  metadata:
-  - {{name: secretsFile, value: "SECRETS"}}
-"""
 
 # What clients/ expects to find; the nested name is flattened to database:password.
 SECRETS = {"api-key": "k-123", "database": {"password": "p&ss"}}
@@ -142,8 +117,8 @@ class TransportSidecar(Sidecar):
 
     def __init__(self, directory, transport, token):
         self.transport = transport
-        (directory / "secrets.json").write_text(json.dumps(SECRETS))
-        components = COMPONENTS.replace("SECRETS", str(directory / "secrets.json"))
+        (directory / "state.db.json").write_text(json.dumps(SECRETS))
+        components = COMPONENTS + VAULT
         super().__init__(directory, components=components, args=transport.flags, env={"DAPR_API_TOKEN": token} if token else {}, start=False)
         self.http_port, self.grpc_port = transport.http_port, transport.grpc_port
         self.start()

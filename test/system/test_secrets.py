@@ -4,7 +4,7 @@ import pytest
 import requests
 from dapr.clients import DaprClient
 
-from conftest import Sidecar
+from conftest import VAULT, Sidecar
 
 COMPONENTS = """
 apiVersion: dapr.io/v1alpha1
@@ -17,16 +17,7 @@ spec:
   - name: connectionString
     secretKeyRef: {{name: "sqlite:path"}}
 auth: {{secretStore: vault}}
----
-apiVersion: dapr.io/v1alpha1
-kind: Component
-metadata: {{name: vault}}
-spec:
-  type: secretstores.local.file
-  version: v1
-  metadata:
-  - {{name: secretsFile, value: "{database}.json"}}
----
+""" + VAULT + """---
 apiVersion: dapr.io/v1alpha1
 kind: Component
 metadata: {{name: variables}}
