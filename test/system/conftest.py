@@ -92,8 +92,13 @@ class Sidecar:
     def start(self, wait=True):
         with open(self.log_path, "ab") as log:
             self.process = subprocess.Popen(self.command(), stdout=log, stderr=log, env=self.env)
-        if wait:
-            wait_until(self.is_ready, f"the sidecar to be ready; its log: {self.log()}")
+        if not wait:
+            return
+        try:
+            wait_until(self.is_ready, "the sidecar to be ready")
+        except AssertionError as late:
+            self.kill()  # nobody else would: a constructor that fails leaves nothing to clean up
+            raise AssertionError(f"{late}; its log: {self.log()}") from None
 
     def is_ready(self):
         if self.process.poll() is not None:
