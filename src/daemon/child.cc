@@ -21,6 +21,7 @@ namespace holdfast::daemon {
 namespace {
 
 constexpr std::string_view kScope = "holdfast.run";
+constexpr int kAskAgainMs = 100;
 constexpr std::size_t kLineMax = 64 * 1024;  // a longer line is shown in pieces
 
 struct Pipe {
@@ -124,6 +125,12 @@ std::vector<char*> pointers_to(const std::vector<std::string>& texts) {
   ::_exit(127);
 }
 
+// It is still to be waited for.
+bool has_ended_by_now(pid_t pid) {
+  siginfo_t info{};
+  return ::waitid(P_PID, static_cast<id_t>(pid), &info, WEXITED | WNOHANG | WNOWAIT) == 0 && info.si_pid == pid;
+}
+
 int code_of(int status) { return WIFEXITED(status) ? WEXITSTATUS(status) : 128 + WTERMSIG(status); }
 
 }  // namespace
@@ -176,17 +183,17 @@ Status Child::start(const config::Flags& flags) {
 void Child::watch(int out, int error) {
   Lines shown(out, STDOUT_FILENO);
   Lines complaints(error, STDERR_FILENO);
+  // A kernel that has no handles for processes is asked now and then instead.
   const int handle = static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0));
-  for (bool running = true; running;) {
+  while (!has_ended_by_now(pid_)) {
     std::array<pollfd, 3> wanted{{{shown.from(), POLLIN, 0}, {complaints.from(), POLLIN, 0}, {handle, POLLIN, 0}}};
-    ::poll(wanted.data(), wanted.size(), -1);
+    ::poll(wanted.data(), wanted.size(), handle < 0 ? kAskAgainMs : -1);
     if (wanted[0].revents != 0) shown.take();
     if (wanted[1].revents != 0) complaints.take();
-    running = wanted[2].revents == 0;
   }
   shown.finish();
   complaints.finish();
-  ::close(handle);
+  if (handle >= 0) ::close(handle);
   int status = 0;
   ::waitpid(pid_, &status, 0);
   exit_code_ = stopping_ ? 0 : code_of(status);
