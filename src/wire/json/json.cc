@@ -11,10 +11,16 @@ namespace {
 constexpr std::size_t kLargeText = 256 * 1024;
 constexpr unsigned kSmallTextsBeforeTrim = 64;
 
+// Whether a number may begin behind this byte.
+bool may_precede_number(char c) {
+  return c == ':' || c == ',' || c == '[' || c == ' ' || c == '\t' || c == '\n' || c == '\r';
+}
+
 // simdjson reads "-0" as the integer 0, Go as the double -0, which prints as "-0". May be wrong inside a string,
-// where it only costs time.
+// where it only costs time; not for "key-0", which many keys look like.
 bool has_negative_zero(std::string_view text) {
   for (std::size_t at = text.find('-'); at != std::string_view::npos; at = text.find('-', at + 1)) {
+    if (at > 0 && !may_precede_number(text[at - 1])) continue;
     if (at + 1 == text.size() || text[at + 1] != '0') continue;
     if (at + 2 == text.size()) return true;
     const char after = text[at + 2];

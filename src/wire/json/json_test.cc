@@ -83,6 +83,8 @@ INSTANTIATE_TEST_SUITE_P(
         TextCase{"IntegralFraction", "10.0", "10"}, TextCase{"Exponent", "1e3", "1000"},
         TextCase{"LargestExact", "9007199254740991", "9007199254740991"},
         TextCase{"RoundsFrom2To53", "9007199254740993", "9007199254740992"},
+        TextCase{"NegativeZeroWhereverItStands", "[-0, -0,{\"a\":-0}]", "[-0,-0,{\"a\":-0}]"},
+        TextCase{"NoNumberInAString", "{\"key-0\":\"a-0, -0\"}", "{\"key-0\":\"a-0, -0\"}"},
         TextCase{"RoundsNegatives", "-9007199254740993", "-9007199254740992"},
         TextCase{"Int64Min", "-9223372036854775808", "-9223372036854776000"},
         TextCase{"Unsigned64", "12345678901234567890", "12345678901234567000"},
