@@ -293,17 +293,18 @@ Status Daemon::start() {
   if (auto ok = prepare_runtime(); !ok) return ok;
   start_loops();
   if (auto ok = open_components(); !ok) return ok;
-  if (auto ok = open_ports(); !ok) return ok;
   watch_files();
+  // Whoever gets an answer at all gets this one: the ports open last.
   runtime_.outbound_ready = true;
+  runtime_.ready = flags_.app_port == 0;
+  if (auto ok = open_ports(); !ok) {
+    runtime_.outbound_ready = runtime_.ready = false;
+    return ok;
+  }
   announce(began);
   if (child_ != nullptr)
     if (auto ok = child_->start(flags_); !ok) return ok;
-  if (flags_.app_port == 0) {
-    runtime_.ready = true;
-  } else {
-    log::info(kScope, "waiting for the application to listen on port {}", flags_.app_port);
-  }
+  if (!runtime_.ready) log::info(kScope, "waiting for the application to listen on port {}", flags_.app_port);
   return {};
 }
 
