@@ -101,10 +101,10 @@ TEST(OtlpExporter, OverGrpcItIsOneFramedMessage) {
 
 TEST(OtlpExporter, OverHttpItGoesToTheStandardsPathUnlessOneIsGiven) {
   FakePoster poster;
-  EXPECT_TRUE(otlp_exporter(kResource, {.over_http = true, .endpoint = "collector:4318"}, poster)->send({example()}));
+  EXPECT_TRUE(otlp_exporter(kResource, {.over_http = true, .endpoint = "collector:4318", .headers = {}}, poster)->send({example()}));
   EXPECT_EQ(poster.post.url, "https://collector:4318/v1/traces");
   EXPECT_FALSE(poster.post.http2);
-  EXPECT_TRUE(otlp_exporter(kResource, {.over_http = true, .endpoint = "http://c:1/mine"}, poster)->send({example()}));
+  EXPECT_TRUE(otlp_exporter(kResource, {.over_http = true, .endpoint = "http://c:1/mine", .headers = {}}, poster)->send({example()}));
   EXPECT_EQ(poster.post.url, "http://c:1/mine");
 }
 
