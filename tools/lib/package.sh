@@ -6,7 +6,7 @@ PACKAGE_KINDS="deb tarball image"
 # What the tarball leaves to the system: glibc and its loader cannot be moved; the C++ runtime needs a newer glibc than
 # the rest does; OpenSSL and zlib get security updates, and libcurl, which is opened when traces are exported, has to
 # find the ones it was built with.
-LIBRARIES_OF_THE_SYSTEM='^(ld-linux|libc|libm|libdl|libpthread|librt|libstdc\+\+|libgcc_s|libssl|libcrypto|libz)\b'
+LIBRARIES_OF_THE_SYSTEM='^(ld-linux.*|libc|libm|libstdc\+\+|libgcc_s|libssl|libcrypto|libz)\.so'
 
 package_version() { sed -nE 's/^project\(holdfast VERSION ([0-9.]+).*/\1/p' "$ROOT/CMakeLists.txt"; }
 
@@ -174,20 +174,57 @@ package_image() {
   note "build/packages/image, $(du -sh "$root" | cut -f1), $(find "$root" -name '*.so*' -type f | wc -l) libraries"
 }
 
-package_kinds() {
-  local kind
-  for kind in "$@"; do timed "package $kind" "package_$kind"; done
+# A fresh Debian 12 with systemd, and in /debs what the Debian package depends on: made once for one list of
+# dependencies. Prints its path; without it the tests that need it are skipped, and say so.
+packaging_root() {
+  local folder="$ROOT/.cache/packaging" deb="$1" wanted
+  wanted=$(dpkg-deb -f "$deb" Depends)
+  if [[ $(cat "$folder/made-for" 2>/dev/null) != "$wanted" ]]; then
+    note "making a Debian root for the tests, in .cache/packaging" >&2
+    rm -rf "$folder" && mkdir -p "$folder"
+    need mmdebstrap mmdebstrap && as_root mmdebstrap --quiet --variant=apt --include=systemd,systemd-sysv \
+      --customize-hook="copy-in $deb /tmp" \
+      --customize-hook='chroot "$1" sh -c "apt-get install -y -q --no-install-recommends --download-only /tmp/*.deb"' \
+      --customize-hook='rm "$1"/tmp/*.deb && mkdir "$1/debs" && mv "$1"/var/cache/apt/archives/*.deb "$1/debs/"' \
+      bookworm "$folder/root.tar" >"$folder/log" 2>&1 ||
+      { tail -5 "$folder/log" >&2 && note "mmdebstrap cannot make it; the tests that need it will be skipped" >&2 && return; }
+    echo "$wanted" >"$folder/made-for"
+  fi
+  echo "$folder/root.tar"
+}
+
+# What the tests of packages need beside Python.
+packaging_tools() {
+  need lintian lintian && need systemd-analyze systemd && need systemd-nspawn systemd-container ||
+    fail "the tests of packages need lintian, systemd and systemd-container"
+}
+
+# test_packages [PYTEST-ARGUMENT...]: of what is in build/packages.
+test_packages() {
+  local results="$RESULTS/package" deb
+  deb=$(echo "$PACKAGES"/holdfast_"$(package_version)"_*.deb)
+  rm -rf "$results" && mkdir -p "$results"
+  python_environment packaging "$ROOT/.cache/venv-packaging"
+  packaging_tools
+  HOLDFAST_PACKAGES=$PACKAGES HOLDFAST_BIN=$ROOT/build/release/holdfast HOLDFAST_ROOT_TAR=$(packaging_root "$deb") \
+    .cache/venv-packaging/bin/python -m pytest test/packaging -ra --junitxml "$results/pytest.xml" "$@"
+  note "docker build is not run: it needs a container engine and debian:bookworm-slim from a registry. What it copies"
+  note "into the image is made by the same script here, and tested; the Dockerfile is linted"
+}
+
+# make_packages KIND|all: of the binary that is there.
+make_packages() {
+  local kind kinds=$1
+  [[ $kinds == all ]] && kinds=$PACKAGE_KINDS
+  mkdir -p "$PACKAGES"
+  for kind in $kinds; do timed "package $kind" "package_$kind"; done
 }
 
 dev_package() {
-  local kind=${1:-all} kinds
-  kinds=$kind
-  [[ $kind == all ]] && kinds=$PACKAGE_KINDS
+  local kind=${1:-all}
   [[ $kind == all || " $PACKAGE_KINDS " == *" $kind "* ]] || fail "package takes all or one of: $PACKAGE_KINDS"
   say "packages that the build needs" && dev_deps
   timed "configure release" configure release
   timed "build release" build_preset release holdfast
-  mkdir -p "$PACKAGES"
-  # shellcheck disable=SC2086
-  package_kinds $kinds
+  make_packages "$kind"
 }
