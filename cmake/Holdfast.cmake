@@ -25,6 +25,8 @@ if(HOLDFAST_WERROR)
 endif()
 if(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_compile_options(holdfast_flags INTERFACE -O2 -ffunction-sections -fdata-sections)
+  # Addresses of functions of libraries are looked up at the start, and nobody can write to them afterwards.
+  target_link_options(holdfast_flags INTERFACE -Wl,-z,relro,-z,now)
 endif()
 if(HOLDFAST_SANITIZE)
   target_compile_options(holdfast_flags INTERFACE -fsanitize=${HOLDFAST_SANITIZE} -fno-sanitize-recover=all)

@@ -24,6 +24,7 @@
 #include "daemon/metrics_endpoint.h"
 #include "daemon/ports.h"
 #include "daemon/resources.h"
+#include "daemon/service_manager.h"
 #include "daemon/traces.h"
 #include "net/tls.h"
 #include "stores/all.h"
@@ -81,6 +82,7 @@ class Daemon {
   Events& events_;
   Child* const child_;  // null: none
   const config::GetEnvironment environment_ = config::process_environment();
+  const ServiceManager manager_{environment_};
   service::Runtime runtime_;
   state::Registry registry_{stores::all()};
   MetricsSources metrics_;
@@ -304,6 +306,7 @@ Status Daemon::start() {
   announce(began);
   if (child_ != nullptr)
     if (auto ok = child_->start(flags_); !ok) return ok;
+  manager_.ready();
   if (!runtime_.ready) log::info(kScope, "waiting for the application to listen on port {}", flags_.app_port);
   return {};
 }
@@ -379,6 +382,11 @@ Status Daemon::look_at_files() {
 }
 
 void Daemon::stop(Ended how) {
+  if (how == Ended::restart) {
+    manager_.reloading();
+  } else {
+    manager_.stopping();
+  }
   watcher_.reset();
   runtime_.ready = false;
   if (runtime_.outbound_ready && flags_.block_shutdown > Milliseconds(0)) {

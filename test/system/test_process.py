@@ -52,6 +52,23 @@ def test_sigterm_and_sigint_stop_gracefully(own_sidecar):
     assert "dapr initialized. Status: Running. Init Elapsed" in sidecar.log()
 
 
+def test_a_service_manager_hears_when_the_sidecar_is_ready_restarts_and_stops(own_sidecar, tmp_path):
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as manager:
+        manager.bind(str(tmp_path / "notify"))
+        manager.settimeout(20)
+        heard = lambda: manager.recv(256).decode().split("\n")[0]
+        sidecar = own_sidecar(env={"NOTIFY_SOCKET": str(tmp_path / "notify")}, start=False)
+        sidecar.start(wait=False)
+        assert heard() == "READY=1"
+        assert requests.get(sidecar.url + "/v1.0/healthz").status_code == 204
+        sidecar.process.send_signal(signal.SIGHUP)
+        assert [heard(), heard()] == ["RELOADING=1", "READY=1"]
+        assert requests.get(sidecar.url + "/v1.0/healthz").status_code == 204
+        sidecar.process.terminate()
+        assert heard() == "STOPPING=1"
+        assert sidecar.process.wait(20) == 0
+
+
 def test_the_shutdown_api(own_sidecar):
     gentle = own_sidecar()
     assert requests.post(gentle.url + "/v1.0/shutdown").status_code == 204

@@ -1,7 +1,7 @@
 # The tests. `test` is what CI runs.
 
 RESULTS="$ROOT/build/results"  # JUnit files; tally.py adds them up
-TEST_STEPS="build unit concurrency fuzz release system newcomer"
+TEST_STEPS="build unit concurrency fuzz release package system newcomer"
 # What is worth the price of ThreadSanitizer: the programs whose tests use more than one thread.
 TSAN_TESTS="store_memory_test store_sqlite_test net_test base_test secrets_test telemetry_test"
 
@@ -47,16 +47,16 @@ test_release() {
   note "build/release/holdfast is $(stat -c %s build/release/holdfast | numfmt --to=iec) and says version $(build/release/holdfast --version)"
 }
 
-# The Python environment of the system tests, made once for one requirements.txt.
-system_python() {
-  local venv="$ROOT/.cache/venv" wanted
-  wanted=$(sha256sum test/system/requirements.txt | cut -c1-64)
-  [[ $(cat "$venv/made-for" 2>/dev/null) == "$wanted" ]] && return
-  note "installing test/system/requirements.txt into .cache/venv"
-  rm -rf "$venv"
-  python3 -m venv "$venv"
-  "$venv/bin/pip" install --quiet --disable-pip-version-check -r test/system/requirements.txt
-  echo "$wanted" >"$venv/made-for"
+# python_environment NAME FOLDER: what test/NAME/requirements.txt lists, in FOLDER; made once for one such file.
+python_environment() {
+  local requirements="test/$1/requirements.txt" folder=$2 wanted
+  wanted=$(sha256sum "$requirements" | cut -c1-64)
+  [[ $(cat "$folder/made-for" 2>/dev/null) == "$wanted" ]] && return
+  note "installing $requirements into ${folder#"$ROOT"/}"
+  rm -rf "$folder"
+  python3 -m venv "$folder"
+  "$folder/bin/pip" install --quiet --disable-pip-version-check -r "$requirements"
+  echo "$wanted" >"$folder/made-for"
 }
 
 # h2spec, built once from the versions pinned in tools/h2spec. Without it its test is skipped, and says so.
@@ -76,11 +76,17 @@ run_system() {
   local results="$RESULTS/$1"
   shift
   rm -rf "$results" && mkdir -p "$results"
-  system_python
+  python_environment system "$ROOT/.cache/venv"
   sdk_clients
   HOLDFAST_H2SPEC=${HOLDFAST_H2SPEC:-$(h2spec_binary)} HOLDFAST_ZIPKIN_JAR=$(zipkin_jar) \
     HOLDFAST_PROMETHEUS=$(prometheus_folder) HOLDFAST_BIN=${HOLDFAST_BIN:-$ROOT/build/release/holdfast} \
     .cache/venv/bin/python -m pytest test/system -ra --junitxml "$results/pytest.xml" "$@"
+}
+
+test_package() {
+  [[ -x build/release/holdfast ]] || test_release
+  make_packages all
+  test_packages -q
 }
 
 test_system() {
