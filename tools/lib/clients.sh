@@ -7,11 +7,12 @@ CLIENT_NAMES="node go java"
 # Dapr's Go SDK asks for Go 1.22; Debian 12 has 1.19. From 1.21 on the go command fetches the toolchain it needs itself.
 GO_TOOLCHAIN=v0.0.1-go1.22.12
 
-# tool COMMAND PACKAGE: installs the package when the command is not there.
+# tool COMMAND PACKAGE: installs the package when the command is not there. Says nothing on standard output, which some
+# callers return a path on.
 tool() {
   command -v "$1" >/dev/null && return
-  { as_root apt-get update -q && as_root apt-get install -y -q --no-install-recommends "$2"; } && command -v "$1" >/dev/null && return
-  echo "$1 is needed and $2 cannot be installed"
+  { as_root apt-get update -q && as_root apt-get install -y -q --no-install-recommends "$2"; } >&2 && command -v "$1" >/dev/null && return
+  echo "$1 is needed and $2 cannot be installed" >&2
   return 1
 }
 

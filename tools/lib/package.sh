@@ -73,7 +73,7 @@ TEXT
 package_deb() {
   local work="$PACKAGES/deb" tree="$PACKAGES/deb/holdfast/tree" deb
   deb="holdfast_$(package_version)_$(dpkg --print-architecture).deb"
-  need dh debhelper && need dpkg-buildpackage dpkg-dev || fail "a Debian package needs debhelper and dpkg-dev"
+  tool dh debhelper && tool dpkg-buildpackage dpkg-dev || fail "a Debian package needs debhelper and dpkg-dev"
   rm -rf "$work" && mkdir -p "$tree"
   stage_program "$tree/usr"
   stage_units "$tree/lib/systemd/system"
@@ -117,7 +117,7 @@ package_tarball() {
   local name tree library package
   name="holdfast-$(package_version)-linux-$(uname -m)"
   tree="$PACKAGES/tarball/$name"
-  need patchelf patchelf || fail "the tarball needs patchelf"
+  tool patchelf patchelf || fail "the tarball needs patchelf"
   rm -rf "$PACKAGES/tarball" && mkdir -p "$tree/lib/holdfast" "$tree/etc"
   stage_program "$tree"
   stage_units "$tree/etc/systemd"
@@ -182,7 +182,7 @@ packaging_root() {
   if [[ $(cat "$folder/made-for" 2>/dev/null) != "$wanted" ]]; then
     note "making a Debian root for the tests, in .cache/packaging" >&2
     rm -rf "$folder" && mkdir -p "$folder"
-    need mmdebstrap mmdebstrap && as_root mmdebstrap --quiet --variant=apt --include=systemd,systemd-sysv \
+    tool mmdebstrap mmdebstrap && as_root mmdebstrap --quiet --variant=apt --include=systemd,systemd-sysv \
       --customize-hook="copy-in $deb /tmp" \
       --customize-hook='chroot "$1" sh -c "apt-get install -y -q --no-install-recommends --download-only /tmp/*.deb"' \
       --customize-hook='rm "$1"/tmp/*.deb && mkdir "$1/debs" && mv "$1"/var/cache/apt/archives/*.deb "$1/debs/"' \
@@ -195,7 +195,7 @@ packaging_root() {
 
 # What the tests of packages need beside Python.
 packaging_tools() {
-  need lintian lintian && need systemd-analyze systemd && need systemd-nspawn systemd-container ||
+  tool lintian lintian && tool systemd-analyze systemd && tool systemd-nspawn systemd-container ||
     fail "the tests of packages need lintian, systemd and systemd-container"
 }
 
