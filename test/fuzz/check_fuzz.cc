@@ -33,7 +33,7 @@ void require_that_it_loads(const File& file, const std::string& text) {
   options.environment = [](const std::string& name) -> std::optional<std::string> {
     return name == "NAMESPACE" || name == "DAPR_ENV_KEYS" ? std::nullopt : std::optional<std::string>("x");
   };
-  const auto resources = config::load_files({file.path.string()}, options);
+  const auto resources = config::load_resources(config::read_resource_files_named({file.path.string()}), options);
   FUZZ_REQUIRE(resources);
   FUZZ_REQUIRE(resources->warnings.empty() && resources->parked.empty());
 }
