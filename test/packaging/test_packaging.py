@@ -170,7 +170,8 @@ def test_installed_it_serves_and_purged_it_leaves_nothing(tmp_path):
 @needs_debian
 def test_booted_it_is_a_service_of_systemd():
     with debian() as root:
-        nspawn = ["systemd-nspawn", f"--directory={root}", f"--machine={root.name}", "--register=no", "--keep-unit", "--private-network"]
+        # A temporary folder may have an underscore in its name, a machine may not.
+        nspawn = ["systemd-nspawn", f"--directory={root}", f"--machine=holdfast-test-{os.getpid()}", "--register=no", "--keep-unit", "--private-network"]
         tried = subprocess.run([*nspawn, "true"], capture_output=True, text=True, timeout=60)
         if tried.returncode != 0:
             pytest.skip(f"systemd-nspawn cannot run a container here: {tried.stderr.strip()}")
