@@ -142,6 +142,8 @@ bool is_utf8(std::string_view text) {
 }
 
 std::optional<std::string> percent_decode(std::string_view text, Plus plus) {
+  // Most names and keys have nothing escaped.
+  if (text.find_first_of(plus == Plus::space ? "%+" : "%") == std::string_view::npos) return std::string(text);
   std::string out;
   out.reserve(text.size());
   for (std::size_t i = 0; i < text.size(); ++i) {

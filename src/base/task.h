@@ -142,6 +142,12 @@ detail::Detached start(Task<void> task, Done done) {
   done();
 }
 
+// For functions that hand on another's task, or know the answer already.
+template <class T>
+Task<T> ready(T value) {
+  co_return std::move(value);
+}
+
 // A value that arrives later, once, on the waiter's own thread: the bridge from callbacks to coroutines.
 // Must outlive both the waiter and the call of set(). set() resumes the waiter inside the call.
 template <class T>

@@ -17,13 +17,23 @@ ServerMetrics::Table::~Table() {
   for (auto& slot : slots_) delete slot.load(std::memory_order_relaxed);
 }
 
+bool ServerMetrics::Series::is(std::string_view wanted_method, std::string_view wanted_path, int wanted_status) const {
+  return status == wanted_status && path == wanted_path && method == wanted_method;
+}
+
 ServerMetrics::Series& ServerMetrics::Table::at(std::string_view method, std::string_view path, int status) {
+  // Calls come in runs of a kind.
+  if (last_ == nullptr || !last_->is(method, path, status)) last_ = &look_up(method, path, status);
+  return *last_;
+}
+
+ServerMetrics::Series& ServerMetrics::Table::look_up(std::string_view method, std::string_view path, int status) {
   for (std::size_t i = hash_of(method, path, status);; ++i) {
     std::atomic<Series*>& slot = slots_[i % kSlots];
     Series* const found = slot.load(std::memory_order_relaxed);
     if (found == nullptr) {
       // The overflow series are few: one for each method and status.
-      if (used_ >= kSeriesMax && !path.empty()) return at(method, "", status);
+      if (used_ >= kSeriesMax && !path.empty()) return look_up(method, "", status);
       auto made = std::make_unique<Series>();
       made->method = method;
       made->path = path;
@@ -32,7 +42,7 @@ ServerMetrics::Series& ServerMetrics::Table::at(std::string_view method, std::st
       slot.store(made.get(), std::memory_order_release);
       return *made.release();
     }
-    if (found->status == status && found->path == path && found->method == method) return *found;
+    if (found->is(method, path, status)) return *found;
   }
 }
 

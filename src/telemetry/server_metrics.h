@@ -35,6 +35,8 @@ class ServerMetrics {
     std::string path;    // of HTTP; the full method of gRPC
     int status = 0;
     Histogram latency;   // its buckets together are the count
+
+    bool is(std::string_view method, std::string_view path, int status) const;
   };
   // Beyond this many of a kind, further ones are counted under the path "" (gRPC: "other").
   static constexpr std::size_t kSeriesMax = 512;
@@ -61,9 +63,12 @@ class ServerMetrics {
     void each(const std::function<void(const Series&)>& visit) const;
 
    private:
+    Series& look_up(std::string_view method, std::string_view path, int status);
+
     static constexpr std::size_t kSlots = 2 * kSeriesMax;
     std::array<std::atomic<Series*>, kSlots> slots_{};
     std::size_t used_ = 0;
+    Series* last_ = nullptr;  // the writing loop's
   };
 
   Table http_;

@@ -23,8 +23,12 @@ class CleanPath {
 
  private:
   static bool needs_cleaning(std::string_view path) {
-    return path.find("//") != std::string_view::npos || path.find("/.") != std::string_view::npos ||
-           (path.size() > 1 && path.ends_with('/'));
+    bool after_slash = false;
+    for (const char c : path) {
+      if (after_slash && (c == '/' || c == '.')) return true;
+      after_slash = c == '/';
+    }
+    return after_slash && path.size() > 1;
   }
   std::string cleaned_;
   std::string_view path_;
@@ -77,23 +81,22 @@ std::optional<http::Response> HttpFront::refusal(const http::Request& request, s
   return std::nullopt;
 }
 
+Task<http::Response> HttpFront::answer(http::Request& request, const Target& target, std::string_view path) {
+  if (auto refused = refusal(request, path)) return ready(std::move(*refused));
+  // v2 keys keep their slashes and dots, so v2 looks at the path as it was sent.
+  if (target.raw_path.starts_with("/v2/") || target.raw_path == "/openapi.json") return v2_.handle(request, target);
+  return v1_.handle(request, path, target.query);
+}
+
 Task<http::Response> HttpFront::route(http::Request& request) {
   const SteadyTime began = context_.observes() ? std::chrono::steady_clock::now() : SteadyTime();
   const std::size_t request_bytes = request.body.size();
   const Target target = Target::split(request.target);
   const CleanPath cleaned(target.raw_path);
   const std::string_view path = cleaned.path();
-  http::Response response;
   if (auto preflight = cors_preflight(context_.allowed_origins, request)) co_return std::move(*preflight);
   CallTrace trace(context_.tracing, request, CallTrace::Protocol::http);
-  if (auto refused = refusal(request, path)) {
-    response = std::move(*refused);
-  } else if (target.raw_path.starts_with("/v2/") || target.raw_path == "/openapi.json") {
-    // v2 keys keep their slashes and dots, so v2 looks at the path as it was sent.
-    response = co_await v2_.handle(request, target);
-  } else {
-    response = co_await v1_.handle(request, path, target.query);
-  }
+  http::Response response = co_await answer(request, target, path);
   if (!is_health(request, path)) {
     trace.add_headers(response);
     if (trace.is_sampled()) finish_http_trace(trace, request, path, response);

@@ -24,6 +24,7 @@ class HttpFront final : public net::Handler {
 
  private:
   Task<http::Response> route(http::Request& request);
+  Task<http::Response> answer(http::Request& request, const Target& target, std::string_view path);
   // Nothing when the call may go on.
   std::optional<http::Response> refusal(const http::Request& request, std::string_view path);
   void observe(const http::Request& request, std::string_view path, std::size_t request_bytes,

@@ -41,15 +41,12 @@ std::string clean_path(std::string_view path) {
   return clean.empty() ? "/" : clean;
 }
 
-std::vector<std::string_view> segments_of(std::string_view clean) {
-  std::vector<std::string_view> segments;
-  segments.reserve(6);
-  for (std::size_t at = 1; at < clean.size();) {
+Segments::Segments(std::string_view clean) {
+  for (std::size_t at = 1; at < clean.size(); ++size_) {
     const std::size_t slash = std::min(clean.find('/', at), clean.size());
-    segments.push_back(clean.substr(at, slash - at));
+    if (size_ < kKept) kept_[size_] = clean.substr(at, slash - at);
     at = slash + 1;
   }
-  return segments;
 }
 
 namespace {

@@ -32,7 +32,7 @@ void append_list(std::string& out, const std::vector<std::string>& texts) {
   out += ']';
 }
 
-std::string_view segment(const std::vector<std::string_view>& segments, std::size_t i) {
+std::string_view segment(const Segments& segments, std::size_t i) {
   return i < segments.size() ? segments[i] : std::string_view();
 }
 
@@ -70,7 +70,7 @@ Response publish(std::string_view pubsub) {
 
 struct Block {
   std::string_view name;  // second segment of the path
-  Response (*answer)(const std::vector<std::string_view>& segments);
+  Response (*answer)(const Segments& segments);
 };
 
 // One row for each building block that is not ours.
@@ -181,14 +181,13 @@ std::string metadata_json(const service::Runtime& runtime) {
 Response V1Routes::metadata() { return json_response(200, metadata_json(runtime_)); }
 
 Task<Response> V1Routes::handle(Request& request, std::string_view path, std::string_view query_text) {
-  const std::vector<std::string_view> segments = segments_of(path);
+  const Segments segments(path);
   const bool versioned = segments.size() >= 2 && (segments[0] == "v1.0" || segments[0] == "v1.0-alpha1");
-  if (versioned && segments[1] == "state" && segments.size() >= 3)
-    co_return co_await state_route(request, segments, query_text);
-  co_return other_route(request, segments, path, query_text);
+  if (versioned && segments[1] == "state" && segments.size() >= 3) return state_route(request, segments, query_text);
+  return ready(other_route(request, segments, path, query_text));
 }
 
-Response V1Routes::other_route(Request& request, const std::vector<std::string_view>& segments, std::string_view path,
+Response V1Routes::other_route(Request& request, const Segments& segments, std::string_view path,
                                std::string_view query_text) {
   const Method method = request.method;
   if (method == Method::get && path == "/v1.0/healthz") return health(runtime_, query_text);

@@ -21,7 +21,7 @@ class V1Routes {
   Task<http::Response> handle(http::Request& request, std::string_view path, std::string_view query);
 
  private:
-  Task<http::Response> state_route(http::Request& request, const std::vector<std::string_view>& segments,
+  Task<http::Response> state_route(http::Request& request, const Segments& segments,
                                    std::string_view query);
   Task<http::Response> get(http::Request& request, std::string store, std::string key, std::string_view query);
   Task<http::Response> erase(http::Request& request, std::string store, std::string key, std::string_view query);
@@ -31,7 +31,7 @@ class V1Routes {
   Task<http::Response> query(http::Request& request, std::string store, std::string_view query);
 
   // What is not state: metadata, health, shutdown, and the answers of the building blocks that are not ours.
-  http::Response other_route(http::Request& request, const std::vector<std::string_view>& segments,
+  http::Response other_route(http::Request& request, const Segments& segments,
                              std::string_view path, std::string_view query);
   http::Response metadata();
 
@@ -45,7 +45,7 @@ class V1Routes {
 
 // GET /v1.0/secrets/{store}/{key} and .../bulk; nothing for any other request. Keys of the answer are sorted.
 std::optional<http::Response> secrets_route(const service::Runtime& runtime, http::Method method,
-                                            const std::vector<std::string_view>& segments);
+                                            const Segments& segments);
 
 // The body of GET /v1.0/metadata.
 std::string metadata_json(const service::Runtime& runtime);

@@ -50,7 +50,7 @@ Response all_secrets(const service::Runtime& runtime, std::string_view store) {
 }  // namespace
 
 std::optional<Response> secrets_route(const service::Runtime& runtime, http::Method method,
-                                      const std::vector<std::string_view>& segments) {
+                                      const Segments& segments) {
   if (method != http::Method::get || segments.size() != 4 || segments[0] != "v1.0" || segments[1] != "secrets")
     return std::nullopt;
   const auto store = percent_decode(segments[2], Plus::space);

@@ -17,7 +17,7 @@ class SecretsRoute : public testing::Test {
 
   std::optional<http::Response> ask(const std::string& path, Method method = Method::get) {
     const std::string clean = clean_path(path);
-    return secrets_route(runtime_, method, segments_of(clean));
+    return secrets_route(runtime_, method, Segments(clean));
   }
   // Status and body of a request that is the route's.
   std::string answer(const std::string& path) {

@@ -39,25 +39,25 @@ state::CallContext V1Routes::context_of(const Request& request) const {
   return context;
 }
 
-Task<Response> V1Routes::state_route(Request& request, const std::vector<std::string_view>& segments,
+Task<Response> V1Routes::state_route(Request& request, const Segments& segments,
                                      std::string_view query_text) {
   auto store = percent_decode(segments[2], Plus::space);
-  if (!store) co_return text_response(400, "invalid URL escape in the store name\n");
+  if (!store) return ready(text_response(400, "invalid URL escape in the store name\n"));
   const bool alpha = segments[0] == "v1.0-alpha1";
   if (segments.size() == 3 && !alpha && is_write(request.method))
-    co_return co_await save(request, std::move(*store), query_text);
+    return save(request, std::move(*store), query_text);
   if (segments.size() == 4 && is_write(request.method)) {
-    if (alpha && segments[3] == "query") co_return co_await query(request, std::move(*store), query_text);
-    if (!alpha && segments[3] == "bulk") co_return co_await bulk_get(request, std::move(*store), query_text);
-    if (!alpha && segments[3] == "transaction") co_return co_await transact(request, std::move(*store), query_text);
+    if (alpha && segments[3] == "query") return query(request, std::move(*store), query_text);
+    if (!alpha && segments[3] == "bulk") return bulk_get(request, std::move(*store), query_text);
+    if (!alpha && segments[3] == "transaction") return transact(request, std::move(*store), query_text);
   }
   if (segments.size() == 4 && !alpha && (request.method == Method::get || request.method == Method::del)) {
     auto key = percent_decode(segments[3], Plus::space);
-    if (!key) co_return text_response(400, "invalid URL escape in the key\n");
-    if (request.method == Method::get) co_return co_await get(request, std::move(*store), std::move(*key), query_text);
-    co_return co_await erase(request, std::move(*store), std::move(*key), query_text);
+    if (!key) return ready(text_response(400, "invalid URL escape in the key\n"));
+    if (request.method == Method::get) return get(request, std::move(*store), std::move(*key), query_text);
+    return erase(request, std::move(*store), std::move(*key), query_text);
   }
-  co_return unknown_route();
+  return ready(unknown_route());
 }
 
 Task<Response> V1Routes::get(Request& request, std::string store, std::string key, std::string_view query_text) {

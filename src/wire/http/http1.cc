@@ -2,6 +2,7 @@
 
 #include <boost/beast/http/basic_parser.hpp>
 
+#include <algorithm>
 #include <charconv>
 #include <new>
 #include <optional>
@@ -162,10 +163,26 @@ std::size_t Http1Parser::feed(std::string_view bytes) {
 
 namespace {
 
-void append_number(std::string& out, std::uint64_t number) {
-  char digits[20];
-  const auto end = std::to_chars(digits, digits + sizeof digits, number).ptr;
-  out.append(digits, end);
+// Writes into room that was made for all of it at once: appending piece by piece would ask for room at every piece.
+class Cursor {
+ public:
+  explicit Cursor(char* at) : at_(at) {}
+  void text(std::string_view text) { at_ = std::copy(text.begin(), text.end(), at_); }
+  void number(std::uint64_t number) { at_ = std::to_chars(at_, at_ + kDigits, number).ptr; }
+  char* at() const { return at_; }
+
+  static constexpr std::size_t kDigits = 20;
+
+ private:
+  char* at_;
+};
+
+// At most how long the head is.
+std::size_t head_room(const Response& response, std::string_view reason, std::string_view date) {
+  static constexpr std::size_t kRest = 128;  // what is said of every response, numbers included
+  std::size_t room = kRest + reason.size() + date.size() + response.content_type.size();
+  for (const auto& [name, value] : response.headers) room += name.size() + value.size() + 4;
+  return room;
 }
 
 }  // namespace
@@ -182,35 +199,40 @@ void append_http1(std::string& out, const Response& response, bool keep_alive, b
 
 void append_http1_head(std::string& out, const Response& response, bool keep_alive, bool http10,
                        std::string_view date) {
-  const bool bodiless = !has_http1_body(response, false);
-  out += "HTTP/1.1 ";
-  append_number(out, static_cast<std::uint64_t>(response.status));
-  out += ' ';
-  out += reason_phrase(response.status);
-  out += "\r\n";
-  out += date;
-  for (const auto& [name, value] : response.headers) {
-    out += name;
-    out += ": ";
-    out += value;
-    out += "\r\n";
-  }
-  if (!bodiless) {
-    if (!response.content_type.empty()) {
-      out += "Content-Type: ";
-      out += response.content_type;
-      out += "\r\n";
+  const std::string_view reason = reason_phrase(response.status);
+  const std::size_t before = out.size();
+  out.resize_and_overwrite(before + head_room(response, reason, date), [&](char* text, std::size_t) {
+    Cursor to(text + before);
+    to.text("HTTP/1.1 ");
+    to.number(static_cast<std::uint64_t>(response.status));
+    to.text(" ");
+    to.text(reason);
+    to.text("\r\n");
+    to.text(date);
+    for (const auto& [name, value] : response.headers) {
+      to.text(name);
+      to.text(": ");
+      to.text(value);
+      to.text("\r\n");
     }
-    out += "Content-Length: ";
-    append_number(out, response.body.size());
-    out += "\r\n";
-  }
-  if (!keep_alive || response.close) {
-    out += "Connection: close\r\n";
-  } else if (http10) {
-    out += "Connection: keep-alive\r\n";
-  }
-  out += "\r\n";
+    if (has_http1_body(response, false)) {
+      if (!response.content_type.empty()) {
+        to.text("Content-Type: ");
+        to.text(response.content_type);
+        to.text("\r\n");
+      }
+      to.text("Content-Length: ");
+      to.number(response.body.size());
+      to.text("\r\n");
+    }
+    if (!keep_alive || response.close) {
+      to.text("Connection: close\r\n");
+    } else if (http10) {
+      to.text("Connection: keep-alive\r\n");
+    }
+    to.text("\r\n");
+    return static_cast<std::size_t>(to.at() - text);
+  });
 }
 
 }  // namespace holdfast::http

@@ -39,24 +39,31 @@ std::string_view name_of(Method method) {
 
 void HeaderBlock::add(std::string_view name, std::string_view value) {
   const std::size_t at = text_.size();
-  add_lower(name, value);
+  append(name, value);
   for (std::size_t i = at; i < at + name.size(); ++i) text_[i] = ascii_lower(text_[i]);
+  seen_ |= bit_of(this->name(entries_.size() - 1));
 }
 
 void HeaderBlock::add_lower(std::string_view name, std::string_view value) {
+  append(name, value);
+  seen_ |= bit_of(name);
+}
+
+void HeaderBlock::append(std::string_view name, std::string_view value) {
   const auto at = static_cast<std::uint32_t>(text_.size());
   const auto name_bytes = static_cast<std::uint32_t>(name.size());
   text_.append(name).append(value);
   entries_.push_back({at, name_bytes, at + name_bytes, static_cast<std::uint32_t>(value.size())});
 }
 
-std::string_view HeaderBlock::find(std::string_view wanted) const {
+std::string_view HeaderBlock::search(std::string_view wanted) const {
   for (std::size_t i = 0; i < entries_.size(); ++i)
     if (name(i) == wanted) return value(i);
   return {};
 }
 
 bool HeaderBlock::has(std::string_view wanted) const {
+  if ((seen_ & bit_of(wanted)) == 0) return false;
   for (std::size_t i = 0; i < entries_.size(); ++i)
     if (name(i) == wanted) return true;
   return false;

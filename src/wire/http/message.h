@@ -23,6 +23,7 @@ class HeaderBlock {
   void clear() {
     text_.clear();
     entries_.clear();
+    seen_ = 0;
   }
   void add(std::string_view name, std::string_view value);
   // For names that are in lower case already, as HTTP/2 has them.
@@ -31,18 +32,28 @@ class HeaderBlock {
   std::string_view name(std::size_t i) const { return view(entries_[i].name_at, entries_[i].name_bytes); }
   std::string_view value(std::size_t i) const { return view(entries_[i].value_at, entries_[i].value_bytes); }
   // The first field of that (lower-case) name; empty when absent.
-  std::string_view find(std::string_view name) const;
+  std::string_view find(std::string_view name) const {
+    return (seen_ & bit_of(name)) == 0 ? std::string_view() : search(name);
+  }
   bool has(std::string_view name) const;
 
  private:
+  void append(std::string_view name, std::string_view value);
+  std::string_view search(std::string_view name) const;
   struct Entry {
     std::uint32_t name_at, name_bytes, value_at, value_bytes;
   };
   std::string_view view(std::uint32_t at, std::uint32_t bytes) const {
     return std::string_view(text_).substr(at, bytes);
   }
+  // Most names that are asked for are not there: one bit for each first letter and length tells most of those.
+  static std::uint64_t bit_of(std::string_view name) {
+    if (name.empty()) return 1;
+    return 1ULL << ((static_cast<unsigned char>(name[0]) * 7 + name.size()) % 64);
+  }
   std::string text_;
   std::vector<Entry> entries_;
+  std::uint64_t seen_ = 0;
 };
 
 struct Request {
