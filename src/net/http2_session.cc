@@ -7,6 +7,7 @@
 #include "net/http2_session.h"
 
 #include "base/log.h"
+#include "net/http2_memory.h"
 
 namespace holdfast::net {
 
@@ -74,7 +75,7 @@ bool Http2Stream::write(std::string bytes, std::string_view content_type) {
 
 Http2Session::Http2Session(Connection& owner) : connection(owner) {
   static nghttp2_option* const options = session_options();
-  if (nghttp2_session_server_new2(&h2_, http2_callbacks(), this, options) != 0) throw std::bad_alloc();
+  if (nghttp2_session_server_new3(&h2_, http2_callbacks(), this, options, http2_memory()) != 0) throw std::bad_alloc();
   const nghttp2_settings_entry settings[] = {
       {NGHTTP2_SETTINGS_MAX_CONCURRENT_STREAMS, kStreamsMax},
       {NGHTTP2_SETTINGS_INITIAL_WINDOW_SIZE, kStreamWindow},
@@ -130,20 +131,17 @@ Http2Stream& Http2Session::open(std::int32_t id) {
 namespace {
 
 Task<void> run_handler(Http2Session& session, Http2Stream& stream) {
-  http::Response response;
+  Handler& handler = session.connection.handler();
+  std::optional<http::Response> response;
   try {
-    Handler& handler = session.connection.handler();
-    if (stream.streaming) {
-      response = co_await handler.handle_stream(stream.request, stream);
-    } else {
-      response = co_await handler.handle(stream.request);
-    }
+    response.emplace(co_await (stream.streaming ? handler.handle_stream(stream.request, stream)
+                                                : handler.handle(stream.request)));
   } catch (const std::exception& e) {
     log::error("holdfast.net", "a request handler failed: {}", e.what());
-    response = {};
-    response.status = 500;
+    response.emplace();
+    response->status = 500;
   }
-  session.answer(stream, std::move(response));
+  session.answer(stream, std::move(*response));
 }
 
 }  // namespace
