@@ -25,8 +25,4 @@ struct LoopContext {
   bool observes() const { return measures || call_log.enabled || errors != nullptr; }
 };
 
-inline double milliseconds_since(SteadyTime began) {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - began).count();
-}
-
 }  // namespace holdfast::api

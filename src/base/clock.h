@@ -29,6 +29,11 @@ class Clock {
   static const Clock& system();
 };
 
+// For measurements; real time whatever the clock of a test says.
+inline double milliseconds_since(SteadyTime began) {
+  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - began).count();
+}
+
 // "2026-11-22T04:49:17Z": whole seconds, truncated; Dapr's ttlExpireTime.
 std::string rfc3339_seconds(WallTime time);
 // "2026-11-22T04:49:17.1234560+00:00": seven digits; record times.

@@ -349,10 +349,6 @@ bool reached(const service::SecretResult<T>& result) {
   return result || result.error().kind == service::SecretFailure::Kind::store_failed;
 }
 
-double milliseconds_since(SteadyTime began) {
-  return std::chrono::duration<double, std::milli>(std::chrono::steady_clock::now() - began).count();
-}
-
 }  // namespace
 
 service::SecretResult<service::Secret> CountedSecrets::get(std::string_view store, std::string_view key) const {
