@@ -1,0 +1,160 @@
+#include "wire/resp/reply.h"
+
+#include <limits>
+#include <string>
+
+#include "wire/resp/element.h"
+
+namespace holdfast::resp {
+
+// Reads one reply into its list of nodes.
+class ReplyReader {
+ public:
+  ReplyReader(std::string_view bytes, Reply& reply) : left_(bytes), reply_(reply) {}
+
+  // The first thing that is wrong; empty when the whole reply was read.
+  std::string_view read() {
+    if (value(0) && !left_.empty()) reason_ = "bytes behind the end of the reply";
+    return reason_;
+  }
+
+ private:
+  bool wrong(std::string_view reason) {
+    reason_ = reason;
+    return false;
+  }
+
+  std::nullopt_t nothing(std::string_view reason) {
+    reason_ = reason;
+    return std::nullopt;
+  }
+
+  bool value(std::size_t depth) {
+    std::optional<Element> element = next();
+    while (element && element->form == Form::attribute) {
+      if (!skip_attribute(*element, depth)) return false;
+      element = next();
+    }
+    if (!element) return false;
+    switch (element->form) {
+      case Form::line:
+        reply_.append({.text = element->text, .kind = element->kind});
+        return true;
+      case Form::bulk:
+        return bulk(*element);
+      default:
+        return aggregate(*element, depth);
+    }
+  }
+
+  std::optional<Element> next() {
+    const std::size_t end = left_.find('\n');
+    if (end == std::string_view::npos) return nothing("a reply that breaks off");
+    if (end < 2 || left_[end - 1] != '\r') return nothing("a line ends without a carriage return");
+    const auto element = read_element(left_.substr(0, end - 1));
+    if (!element) return nothing(element.error());
+    left_.remove_prefix(end + 1);
+    return *element;
+  }
+
+  bool bulk(const Element& element) {
+    if (left_.size() < 2 || element.count > left_.size() - 2) return wrong("a reply that breaks off");
+    if (left_.substr(element.count, 2) != "\r\n") return wrong("a string is longer than announced");
+    std::string_view text = left_.substr(0, element.count);
+    left_.remove_prefix(element.count + 2);
+    text.remove_prefix(element.skipped);
+    reply_.append({.text = text, .kind = element.kind});
+    return true;
+  }
+
+  bool aggregate(const Element& element, std::size_t depth) {
+    if (element.kind == Kind::push && depth > 0) return wrong("a push stands inside a reply");
+    const std::size_t at = reply_.size_;
+    if (element.count > std::numeric_limits<std::uint32_t>::max()) return wrong("too many elements");
+    reply_.append({.children = static_cast<std::uint32_t>(element.count), .kind = element.kind});
+    if (!members(element.count, depth)) return false;
+    reply_.node(at).nodes = static_cast<std::uint32_t>(reply_.size_ - at);
+    return true;
+  }
+
+  bool skip_attribute(const Element& attribute, std::size_t depth) {
+    const std::size_t before = reply_.size_;
+    if (!members(attribute.count, depth)) return false;
+    reply_.truncate(before);
+    return true;
+  }
+
+  bool members(std::uint64_t count, std::size_t depth) {
+    if (count > 0 && depth == kDepthMost) return wrong("aggregates are nested too deep");
+    while (count-- > 0)
+      if (!value(depth + 1)) return false;
+    return true;
+  }
+
+  std::string_view left_;
+  Reply& reply_;
+  std::string_view reason_;
+};
+
+void Reply::append(const Node& node) {
+  if (size_ == kFew && many_.empty()) many_.assign(few_.begin(), few_.end());
+  if (size_ < kFew && many_.empty()) {
+    few_[size_] = node;
+  } else {
+    many_.push_back(node);
+  }
+  ++size_;
+}
+
+void Reply::truncate(std::size_t size) {
+  if (!many_.empty()) many_.resize(size);
+  size_ = size;
+}
+
+Result<Reply> Reply::parse(std::string_view whole) {
+  Result<Reply> reply(std::in_place);
+  const std::string_view reason = ReplyReader(whole, *reply).read();
+  if (!reason.empty()) return fail(Errc::internal, "not RESP: " + std::string(reason));
+  return reply;
+}
+
+std::int64_t Value::integer() const { return kind() == Kind::integer ? parse_integer(text()).value_or(0) : 0; }
+
+double Value::real() const { return kind() == Kind::real ? parse_real(text()).value_or(0) : 0; }
+
+Value Value::operator[](std::size_t index) const {
+  static constexpr Node kNull;
+  if (index >= size()) return Value(kNull);
+  if (node_->nodes == node_->children + 1) return Value(node_[index + 1]);  // none of them has members
+  Iterator at = begin();
+  while (index-- > 0) ++at;
+  return *at;
+}
+
+Value::Iterator Value::begin() const { return Iterator(node_ + 1); }
+Value::Iterator Value::end() const { return Iterator(node_ + node_->nodes); }
+
+std::optional<std::int64_t> to_integer(Value value) {
+  const Kind kind = value.kind();
+  if (kind != Kind::integer && kind != Kind::text && kind != Kind::big_number) return std::nullopt;
+  return parse_integer(value.text());
+}
+
+namespace {
+
+Kind kind_of(std::string_view whole) {
+  if (whole.starts_with('-') || whole.starts_with('!')) return Kind::error;
+  if (whole.starts_with('>')) return Kind::push;
+  if (!whole.starts_with('|')) return Kind::null;  // neither of the two, which is all that is asked
+  const Result<Reply> reply = Reply::parse(whole);
+  return reply ? reply->root().kind() : Kind::null;
+}
+
+}  // namespace
+
+bool is_error(std::string_view whole) { return kind_of(whole) == Kind::error; }
+bool is_push(std::string_view whole) { return kind_of(whole) == Kind::push; }
+
+std::string_view error_word(std::string_view message) { return message.substr(0, message.find(' ')); }
+
+}  // namespace holdfast::resp
