@@ -35,6 +35,11 @@ dev_up() {
   case ${1:-} in
     zipkin) exec java -jar "$(zipkin_jar)" ;;
     prometheus) exec "$(prometheus_folder)/prometheus" --config.file=/dev/null --storage.tsdb.path="$SERVERS/prometheus/data" ;;
-    *) fail "there are: zipkin, prometheus. The stores of this version, memory and SQLite, need no server" ;;
+    redis) up_redis redis-server ;;
+    redis-stack) up_redis redis-stack ;;
+    valkey) up_redis valkey-server ;;
+    redis-cluster) up_redis_cluster ;;
+    redis-sentinel) up_redis_sentinel ;;
+    *) fail "there are: redis, redis-cluster, redis-sentinel, redis-stack, valkey, zipkin, prometheus" ;;
   esac
 }

@@ -10,6 +10,7 @@ run_ctest() {
   local preset=$1 results="$RESULTS/$2"
   shift 2
   rm -rf "$results" && mkdir -p "$results/gtest"
+  export_store_servers
   GTEST_OUTPUT="xml:$results/gtest/" ctest --test-dir "build/$preset" -j "$JOBS" --output-on-failure --timeout 600 \
     --no-tests=error --output-junit "$results/ctest.xml" "$@"
 }
@@ -78,6 +79,7 @@ run_system() {
   rm -rf "$results" && mkdir -p "$results"
   python_environment system "$ROOT/.cache/venv"
   sdk_clients
+  export_store_servers
   HOLDFAST_H2SPEC=${HOLDFAST_H2SPEC:-$(h2spec_binary)} HOLDFAST_ZIPKIN_JAR=$(zipkin_jar) \
     HOLDFAST_PROMETHEUS=$(prometheus_folder) HOLDFAST_BIN=${HOLDFAST_BIN:-$ROOT/build/release/holdfast} \
     .cache/venv/bin/python -m pytest test/system -ra --junitxml "$results/pytest.xml" "$@"
