@@ -1,0 +1,54 @@
+// Queries in RediSearch's language. Pure: every word of a value is escaped, every number printed as a number.
+//
+// An index covers the JSON documents whose keys are this store's; the component's queryIndexes name the paths. Values
+// are compared as TEXT, TAG or NUMERIC fields, as the index says.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/result.h"
+#include "state/query.h"
+
+namespace holdfast::stores::redis {
+
+struct SearchIndex {
+  enum class Type : std::uint8_t { text, numeric, tag };
+  struct Column {
+    std::string path;  // dotted, into the value: "person.org"
+    Type type = Type::text;
+    friend bool operator==(const Column&, const Column&) = default;
+  };
+  std::string name;
+  std::vector<Column> columns;
+  friend bool operator==(const SearchIndex&, const SearchIndex&) = default;
+};
+
+// The component's queryIndexes: [{"name":..., "indexes":[{"key":..., "type":"TEXT|NUMERIC|TAG"}]}]. Empty text: none.
+// Errc::invalid_argument names what is wrong.
+Result<std::vector<SearchIndex>> parse_search_indexes(std::string_view json);
+
+// Appends FT.CREATE: the same schema as Dapr makes ($.data.<path> AS var<i> <TYPE> SORTABLE), so either may make it.
+void append_create_index(std::string& out, const SearchIndex& index);
+// Appends FT.DROPINDEX, which leaves the documents.
+void append_drop_index(std::string& out, std::string_view name);
+
+struct SearchCommand {
+  std::string bytes;         // FT.SEARCH, one reply
+  std::uint64_t offset = 0;  // of its first row
+  std::uint32_t limit = 0;   // rows asked for
+};
+
+// The most rows of one page: a query without a limit is answered in pages of this size.
+inline constexpr std::uint32_t kSearchRowsMax = 10'000;
+
+// Errc::invalid_argument: a path that the index lacks, a value or an operator that its type cannot compare, more than
+// one sort key, a token that is not one of ours. Rows carry $.data and $.version, so that they need no second trip.
+Result<SearchCommand> compile_search(const SearchIndex& index, const state::Query& query);
+
+// The token of the page after `items` rows of this one; empty when `total` says that there is none.
+std::string search_token_after(const SearchCommand& command, std::size_t items, std::uint64_t total);
+
+}  // namespace holdfast::stores::redis
