@@ -120,7 +120,8 @@ Error shortfall(const Place& place, std::string_view key, std::uint32_t wanted, 
 // ---- Searching
 
 struct Found {
-  std::vector<state::ListedRecord> items;
+  std::vector<state::ListedRecord> items;  // with value and etag
+  std::uint64_t rows = 0;   // of the reply, also those that are no records: search_token_after() counts them
   std::uint64_t total = 0;  // of all pages
 };
 // The reply of FT.SEARCH in RESP2's or RESP3's form; none found is no error.

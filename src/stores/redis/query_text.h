@@ -48,7 +48,8 @@ inline constexpr std::uint32_t kSearchRowsMax = 10'000;
 // one sort key, a token that is not one of ours. Rows carry $.data and $.version, so that they need no second trip.
 Result<SearchCommand> compile_search(const SearchIndex& index, const state::Query& query);
 
-// The token of the page after `items` rows of this one; empty when `total` says that there is none.
-std::string search_token_after(const SearchCommand& command, std::size_t items, std::uint64_t total);
+// The token of the page after `rows` rows of this one; empty when `total` says that there is none. Query::key_prefix is
+// for the caller: the module knows no prefix of keys, so what has another is dropped from the page and still counted.
+std::string search_token_after(const SearchCommand& command, std::size_t rows, std::uint64_t total);
 
 }  // namespace holdfast::stores::redis

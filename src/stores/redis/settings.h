@@ -16,7 +16,7 @@
 
 namespace holdfast::stores::redis {
 
-inline constexpr std::size_t kFieldCount = 53;
+inline constexpr std::size_t kFieldCount = 52;
 extern const std::array<state::Setting, kFieldCount> kFields;
 // As Dapr declares them where the server has no RedisJSON; QUERY_API comes last where it has.
 extern const std::array<std::string_view, 4> kDaprFeatures;
@@ -37,7 +37,7 @@ enum class Topology : std::uint8_t { node, cluster, sentinel };
 
 struct Credentials {
   std::string username;
-  std::string password;  // empty: no AUTH at all
+  std::string password;  // empty: no AUTH at all, as in Dapr
 };
 
 struct TlsSettings {

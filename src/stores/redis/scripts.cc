@@ -1,0 +1,312 @@
+#include "stores/redis/scripts.h"
+
+#include <openssl/sha.h>
+
+#include <array>
+
+#include "base/encoding.h"
+#include "wire/resp/command.h"
+
+namespace holdfast::stores::redis {
+namespace {
+
+// The scripts are put together from these pieces. Names in them: k the key; v its version, false or "" for none; live:
+// there is a record; c, m its fields hf:c and hf:m; f its first-write; other: the key holds no hash.
+
+// What to do when the key turned out to hold no hash; `s` is the error. A document of RedisJSON has a version like a
+// hash. A plain string is a record of an old Dapr and has none, and so is anything else: a condition that wants no
+// record must not destroy a list.
+constexpr std::string_view kReadOther = R"(
+if not string.find(s.err,'WRONGTYPE',1,true) then return s end
+v,live,other='',true,true
+if redis.call('TYPE',k).ok=='ReJSON-RL' then
+local d=redis.pcall('JSON.GET',k,'$.version','$["hf:c"]','$["hf:m"]')
+if type(d)=='table' then return d end
+d=cjson.decode(d)
+local n=d['$.version'][1]
+if type(n)=='number' then v=string.format('%.0f',n) else live=false end
+c,m=d['$["hf:c"]'][1],d['$["hf:m"]'][1]
+if type(c)~='string' or type(m)~='string' then c,m=nil,nil end
+end
+)";
+
+// The same when the key turned out to hold no document. `d` is the error or the document's members.
+constexpr std::string_view kReadDocument = R"(
+local d=redis.pcall('JSON.GET',k,'$.version','$["hf:c"]','$["hf:m"]')
+local v,live,other,c,m=false,false,false,nil,nil
+if type(d)=='table' then
+local t=redis.call('TYPE',k).ok
+if t=='none' or t=='ReJSON-RL' then return d end
+v,live,other='',true,true
+if t=='hash' then
+local s=redis.call('HMGET',k,'version','hf:c','hf:m')
+v,c,m=s[1],s[2],s[3]
+live=v and v~=''
+end
+elseif d then
+d=cjson.decode(d)
+local n=d['$.version'][1]
+if type(n)=='number' then v,live=string.format('%.0f',n),true end
+c,m=d['$["hf:c"]'][1],d['$["hf:m"]'][1]
+if type(c)~='string' or type(m)~='string' then c,m=nil,nil end
+end
+)";
+
+// The condition of a write. A repeat (capital letter) looks first whether the record, or what Dapr made of it since,
+// still carries the tail of the first try: then its outcome is told again.
+constexpr std::string_view kJudgeWrite = R"(
+local w=a[1]
+if w~='a' then
+local again=string.byte(w)<97
+if again then
+w=string.lower(w)
+local e=m and string.find(m,':',1,true)
+if e and string.sub(m,e+1)==a[4] then return {1,string.sub(m,1,e-1),c==a[5] and 1 or 0,c or ''} end
+end
+local ok=true
+if w=='o' or w=='l' then
+ok=not live and w=='l'
+if live then for i=6,#a do if a[i]==v then ok=true break end end end
+elseif w=='n' then ok=not live
+elseif w=='p' then ok=live end
+if again and not (ok and live and (w=='o' or w=='l')) then return {2,v or ''} end
+if not ok then return {0,v or ''} end
+end
+)";
+
+// The next version n: one more, or for a fresh key the server's time in microseconds, so that no etag of an earlier
+// record under this key comes back. Versions beyond 2^53 would lose digits, so they start afresh too. Numbers are
+// printed by %.0f: Lua's own way turns to exponents. The record stays the one that was created as long as its fields
+// are believed, which is when hf:m carries the version.
+constexpr std::string_view kNextVersion = R"(
+local n=tonumber(v)
+if n and n>=0 and n<9007199254740991 then n=string.format('%.0f',n+1)
+else
+local t=redis.call('TIME')
+n=t[1]..string.format('%06d',t[2])
+end
+local kept=live and c and m and string.sub(m,1,#v+1)==v..':'
+if not kept then c=a[5] end
+)";
+
+constexpr std::string_view kExpire = R"(
+if a[3]=='0' then redis.call('PERSIST',k) else redis.call('PEXPIRE',k,a[3]) end
+return {1,n,live and 0 or 1,c}
+)";
+
+std::string set_hash_source() {
+  std::string lua = R"(
+local k,a=KEYS[1],ARGV
+local s=redis.pcall('HMGET',k,'version','first-write','hf:c','hf:m')
+local v,f,c,m=s[1],s[2],s[3],s[4]
+local live,other=v and v~='',false
+if s.err then
+)";
+  lua += kReadOther;
+  lua += "end\n";
+  lua += kJudgeWrite;
+  lua += kNextVersion;
+  lua += R"(
+if other then redis.call('UNLINK',k) kept=false end
+if kept then redis.call('HSET',k,'data',a[2],'version',n,'hf:m',n..':'..a[4])
+else redis.call('HSET',k,'data',a[2],'version',n,'hf:m',n..':'..a[4],'hf:c',c) end
+if f then redis.call('HDEL',k,'first-write') end
+)";
+  lua += kExpire;
+  return lua;
+}
+
+// RedisJSON may refuse a document that we thought well-formed (nesting, numbers beyond its range), and cannot replace a
+// key of another type: such a key is put back when the document is refused.
+std::string set_json_source() {
+  std::string lua = "local k,a=KEYS[1],ARGV\n";
+  lua += kReadDocument;
+  lua += kJudgeWrite;
+  lua += kNextVersion;
+  lua += R"(
+local dump,left
+if other then
+dump,left=redis.call('DUMP',k),redis.call('PTTL',k)
+redis.call('UNLINK',k)
+end
+local r=redis.pcall('JSON.SET',k,'$','{"data":'..a[2]..',"version":'..n..',"hf:c":'..cjson.encode(c)..
+',"hf:m":'..cjson.encode(n..':'..a[4])..'}')
+if r.err then
+if dump then redis.call('RESTORE',k,left>0 and left or 0,dump) end
+return r
+end
+)";
+  lua += kExpire;
+  return lua;
+}
+
+std::string erase_source() {
+  std::string lua = R"(
+local k,a=KEYS[1],ARGV
+local s=redis.pcall('HGET',k,'version')
+local v,live,other,c,m=s,s and s~='',false,nil,nil
+if type(s)=='table' then
+)";
+  lua += kReadOther;
+  lua += R"(
+end
+local w=a[1]
+local ok=true
+if w=='o' or w=='l' then
+ok=not live and w=='l'
+if live then for i=2,#a do if a[i]==v then ok=true break end end end
+elseif w=='n' then ok=not live
+elseif w=='p' then ok=live end
+if not ok then return {0,v or ''} end
+if not live then return {1,0} end
+return {1,redis.call('UNLINK',k)}
+)";
+  return lua;
+}
+
+// First every condition against the state before, then every write in order. What may fail in between is only
+// JSON.SET (see above): where a transaction has documents, all its keys are saved first and put back then.
+std::string transaction_source() {
+  std::string lua = R"(
+local a,states,ops,documents=ARGV,{},{},false
+local function read(k)
+local s=redis.pcall('HMGET',k,'version','first-write','hf:c','hf:m')
+local v,f,c,m=s[1],s[2],s[3],s[4]
+local live,other=v and v~='',false
+if s.err then
+)";
+  lua += kReadOther;
+  lua += R"(
+end
+return {v=v,f=f,c=c,m=m,live=live,other=other}
+end
+local p=1
+while p<=#a do
+local kind,i,w,count=a[p],tonumber(a[p+1]),a[p+2],tonumber(a[p+3])
+local s=states[i]
+if not s then
+s=read(KEYS[i])
+if s.err then return s end
+states[i]=s
+end
+if w~='a' then
+local ok=true
+if w=='o' or w=='l' then
+ok=not s.live and w=='l'
+if s.live then for e=p+4,p+3+count do if a[e]==s.v then ok=true break end end end
+elseif w=='n' then ok=not s.live
+elseif w=='p' then ok=s.live end
+if not ok then return {0,#ops,s.v or ''} end
+end
+ops[#ops+1]={kind,i,p+4+count}
+p=p+4+count
+if kind=='h' or kind=='j' then p=p+4 end
+documents=documents or kind=='j'
+end
+local saved={}
+if documents then
+for i,k in ipairs(KEYS) do saved[i]={redis.call('DUMP',k),redis.call('PTTL',k)} end
+end
+local out={1}
+for _,op in ipairs(ops) do
+local kind,i,p=op[1],op[2],op[3]
+local k,s=KEYS[i],states[i]
+local version,flag,fields='',0,''
+if kind=='d' then
+flag=s.live and 1 or 0
+redis.call('UNLINK',k)
+states[i]={v=false,live=false,other=false}
+elseif kind~='c' then
+local n=tonumber(s.v)
+if n and n>=0 and n<9007199254740991 then n=string.format('%.0f',n+1)
+else
+local t=redis.call('TIME')
+n=t[1]..string.format('%06d',t[2])
+end
+local c=s.c
+if not (s.live and c and s.m and string.sub(s.m,1,#s.v+1)==s.v..':') then c=a[p+3] end
+local m=n..':'..a[p+2]
+if kind=='h' then
+if s.other then redis.call('UNLINK',k) end
+redis.call('HSET',k,'data',a[p],'version',n,'hf:m',m,'hf:c',c)
+if s.f then redis.call('HDEL',k,'first-write') end
+else
+redis.call('UNLINK',k)
+local r=redis.pcall('JSON.SET',k,'$','{"data":'..a[p]..',"version":'..n..',"hf:c":'..cjson.encode(c)..
+',"hf:m":'..cjson.encode(m)..'}')
+if r.err then
+for x,old in ipairs(saved) do
+redis.call('UNLINK',KEYS[x])
+if old[1] then redis.call('RESTORE',KEYS[x],old[2]>0 and old[2] or 0,old[1]) end
+end
+return r
+end
+end
+if a[p+1]=='0' then redis.call('PERSIST',k) else redis.call('PEXPIRE',k,a[p+1]) end
+version,flag,fields=n,s.live and 0 or 1,c
+states[i]={v=n,c=c,m=m,live=true,other=kind=='j'}
+end
+out[#out+1]=version
+out[#out+1]=flag
+out[#out+1]=fields
+end
+return out
+)";
+  return lua;
+}
+
+// Lua keeps the script's text: a blank line is a byte for nothing.
+std::string without_blank_lines(std::string_view source) {
+  std::string out;
+  for (const char c : source)
+    if (c != '\n' || (!out.empty() && out.back() != '\n')) out += c;
+  return out;
+}
+
+Script make(std::string_view source) {
+  Script script{without_blank_lines(source), {}};
+  std::array<unsigned char, SHA_DIGEST_LENGTH> digest{};
+  SHA1(reinterpret_cast<const unsigned char*>(script.source.data()), script.source.size(), digest.data());
+  script.sha1 = hex_encode({reinterpret_cast<const char*>(digest.data()), digest.size()});
+  return script;
+}
+
+}  // namespace
+
+const Script& set_hash_script() {
+  static const Script script = make(set_hash_source());
+  return script;
+}
+
+const Script& set_json_script() {
+  static const Script script = make(set_json_source());
+  return script;
+}
+
+const Script& erase_script() {
+  static const Script script = make(erase_source());
+  return script;
+}
+
+const Script& transaction_script() {
+  static const Script script = make(transaction_source());
+  return script;
+}
+
+char letter(When when, bool is_repeat) {
+  const char lower = static_cast<char>(when);
+  return is_repeat ? static_cast<char>(lower - 'a' + 'A') : lower;
+}
+
+void begin_script(std::string& out, const Script& script, Sending sending, std::size_t keys, std::size_t arguments) {
+  resp::begin_command(out, 3 + keys + arguments);
+  resp::append_argument(out, sending == Sending::by_hash ? "EVALSHA" : "EVAL");
+  resp::append_argument(out, sending == Sending::by_hash ? script.sha1 : script.source);
+  resp::append_argument(out, static_cast<std::int64_t>(keys));
+}
+
+void append_script_load(std::string& out, const Script& script) {
+  resp::append_command(out, {"SCRIPT", "LOAD", script.source});
+}
+
+}  // namespace holdfast::stores::redis
