@@ -1,5 +1,5 @@
-// TLS for accepted connections, by OpenSSL 3: the certificate that all share, and one connection's conversation as
-// bytes in and bytes out. No socket is touched here.
+// TLS by OpenSSL 3, for connections that are accepted and that are made: the certificates that all share, and one
+// connection's conversation as bytes in and bytes out. No socket is touched here.
 #pragma once
 
 #include <openssl/types.h>
@@ -39,10 +39,37 @@ class TlsContext {
   std::shared_ptr<SSL_CTX> context_;
 };
 
-// The server's side of one connection. Its loop's.
+// For connections that we make.
+struct TlsClientOptions {
+  std::string ca_pem;           // who may have signed the server's certificate; empty: whom the system trusts
+  std::string certificate_pem;  // ours, the chain from our own; empty: none is shown
+  std::string key_pem;
+  std::string server_name;  // whose certificate it has to be; empty: the host connected to
+  bool verify = true;       // false: any certificate will do
+};
+
+// TLS 1.2 and 1.3, no ALPN. Immutable, shared by connections of all loops.
+class TlsClientContext {
+ public:
+  // Errc::invalid_argument says which of the options is wrong, and how.
+  static Result<std::shared_ptr<const TlsClientContext>> make(TlsClientOptions options);
+
+ private:
+  friend class TlsEngine;
+  TlsClientContext() = default;
+  std::shared_ptr<SSL_CTX> context_;
+  std::string server_name_;
+  bool verify_ = true;
+};
+
+// One side of one connection. Its loop's.
 class TlsEngine {
  public:
+  // The server's side.
   explicit TlsEngine(const TlsContext& context);
+  // The client's side. `host` is what was connected to, a name or an address; empty for a Unix socket, where the
+  // certificate's name is looked at only when the options give one.
+  TlsEngine(const TlsClientContext& context, const std::string& host);
   ~TlsEngine();
   TlsEngine(const TlsEngine&) = delete;
   TlsEngine& operator=(const TlsEngine&) = delete;
