@@ -24,6 +24,7 @@
 namespace holdfast::net {
 
 class Pipeline;
+class FinishedCalls;
 class RequestQueue;
 struct PipelineOptions;
 class TlsClientContext;
@@ -106,6 +107,7 @@ class [[nodiscard]] Pipeline::Call {
 
  private:
   friend class Pipeline;
+  friend class FinishedCalls;
   friend class RequestQueue;
   struct PipelineOptions;
   enum class Turn : bool { first, usual };

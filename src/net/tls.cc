@@ -5,7 +5,10 @@
 #include <openssl/err.h>
 #include <openssl/pem.h>
 #include <openssl/ssl.h>
+#include <openssl/sslerr.h>
 #include <openssl/x509.h>
+#include <openssl/x509_vfy.h>
+#include <openssl/x509v3.h>
 
 #include <array>
 #include <fstream>
@@ -64,15 +67,16 @@ Status use_certificate(SSL_CTX* context, const std::string& file, const std::str
 Status use_key(SSL_CTX* context, const std::string& file, const std::string& pem) {
   const Owned<BIO> bio = memory(pem);
   // No passphrase is asked for on a terminal: the callback has none.
-  const Owned<EVP_PKEY> key(::PEM_read_bio_PrivateKey(
-      bio.get(), nullptr, [](char*, int, int, void*) { return 0; }, nullptr));
+  const Owned<EVP_PKEY> key(
+      ::PEM_read_bio_PrivateKey(bio.get(), nullptr, [](char*, int, int, void*) { return 0; }, nullptr));
   if (!key) return wrong(file, "there is no PEM private key without a passphrase in it: " + take_openssl_error());
   if (::SSL_CTX_use_PrivateKey(context, key.get()) != 1 || ::SSL_CTX_check_private_key(context) != 1)
     return wrong(file, "the key does not belong to the certificate: " + take_openssl_error());
   return {};
 }
 
-Status use_client_ca(SSL_CTX* context, const std::string& file, const std::string& pem) {
+// Trusts the certificates of `pem`; those who show one are told their names, when `told`.
+Status add_authorities(SSL_CTX* context, const std::string& file, const std::string& pem, bool told) {
   const Owned<BIO> bio = memory(pem);
   X509_STORE* const store = ::SSL_CTX_get_cert_store(context);
   std::size_t found = 0;
@@ -80,10 +84,15 @@ Status use_client_ca(SSL_CTX* context, const std::string& file, const std::strin
     const Owned<X509> authority(::PEM_read_bio_X509(bio.get(), nullptr, nullptr, nullptr));
     if (!authority) break;
     ::X509_STORE_add_cert(store, authority.get());
-    ::SSL_CTX_add_client_CA(context, authority.get());
+    if (told) ::SSL_CTX_add_client_CA(context, authority.get());
   }
   const std::string end = take_openssl_error();
   if (found == 0) return wrong(file, "there is no PEM certificate in it: " + end);
+  return {};
+}
+
+Status use_client_ca(SSL_CTX* context, const std::string& file, const std::string& pem) {
+  if (auto ok = add_authorities(context, file, pem, true); !ok) return ok;
   ::SSL_CTX_set_verify(context, SSL_VERIFY_PEER | SSL_VERIFY_FAIL_IF_NO_PEER_CERT, nullptr);
   static constexpr unsigned char kSessionContext[] = "holdfast";
   ::SSL_CTX_set_session_id_context(context, kSessionContext, sizeof kSessionContext - 1);
@@ -101,13 +110,18 @@ int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_bytes, c
   return SSL_TLSEXT_ERR_OK;
 }
 
-std::shared_ptr<SSL_CTX> new_context() {
-  std::shared_ptr<SSL_CTX> context(::SSL_CTX_new(::TLS_server_method()), ::SSL_CTX_free);
+std::shared_ptr<SSL_CTX> new_context(const SSL_METHOD* side) {
+  std::shared_ptr<SSL_CTX> context(::SSL_CTX_new(side), ::SSL_CTX_free);
   ::SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
-  ::SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION | SSL_OP_CIPHER_SERVER_PREFERENCE |
-                                           SSL_OP_IGNORE_UNEXPECTED_EOF);
+  ::SSL_CTX_set_options(context.get(), SSL_OP_NO_RENEGOTIATION | SSL_OP_NO_COMPRESSION |
+                                           SSL_OP_CIPHER_SERVER_PREFERENCE | SSL_OP_IGNORE_UNEXPECTED_EOF);
   // An idle connection keeps no buffers of its own.
   ::SSL_CTX_set_mode(context.get(), SSL_MODE_RELEASE_BUFFERS);
+  return context;
+}
+
+std::shared_ptr<SSL_CTX> new_server_context() {
+  auto context = new_context(::TLS_server_method());
   ::SSL_CTX_set_alpn_select_cb(context.get(), choose_protocol, nullptr);
   return context;
 }
@@ -131,7 +145,7 @@ Result<bool> TlsContext::reload_if_changed() {
   if (!client_ca) return fail(client_ca.error());
   std::string bytes = *certificate + '\0' + *key + '\0' + *client_ca;
   if (bytes == loaded_) return false;
-  auto made = new_context();
+  auto made = new_server_context();
   if (auto ok = use_certificate(made.get(), files_.certificate, *certificate); !ok) return fail(ok.error());
   if (auto ok = use_key(made.get(), files_.key, *key); !ok) return fail(ok.error());
   if (!client_ca->empty() || !files_.client_ca.empty())
@@ -147,13 +161,46 @@ std::shared_ptr<SSL_CTX> TlsContext::current() const {
   return context_;
 }
 
-TlsEngine::TlsEngine(const TlsContext& context)
-    : context_(context.current()),
+Result<std::shared_ptr<const TlsClientContext>> TlsClientContext::make(TlsClientOptions options) {
+  std::shared_ptr<TlsClientContext> made(new TlsClientContext);
+  made->context_ = new_context(::TLS_client_method());
+  SSL_CTX* const context = made->context_.get();
+  made->server_name_ = std::move(options.server_name);
+  ::SSL_CTX_set_verify(context, options.verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
+  if (!options.ca_pem.empty()) {
+    if (auto ok = add_authorities(context, "CA certificate", options.ca_pem, false); !ok) return fail(ok.error());
+  } else if (options.verify && ::SSL_CTX_set_default_verify_paths(context) != 1) {
+    return wrong("CA certificate", "the system's cannot be read: " + take_openssl_error());
+  }
+  if (options.certificate_pem.empty() != options.key_pem.empty())
+    return wrong("client certificate", "a certificate and its key come together, and one of them is missing");
+  if (options.certificate_pem.empty()) return made;
+  if (auto ok = use_certificate(context, "client certificate", options.certificate_pem); !ok) return fail(ok.error());
+  if (auto ok = use_key(context, "client key", options.key_pem); !ok) return fail(ok.error());
+  return made;
+}
+
+TlsEngine::TlsEngine(std::shared_ptr<SSL_CTX> context)
+    : context_(std::move(context)),
       ssl_(::SSL_new(context_.get())),
       in_(::BIO_new(::BIO_s_mem())),
       out_(::BIO_new(::BIO_s_mem())) {
   ::SSL_set_bio(ssl_, in_, out_);
-  ::SSL_set_accept_state(ssl_);
+}
+
+TlsEngine::TlsEngine(const TlsContext& context) : TlsEngine(context.current()) { ::SSL_set_accept_state(ssl_); }
+
+TlsEngine::TlsEngine(const TlsClientContext& context, const std::string& host) : TlsEngine(context.context_) {
+  ::SSL_set_connect_state(ssl_);
+  expected_name_ = context.server_name_.empty() ? host : context.server_name_;
+  if (expected_name_.empty()) return;
+  // An address is never sent as a server name (RFC 6066 3) and is compared with other fields of the certificate.
+  if (::X509_VERIFY_PARAM_set1_ip_asc(::SSL_get0_param(ssl_), expected_name_.c_str()) != 1) {
+    ::SSL_set_hostflags(ssl_, X509_CHECK_FLAG_NO_PARTIAL_WILDCARDS);
+    ::SSL_set1_host(ssl_, expected_name_.c_str());
+    ::SSL_set_tlsext_host_name(ssl_, expected_name_.c_str());
+  }
+  ::ERR_clear_error();
 }
 
 TlsEngine::~TlsEngine() { ::SSL_free(ssl_); }
@@ -164,7 +211,13 @@ void TlsEngine::feed(std::string_view ciphertext) {
 
 void TlsEngine::note_failure() {
   over_ = true;
+  const bool is_distrust = ERR_GET_REASON(::ERR_peek_error()) == SSL_R_CERTIFICATE_VERIFY_FAILED;
   failure_ = take_openssl_error();
+  if (!is_distrust) return;
+  const long why = ::SSL_get_verify_result(ssl_);
+  failure_ += fmt::format(": {}", ::X509_verify_cert_error_string(why));
+  if (why == X509_V_ERR_HOSTNAME_MISMATCH || why == X509_V_ERR_IP_ADDRESS_MISMATCH)
+    failure_ += fmt::format(": it is not for \"{}\"", expected_name_);
 }
 
 TlsEngine::Handshake TlsEngine::handshake() {
@@ -194,7 +247,8 @@ bool TlsEngine::write(std::string_view plaintext) {
   if (plaintext.empty()) return true;
   ::ERR_clear_error();
   std::size_t written = 0;
-  if (::SSL_write_ex(ssl_, plaintext.data(), plaintext.size(), &written) == 1 && written == plaintext.size()) return true;
+  if (::SSL_write_ex(ssl_, plaintext.data(), plaintext.size(), &written) == 1 && written == plaintext.size())
+    return true;
   note_failure();
   return false;
 }

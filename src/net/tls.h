@@ -59,7 +59,6 @@ class TlsClientContext {
   TlsClientContext() = default;
   std::shared_ptr<SSL_CTX> context_;
   std::string server_name_;
-  bool verify_ = true;
 };
 
 // One side of one connection. Its loop's.
@@ -96,6 +95,7 @@ class TlsEngine {
   const std::string& failure() const { return failure_; }
 
  private:
+  explicit TlsEngine(std::shared_ptr<SSL_CTX> context);
   void note_failure();
 
   std::shared_ptr<SSL_CTX> context_;  // a reload must not take it from under us
@@ -103,6 +103,7 @@ class TlsEngine {
   BIO* in_ = nullptr;   // owned by ssl_
   BIO* out_ = nullptr;  // owned by ssl_
   bool over_ = false;
+  std::string expected_name_;  // of the server, on the client's side
   std::string failure_;
 };
 

@@ -14,49 +14,15 @@
 #include <filesystem>
 #include <fstream>
 
+#include "support/test_certificates.h"
+
 namespace holdfast::net {
 namespace {
 
 namespace fs = std::filesystem;
+using test::Identity;
+using test::make_identity;
 using testing::HasSubstr;
-
-struct Identity {
-  std::string certificate;
-  std::string key;
-};
-
-std::string text_of(BIO* bio) {
-  char* data = nullptr;
-  const long bytes = BIO_get_mem_data(bio, &data);
-  std::string text(data, static_cast<std::size_t>(bytes));
-  BIO_free(bio);
-  return text;
-}
-
-// A certificate that signs itself.
-Identity make_identity(const std::string& name) {
-  EVP_PKEY* const key = EVP_EC_gen("P-256");
-  X509* const certificate = X509_new();
-  X509_set_version(certificate, 2);
-  ASN1_INTEGER_set(X509_get_serialNumber(certificate), 1);
-  X509_gmtime_adj(X509_getm_notBefore(certificate), 0);
-  X509_gmtime_adj(X509_getm_notAfter(certificate), 3600);
-  X509_set_pubkey(certificate, key);
-  X509_NAME* const subject = X509_get_subject_name(certificate);
-  X509_NAME_add_entry_by_txt(subject, "CN", MBSTRING_ASC, reinterpret_cast<const unsigned char*>(name.c_str()), -1, -1, 0);
-  X509_set_issuer_name(certificate, subject);
-  X509_sign(certificate, key, EVP_sha256());
-  Identity identity;
-  BIO* out = BIO_new(BIO_s_mem());
-  PEM_write_bio_X509(out, certificate);
-  identity.certificate = text_of(out);
-  out = BIO_new(BIO_s_mem());
-  PEM_write_bio_PrivateKey(out, key, nullptr, nullptr, 0, nullptr, nullptr);
-  identity.key = text_of(out);
-  X509_free(certificate);
-  EVP_PKEY_free(key);
-  return identity;
-}
 
 class Client {
  public:

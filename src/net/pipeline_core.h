@@ -1,0 +1,151 @@
+// The inside of Pipeline: calls come in on one side (pipeline.cc), one connection after another serves them on the
+// other (pipeline_run.cc). Internal to net/.
+//
+// A caller that is resumed may call anything of the Pipeline, so callers are resumed last, when all is settled; and
+// what such a call starts or ends (run(), the connection) goes on from the loop, never inside the call.
+#pragma once
+
+#include <optional>
+
+#include "net/byte_queue.h"
+#include "net/client_stream.h"
+#include "net/request_queue.h"
+
+namespace holdfast::net {
+
+// Coroutines that wait for something to change; each looks whether it was what it waits for. Resumed from the loop.
+class Changes {
+ public:
+  explicit Changes(Loop& loop) : loop_(loop) {}
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> waiter) { waiting_.push_back(waiter); }
+  void await_resume() const noexcept {}
+  void notify() {
+    for (const auto waiter : std::exchange(waiting_, {})) loop_.post([waiter] { waiter.resume(); });
+  }
+
+ private:
+  Loop& loop_;
+  std::vector<std::coroutine_handle<>> waiting_;
+};
+
+class Pipeline::Core {
+ public:
+  Core(Pipeline& owner, Loop& loop, PipelineOptions options);
+  ~Core();
+
+  void add(Call& call, Call::Turn turn, std::string_view request, std::uint32_t replies);
+  Task<Status> connect(SteadyTime deadline);
+  Task<void> close(SteadyTime deadline);
+  void reset(std::string reason);
+  bool is_connected() const { return state_ == State::up && !end_; }
+  std::size_t in_flight() const { return usual_.size(); }
+
+ private:
+  enum class State : std::uint8_t {
+    idle,        // no connection, and nobody has asked for one
+    connecting,  // or in a pause before that
+    greeting,
+    up,
+  };
+  // Something that goes on by itself, which close() waits for.
+  class Background {
+   public:
+    explicit Background(Core& core) : core_(core) { ++core.background_; }
+    ~Background() {
+      --core_.background_;
+      core_.changes_.notify();
+    }
+    Background(const Background&) = delete;
+    Background& operator=(const Background&) = delete;
+
+   private:
+    Core& core_;
+  };
+  // Ends the connection, or the attempt, that is under way.
+  enum class End : std::uint8_t { lost, reset, idle, closed };
+  struct Ending {
+    End kind;
+    Error why;
+  };
+
+  // Calls (pipeline.cc).
+  std::optional<Error> refusal(std::size_t bytes, SteadyTime deadline) const;
+  void want_connection();
+  void post_flush();
+  void flush();
+  void send_all();
+  void send(RequestQueue& queue);
+  Task<void> flush_rest();
+  bool has_more_to_send() const;
+  std::string about(std::string_view text) const;
+  Error sent_and(std::string_view why) const;
+
+  // The connection (pipeline_run.cc).
+  Task<void> run();
+  bool is_wanted();
+  Task<void> converse();
+  Task<void> read_replies();
+  void greet();
+  void on_greeted(Status status);
+  void dispatch();
+  void take_reply(std::size_t bytes);
+  void end(End kind, Error why);
+  void end_if_drained();
+  void fail_greeting();
+  void conclude();
+  void note_failure(const Error& why);
+  Task<void> pause();
+  void skip_pause();
+
+  // Time (pipeline_sweep.cc).
+  void sweep_soon();
+  void sweep_after(Milliseconds delay);
+  void sweep();
+  void expire_calls(SteadyTime now, FinishedCalls& finished);
+  void watch_silence(SteadyTime now);
+  void plan_next_sweep(SteadyTime now);
+
+  Pipeline& owner_;
+  Loop& loop_;
+  PipelineOptions options_;
+
+  RequestQueue first_;  // of the Greeting
+  RequestQueue usual_;
+
+  State state_ = State::idle;
+  std::optional<Ending> end_;  // of the connection that is under way
+  std::unique_ptr<ClientStream> stream_;
+  std::unique_ptr<ReplyFraming> framing_;
+  ByteQueue in_;
+  std::size_t held_ = 0;  // bytes of whole replies at the front of in_, to a call that has more to come
+  bool has_answered_ = false;
+  bool running_ = false;
+  bool is_greeting_ = false;
+  bool flush_posted_ = false;
+  bool flushing_rest_ = false;
+
+  bool has_failed_ = false;  // the last attempt: calls fail until one succeeds
+  Error last_failure_;
+  std::uint64_t failures_ = 0;
+  Milliseconds backoff_{0};
+  std::coroutine_handle<> paused_;
+  Scheduler::TimerId pause_timer_ = 0;
+
+  bool closing_ = false;
+  SteadyTime close_deadline_ = SteadyTime::max();
+  int background_ = 0;
+  int connecting_ = 0;  // callers of connect()
+  Changes changes_;
+
+  Scheduler::TimerId sweep_timer_ = 0;
+  bool sweep_is_soon_ = false;
+  SteadyTime last_sweep_;
+  SteadyTime attempt_deadline_ = SteadyTime::max();
+  bool asked_ = false;  // since the last sweep
+  SteadyTime last_asked_;
+  bool heard_ = false;  // since the last sweep
+  Milliseconds silent_for_{0};
+};
+
+}  // namespace holdfast::net

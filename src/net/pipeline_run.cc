@@ -1,0 +1,202 @@
+// One connection after another, for as long as somebody wants one.
+#include <fmt/format.h>
+
+#include "base/log.h"
+#include "base/random.h"
+#include "net/pipeline_core.h"
+
+namespace holdfast::net {
+
+namespace {
+
+constexpr std::size_t kReadBytes = 16 << 10;
+// After the last call, for attempts in the background: a server that comes back is connected to before it is needed.
+constexpr auto kInterest = std::chrono::seconds(10);
+
+struct Parked {
+  std::coroutine_handle<>& place;
+  bool await_ready() const noexcept { return false; }
+  void await_suspend(std::coroutine_handle<> waiter) const noexcept { place = waiter; }
+  void await_resume() const noexcept {}
+};
+
+}  // namespace
+
+Task<void> Pipeline::Core::run() {
+  while (is_wanted()) {
+    co_await converse();
+    if (backoff_.count() > 0 && is_wanted()) co_await pause();
+  }
+  state_ = State::idle;
+  has_failed_ = false;
+  backoff_ = Milliseconds(0);
+  FinishedCalls finished;
+  const Error why(Errc::unavailable, about("it was closed"));
+  usual_.fail_all(why, why, finished);  // only when close() could not wait for them
+  finished.resume_all();
+  running_ = false;
+  changes_.notify();
+}
+
+bool Pipeline::Core::is_wanted() {
+  const SteadyTime now = std::chrono::steady_clock::now();
+  if (closing_) return !usual_.empty() && now < close_deadline_;
+  if (std::exchange(asked_, false)) last_asked_ = now;
+  return !usual_.empty() || now - last_asked_ < kInterest;
+}
+
+Task<void> Pipeline::Core::converse() {
+  state_ = State::connecting;
+  attempt_deadline_ = std::chrono::steady_clock::now() + options_.connect_timeout;
+  has_answered_ = false;
+  stream_ = std::make_unique<ClientStream>(loop_, options_.endpoint, options_.tls);
+  sweep_soon();
+  const Status opened = co_await stream_->open(attempt_deadline_);
+  if (!opened) {
+    end(End::lost, opened.error());
+  } else if (!end_) {
+    framing_ = options_.framing();
+    greet();
+    co_await read_replies();
+  }
+  fail_greeting();
+  while (is_greeting_ || flushing_rest_) co_await changes_;
+  conclude();
+}
+
+void Pipeline::Core::greet() {
+  state_ = State::greeting;
+  if (!options_.greeting) return on_greeted(Status());
+  is_greeting_ = true;
+  start(options_.greeting(owner_), [this](Status status) {
+    is_greeting_ = false;
+    on_greeted(std::move(status));
+  });
+}
+
+void Pipeline::Core::on_greeted(Status status) {
+  changes_.notify();
+  if (end_) return;
+  if (!status) return end(End::lost, std::move(status.error()));
+  state_ = State::up;
+  if (std::exchange(has_failed_, false))
+    log::info("holdfast.net", "{}", about(fmt::format("connected to {} again", options_.endpoint.text())));
+  post_flush();
+}
+
+Task<void> Pipeline::Core::read_replies() {
+  while (!end_) {
+    const auto room = in_.room(kReadBytes);
+    const std::size_t got = co_await stream_->read(room.data(), room.size());
+    if (got == 0) end(End::lost, Error(Errc::unavailable, stream_->failure()));
+    if (end_) break;
+    in_.commit(got);
+    heard_ = true;
+    dispatch();
+    end_if_drained();
+  }
+}
+
+void Pipeline::Core::dispatch() {
+  while (!end_) {
+    const std::string_view bytes = in_.view().substr(held_);
+    if (bytes.empty()) return;
+    const auto size = framing_->scan(bytes);
+    if (!size) return end(End::lost, Error(Errc::unavailable, "it broke the protocol: " + size.error().message));
+    if (*size == 0) return;
+    take_reply(*size);
+  }
+}
+
+void Pipeline::Core::take_reply(std::size_t size) {
+  const std::string_view reply = in_.view().substr(held_, size);
+  if (framing_->is_push(reply)) {
+    if (options_.on_push) options_.on_push(reply);
+    return in_.erase(held_, size);
+  }
+  // What the Greeting has asked was sent before anything else.
+  RequestQueue& queue = first_.is_reply_due() ? first_ : usual_;
+  if (!queue.is_reply_due())
+    return end(End::lost, Error(Errc::unavailable, "it broke the protocol: it sent a reply that nobody had asked for"));
+  has_answered_ |= &queue == &usual_;
+  held_ += size;
+  if (!queue.count_reply()) return;
+  queue.answer(in_.view().substr(0, held_));
+  in_.consume(std::exchange(held_, 0));
+}
+
+void Pipeline::Core::end(End kind, Error why) {
+  if (!stream_ || end_) return;
+  end_ = {kind, std::move(why)};
+  stream_->close();
+}
+
+void Pipeline::Core::end_if_drained() {
+  if (closing_ && usual_.empty()) end(End::closed, Error(Errc::unavailable, "it was closed"));
+}
+
+void Pipeline::Core::fail_greeting() {
+  FinishedCalls finished;
+  first_.fail_all(end_->why, end_->why, finished);
+  finished.resume_all();
+}
+
+void Pipeline::Core::note_failure(const Error& why) {
+  last_failure_ = why;
+  last_failure_.message = about(fmt::format("cannot connect to {}: {}", options_.endpoint.text(), why.message));
+  ++failures_;
+  if (!std::exchange(has_failed_, true)) log::warn("holdfast.net", "{}", last_failure_.message);
+}
+
+void Pipeline::Core::conclude() {
+  const Ending ended = std::move(*end_);
+  const bool was_up = state_ == State::up;
+  end_.reset();
+  stream_.reset();
+  framing_.reset();
+  in_.clear();
+  in_.shrink();
+  held_ = 0;
+  state_ = State::connecting;
+  attempt_deadline_ = SteadyTime::max();
+  const bool is_lost = ended.kind == End::lost;
+  // A server that accepts connections only to close them is no better than one that does not.
+  backoff_ = is_lost && !has_answered_ ? std::clamp(backoff_ * 2, options_.backoff_min, options_.backoff_max)
+                                       : Milliseconds(0);
+  if (ended.kind == End::idle) last_asked_ = std::chrono::steady_clock::now() - kInterest;  // until somebody asks again
+  FinishedCalls finished;
+  const Error if_sent = sent_and(ended.why.message);
+  if (is_lost && !was_up) {
+    note_failure(ended.why);
+    Error unavailable = last_failure_;
+    unavailable.code = Errc::unavailable;
+    usual_.fail_all(if_sent, unavailable, finished);
+  } else if (ended.kind == End::closed) {
+    usual_.fail_all(if_sent, Error(Errc::unavailable, about("it was closed")), finished);
+  } else {
+    usual_.fail_sent(if_sent, finished);
+  }
+  if (is_lost && was_up)
+    log::warn("holdfast.net", "{}",
+              about(fmt::format("lost the connection to {}: {}", options_.endpoint.text(), ended.why.message)));
+  changes_.notify();
+  if (options_.on_lost && (is_lost || ended.kind == End::reset)) options_.on_lost();
+  finished.resume_all();
+}
+
+Task<void> Pipeline::Core::pause() {
+  const auto share = static_cast<Milliseconds::rep>(random_u64() % 1024);
+  pause_timer_ = loop_.after(backoff_ / 2 + backoff_ * share / 2048, [this] {
+    pause_timer_ = 0;
+    std::exchange(paused_, nullptr).resume();
+  });
+  co_await Parked{paused_};
+}
+
+void Pipeline::Core::skip_pause() {
+  if (!paused_) return;
+  loop_.cancel(std::exchange(pause_timer_, 0));
+  loop_.post([waiter = std::exchange(paused_, nullptr)] { waiter.resume(); });
+}
+
+}  // namespace holdfast::net
