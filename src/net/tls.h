@@ -41,11 +41,11 @@ class TlsContext {
 
 // For connections that we make.
 struct TlsClientOptions {
-  std::string ca_pem;           // who may have signed the server's certificate; empty: whom the system trusts
-  std::string certificate_pem;  // ours, the chain from our own; empty: none is shown
-  std::string key_pem;
-  std::string server_name;  // whose certificate it has to be; empty: the host connected to
-  bool verify = true;       // false: any certificate will do
+  std::string ca_pem = {};           // who may have signed the server's certificate; empty: whom the system trusts
+  std::string certificate_pem = {};  // ours, the chain from our own; empty: none is shown
+  std::string key_pem = {};
+  std::string server_name = {};  // whose certificate it has to be; empty: the host connected to
+  bool verify = true;            // false: any certificate will do
 };
 
 // TLS 1.2 and 1.3, no ALPN. Immutable, shared by connections of all loops.

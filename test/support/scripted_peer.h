@@ -177,7 +177,7 @@ class ScriptedPeer {
     if (options_.tls != nullptr) {
       ssl_ = SSL_new(options_.tls);
       SSL_set_fd(ssl_, fd_);
-      if (SSL_accept(ssl_) != 1) return;  // whether that was to be is the client's to tell
+      if (SSL_accept(ssl_) != 1) return leave_politely();  // whether that was to be is the client's to tell
     }
     for (const PeerStep& step : conversation) {
       if (step.kind == PeerStep::Kind::hang_up) return;
@@ -188,6 +188,11 @@ class ScriptedPeer {
     }
     char rest[256];
     if (const auto n = receive(rest, sizeof rest); n > 0) problem("came after the end: ", {rest, std::size_t(n)});
+  }
+  // The client reads what we said last, instead of a reset.
+  void leave_politely() {
+    ::shutdown(fd_, SHUT_WR);
+    for (char rest[256]; ::recv(fd_, rest, sizeof rest, 0) > 0;) continue;
   }
   bool play(const PeerStep& step) {
     switch (step.kind) {
