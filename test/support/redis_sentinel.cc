@@ -1,0 +1,114 @@
+#include "support/redis_sentinel.h"
+
+#include <algorithm>
+#include <stdexcept>
+
+#include "support/eventually.h"
+
+namespace holdfast::test {
+namespace {
+
+std::string configuration_of(const SentinelOptions& options, const RedisServer& primary) {
+  const std::string name = RedisSentinels::kName;
+  const std::string quorum = std::to_string(options.sentinels / 2 + 1);
+  std::string text = "port {port}\nbind 127.0.0.1\ndir {folder}\n";
+  text += "sentinel monitor " + name + " 127.0.0.1 " + std::to_string(primary.port()) + " " + quorum + "\n";
+  text += "sentinel down-after-milliseconds " + name + " " + std::to_string(options.down_after_ms) + "\n";
+  // After a fail-over that came to nothing the next one begins after twice this time.
+  text += "sentinel failover-timeout " + name + " 3000\n";
+  if (!options.server.password.empty()) text += "sentinel auth-pass " + name + " " + options.server.password + "\n";
+  if (!options.server.user.empty()) text += "sentinel auth-user " + name + " " + options.server.user + "\n";
+  if (!options.sentinel_password.empty()) text += "requirepass " + options.sentinel_password + "\n";
+  return text;
+}
+
+// One field of the flat list of names and values that sentinels describe things with.
+std::string field(const Answer& answer, std::string_view name) {
+  for (std::size_t i = 0; i + 1 < answer.size(); i += 2)
+    if (answer[i].text() == name) return std::string(answer[i + 1].text());
+  return "";
+}
+
+}  // namespace
+
+RedisSentinels::RedisSentinels(SentinelOptions options) : options_(std::move(options)) {
+  servers_.push_back(std::make_unique<RedisServer>(options_.server));
+  for (std::size_t i = 0; i < options_.replicas; ++i) {
+    RedisOptions replica = options_.server;
+    replica.arguments.insert(replica.arguments.end(), {"--replicaof", "127.0.0.1 " + std::to_string(server(0).port())});
+    servers_.push_back(std::make_unique<RedisServer>(std::move(replica)));
+  }
+  RedisOptions sentinel;
+  sentinel.kind = options_.server.kind;
+  sentinel.configuration = configuration_of(options_, server(0));
+  sentinel.arguments = {"--sentinel"};
+  sentinel.password = options_.sentinel_password;
+  if (!sentinel.password.empty()) sentinel.user = "default";
+  for (std::size_t i = 0; i < options_.sentinels; ++i) {
+    sentinels_.push_back(std::make_unique<RedisServer>(sentinel));
+    // They look at servers every ten seconds and tell each other of them every two, which is long for a test.
+    sentinels_.back()->must({"SENTINEL", "DEBUG", "info-period", "200", "publish-period", "200", "ask-period", "100"});
+  }
+  wait_until_ready();
+}
+
+bool RedisSentinels::knows_all(RedisServer& sentinel) {
+  const Answer master = sentinel.must({"SENTINEL", "MASTER", kName});
+  if (field(master, "flags") != "master") return false;
+  if (field(master, "num-slaves") != std::to_string(options_.replicas)) return false;
+  if (field(master, "num-other-sentinels") != std::to_string(options_.sentinels - 1)) return false;
+  const Answer replicas = sentinel.must({"SENTINEL", "REPLICAS", kName});
+  for (std::size_t i = 0; i < replicas.size(); ++i) {
+    const resp::Value replica = replicas[i];
+    bool linked = false;
+    for (std::size_t at = 0; at + 1 < replica.size(); at += 2)
+      linked |= replica[at].text() == "master-link-status" && replica[at + 1].text() == "ok";
+    if (!linked) return false;
+  }
+  return true;
+}
+
+void RedisSentinels::wait_until_ready() {
+  require_eventually("sentinels that know each other and the replicas", [this] {
+    return std::ranges::all_of(sentinels_, [this](auto& each) { return !each->answers() || knows_all(*each); });
+  });
+}
+
+RedisServer& RedisSentinels::named_by(RedisServer& sentinel) {
+  const Answer address = sentinel.must({"SENTINEL", "GET-MASTER-ADDR-BY-NAME", kName});
+  for (const auto& server : servers_)
+    if (std::to_string(server->port()) == address[1].text()) return *server;
+  throw std::runtime_error("the sentinel names a primary that is none of ours");
+}
+
+RedisServer& RedisSentinels::primary() {
+  for (const auto& sentinel : sentinels_)
+    if (sentinel->answers()) return named_by(*sentinel);
+  throw std::runtime_error("no sentinel answers");
+}
+
+std::vector<std::string> RedisSentinels::sentinel_addresses() const {
+  std::vector<std::string> all;
+  for (const auto& sentinel : sentinels_) all.push_back(sentinel->address());
+  return all;
+}
+
+void RedisSentinels::wait_for_failover(const RedisServer& old) {
+  require_eventually("another primary than " + old.address(), [&] {
+    return std::ranges::all_of(sentinels_, [&](auto& sentinel) {
+      if (!sentinel->answers()) return true;
+      RedisServer& named = named_by(*sentinel);
+      return &named != &old && named.answers() && named.info("replication", "role") == "master";
+    });
+  });
+}
+
+void RedisSentinels::fail_over() {
+  RedisServer& old = primary();
+  // Refused while the sentinels still believe the last one to be under way.
+  require_eventually("a fail-over that begins",
+                     [this] { return !sentinel(0).command({"SENTINEL", "FAILOVER", kName}).is_error(); });
+  wait_for_failover(old);
+}
+
+}  // namespace holdfast::test

@@ -1,0 +1,53 @@
+// A primary with replicas, watched by sentinels, for tests: see redis_servers.h for what holds for all of them.
+#pragma once
+
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "support/redis_servers.h"
+
+namespace holdfast::test {
+
+struct SentinelOptions {
+  std::size_t replicas = 1;
+  std::size_t sentinels = 3;
+  int down_after_ms = 300;  // without an answer for so long, a sentinel thinks that the primary is down
+  RedisOptions server = {};
+  std::string sentinel_password = {};  // what clients of the sentinels have to know; empty: nothing
+};
+
+class RedisSentinels {
+ public:
+  static constexpr const char* kName = "mymaster";
+
+  // Ready when every sentinel knows the others and the replicas.
+  explicit RedisSentinels(SentinelOptions options = {});
+
+  RedisServer& sentinel(std::size_t index) { return *sentinels_.at(index); }
+  std::size_t sentinel_count() const { return sentinels_.size(); }
+  std::vector<std::string> sentinel_addresses() const;
+
+  // The servers of data: the first is the primary at the start.
+  RedisServer& server(std::size_t index) { return *servers_.at(index); }
+  std::size_t server_count() const { return servers_.size(); }
+  // As the first sentinel that answers says now.
+  RedisServer& primary();
+
+  void wait_until_ready();
+  // Every sentinel that answers names a primary other than `old`, which was killed or paused, and that one knows itself
+  // to be one.
+  void wait_for_failover(const RedisServer& old);
+  // A fail-over without a failure, to any replica.
+  void fail_over();
+
+ private:
+  RedisServer& named_by(RedisServer& sentinel);
+  bool knows_all(RedisServer& sentinel);
+
+  SentinelOptions options_;
+  std::vector<std::unique_ptr<RedisServer>> servers_;
+  std::vector<std::unique_ptr<RedisServer>> sentinels_;
+};
+
+}  // namespace holdfast::test
