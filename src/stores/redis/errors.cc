@@ -125,7 +125,7 @@ bool is_passing(Trouble trouble) {
 Error describe(const Place& place, std::string_view doing, std::string_view words) {
   const Row& row = row_of(words);
   // The word alone: the rest of the sentence may hold the caller's data.
-  const std::string_view word = row.trouble == Trouble::other ? std::string_view("an error") : resp::error_word(words);
+  const std::string_view word = row.word.empty() ? std::string_view("an error") : row.word;
   Error error(row.code, fmt::format("component \"{}\" (state.redis): cannot {}: {} {} ({}). {}.", place.component,
                                     doing, place.server, row.why, word, row.advice));
   error.backend_message = words;
