@@ -1,7 +1,7 @@
 // Real servers of Redis for tests: child processes on free ports of 127.0.0.1, in a folder that goes with them. They
 // are ready when they are constructed, and end with the object, or with the thread that started them.
 //
-// A test that needs one begins with HOLDFAST_NEEDS(ServerKind::redis), which skips it, and says why, where the server
+// A test that needs one begins with HOLDFAST_NEEDS_SERVER(ServerKind::redis), which skips it, and says why, where the server
 // could not be fetched. Used by one thread. What cannot be done throws std::runtime_error.
 #pragma once
 
@@ -32,7 +32,7 @@ std::string server_program(ServerKind kind);
 // Why it is not there, and what to do about it.
 std::string missing_server(ServerKind kind);
 
-#define HOLDFAST_NEEDS(kind) \
+#define HOLDFAST_NEEDS_SERVER(kind) \
   if (::holdfast::test::server_program(kind).empty()) GTEST_SKIP() << ::holdfast::test::missing_server(kind)
 
 struct RedisOptions {

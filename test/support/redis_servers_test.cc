@@ -16,7 +16,7 @@ using testing::HasSubstr;
 using testing::StartsWith;
 
 TEST(RedisServer, KeepsAValueUntilItIsKilledAndComesBackOnItsPort) {
-  HOLDFAST_NEEDS(ServerKind::redis);
+  HOLDFAST_NEEDS_SERVER(ServerKind::redis);
   RedisServer server;
   EXPECT_EQ(server.must({"SET", "k", "v"}).text(), "OK");
   EXPECT_EQ(server.must({"GET", "k"}).text(), "v");
@@ -31,7 +31,7 @@ TEST(RedisServer, KeepsAValueUntilItIsKilledAndComesBackOnItsPort) {
 }
 
 TEST(RedisServer, WithAnAppendOnlyFileARestartKeepsTheValue) {
-  HOLDFAST_NEEDS(ServerKind::redis);
+  HOLDFAST_NEEDS_SERVER(ServerKind::redis);
   RedisServer server({.arguments = {"--appendonly", "yes", "--appendfsync", "always"}});
   server.must({"SET", "k", "v"});
   server.restart();
@@ -39,7 +39,7 @@ TEST(RedisServer, WithAnAppendOnlyFileARestartKeepsTheValue) {
 }
 
 TEST(RedisServer, PausedItAnswersNothingAndResumedEverything) {
-  HOLDFAST_NEEDS(ServerKind::redis);
+  HOLDFAST_NEEDS_SERVER(ServerKind::redis);
   RedisServer server;
   RespClient client(server.port(), std::chrono::milliseconds(50));
   server.pause();
@@ -49,7 +49,7 @@ TEST(RedisServer, PausedItAnswersNothingAndResumedEverything) {
 }
 
 TEST(RedisServer, ThatCannotStartSaysWhatItsLogSays) {
-  HOLDFAST_NEEDS(ServerKind::redis);
+  HOLDFAST_NEEDS_SERVER(ServerKind::redis);
   try {
     RedisServer server({.arguments = {"--no-such-setting", "1"}});
     FAIL() << "it started";
@@ -59,14 +59,14 @@ TEST(RedisServer, ThatCannotStartSaysWhatItsLogSays) {
 }
 
 TEST(RedisServer, EndsWithTheThreadThatStartedIt) {
-  HOLDFAST_NEEDS(ServerKind::redis);
+  HOLDFAST_NEEDS_SERVER(ServerKind::redis);
   std::unique_ptr<RedisServer> server;
   std::thread([&] { server = std::make_unique<RedisServer>(); }).join();
   EXPECT_TRUE(eventually([&] { return !server->is_running(); }));
 }
 
 TEST(RedisServer, BehindAGateConnectionsAreCut) {
-  HOLDFAST_NEEDS(ServerKind::redis);
+  HOLDFAST_NEEDS_SERVER(ServerKind::redis);
   RedisServer server;
   TcpGate gate(server.port());
   RespClient client(gate.port());
@@ -78,7 +78,7 @@ TEST(RedisServer, BehindAGateConnectionsAreCut) {
 }
 
 TEST(RedisGroup, ReplicasHaveWhatThePrimaryHas) {
-  HOLDFAST_NEEDS(ServerKind::redis);
+  HOLDFAST_NEEDS_SERVER(ServerKind::redis);
   RedisGroup group(2);
   group.primary().must({"SET", "k", "v"});
   EXPECT_EQ(group.primary().must({"WAIT", "2", "10000"}).root().integer(), 2);
@@ -87,7 +87,7 @@ TEST(RedisGroup, ReplicasHaveWhatThePrimaryHas) {
 }
 
 TEST(SecuredRedis, UserOfTheStoreMayDoWhatTheStoreDoesAndNothingElse) {
-  HOLDFAST_NEEDS(ServerKind::redis);
+  HOLDFAST_NEEDS_SERVER(ServerKind::redis);
   SecuredRedis secured;
   EXPECT_EQ(secured.server().must({"SET", "k", "v"}).text(), "OK");
   RespClient client(secured.server().port());
@@ -99,7 +99,7 @@ TEST(SecuredRedis, UserOfTheStoreMayDoWhatTheStoreDoesAndNothingElse) {
 }
 
 TEST(SecuredRedis, SpeaksTlsWithACertificateOfItsAuthority) {
-  HOLDFAST_NEEDS(ServerKind::redis);
+  HOLDFAST_NEEDS_SERVER(ServerKind::redis);
   SecuredRedis secured;
   const TemporaryFolder folder;
   const auto connect = [&](const std::string& authority) {
@@ -114,7 +114,7 @@ TEST(SecuredRedis, SpeaksTlsWithACertificateOfItsAuthority) {
 }
 
 TEST(RedisCluster, ServesAllSlotsMovesOneAndReplacesAMasterThatIsKilled) {
-  HOLDFAST_NEEDS(ServerKind::redis);
+  HOLDFAST_NEEDS_SERVER(ServerKind::redis);
   RedisCluster cluster;
   EXPECT_EQ(cluster.size(), 6);
   const std::uint16_t slot = cluster.slot_of("k");
@@ -140,7 +140,7 @@ TEST(RedisCluster, ServesAllSlotsMovesOneAndReplacesAMasterThatIsKilled) {
 }
 
 TEST(RedisSentinels, NameAnotherPrimaryWhenTheirsIsKilled) {
-  HOLDFAST_NEEDS(ServerKind::redis);
+  HOLDFAST_NEEDS_SERVER(ServerKind::redis);
   RedisSentinels sentinels;
   RedisServer& old = sentinels.primary();
   EXPECT_EQ(&old, &sentinels.server(0));
@@ -156,7 +156,7 @@ TEST(RedisSentinels, NameAnotherPrimaryWhenTheirsIsKilled) {
 }
 
 TEST(RedisSentinels, NameAnotherPrimaryWhenTheirsIsPaused) {
-  HOLDFAST_NEEDS(ServerKind::redis);
+  HOLDFAST_NEEDS_SERVER(ServerKind::redis);
   RedisSentinels sentinels;
   RedisServer& old = sentinels.primary();
   old.pause();
@@ -167,7 +167,7 @@ TEST(RedisSentinels, NameAnotherPrimaryWhenTheirsIsPaused) {
 }
 
 TEST(RedisSentinels, FailOverIsOrderedAndAPasswordIsAsked) {
-  HOLDFAST_NEEDS(ServerKind::redis);
+  HOLDFAST_NEEDS_SERVER(ServerKind::redis);
   RedisSentinels sentinels({.replicas = 2, .sentinel_password = "secret"});
   EXPECT_EQ(resp::error_word(RespClient(sentinels.sentinel(0).port()).command({"SENTINEL", "MASTERS"}).text()),
             "NOAUTH");
@@ -176,7 +176,7 @@ TEST(RedisSentinels, FailOverIsOrderedAndAPasswordIsAsked) {
 }
 
 TEST(RedisStack, KnowsJsonAndSearchesIt) {
-  HOLDFAST_NEEDS(ServerKind::redis_stack);
+  HOLDFAST_NEEDS_SERVER(ServerKind::redis_stack);
   RedisServer server({.kind = ServerKind::redis_stack});
   server.must({"FT.CREATE", "people", "ON", "JSON", "SCHEMA", "$.age", "AS", "age", "NUMERIC"});
   server.must({"JSON.SET", "ann", "$", R"({"age":30})"});
@@ -188,7 +188,7 @@ TEST(RedisStack, KnowsJsonAndSearchesIt) {
 }
 
 TEST(Valkey, KeepsAValue) {
-  HOLDFAST_NEEDS(ServerKind::valkey);
+  HOLDFAST_NEEDS_SERVER(ServerKind::valkey);
   RedisServer server({.kind = ServerKind::valkey});
   EXPECT_THAT(server.info("server", "valkey_version"), StartsWith("8."));
   server.must({"SET", "k", "v"});

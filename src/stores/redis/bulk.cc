@@ -1,0 +1,102 @@
+// Many records at once: the reads of one server leave in one request.
+#include <algorithm>
+#include <map>
+
+#include "stores/redis/store.h"
+
+namespace holdfast::stores::redis {
+
+using state::CallContext;
+using state::Record;
+
+namespace {
+
+constexpr std::size_t kChunkKeys = 128;
+
+using OneResult = Result<std::optional<Record>>;
+
+// The reads of some keys that one slot stands for, in one request.
+class GetChunk final : public Request {
+ public:
+  explicit GetChunk(std::vector<const state::GetRequest*> requests) : requests_(std::move(requests)) {
+    replies = static_cast<std::uint32_t>(requests_.size()) * kGetReplies;
+    doing = "read several keys";
+    is_read = true;
+    work = Work::bulk;
+  }
+  Status append(std::string& out, const Server&, const Try&) override {
+    for (const state::GetRequest* request : requests_) append_get(out, *request);
+    return {};
+  }
+
+ private:
+  const std::vector<const state::GetRequest*> requests_;
+};
+
+}  // namespace
+
+Task<void> RedisStore::get_chunk(CallContext context, std::span<const state::GetRequest> requests,
+                                 std::vector<std::size_t> places, std::span<std::optional<OneResult>> results) {
+  std::vector<const state::GetRequest*> wanted;
+  for (const std::size_t place : places) wanted.push_back(&requests[place]);
+  GetChunk chunk(std::move(wanted));
+  chunk.slot = router_->is_cluster() ? key_slot(requests[places.front()].key) : 0;
+  chunk.may_read_replica = context.consistency == state::Consistency::eventual;
+  chunk.deadline = deadline_of(context);
+  Answer answer;
+  // Keys that the chunk's first reply speaks for may have moved apart: those that fail are asked for alone.
+  std::vector<std::size_t> alone;
+  if (auto asked = co_await exchange_.run(chunk, answer); !asked) {
+    for (const std::size_t place : places) results[place].emplace(fail(asked.error()));
+    co_return;
+  }
+  Replies replies(answer.replies);
+  const WallTime now = core_.clock().wall();
+  for (const std::size_t place : places) {
+    const auto hash = resp::Reply::parse(replies.next());
+    const auto pttl = resp::Reply::parse(replies.next());
+    if (!hash || !pttl) {
+      results[place].emplace(fail(hash ? pttl.error() : hash.error()));
+      continue;
+    }
+    auto got = read_get(answer.server->place(), requests[place], hash->root(), pttl->root(), now);
+    const bool is_passing_error =
+        !got && hash->root().kind() == resp::Kind::error && is_passing(trouble_of(hash->root().text()));
+    if (is_passing_error || (got && got->is_other_type)) {
+      alone.push_back(place);
+    } else if (got) {
+      results[place].emplace(std::move(got->record));
+    } else {
+      results[place].emplace(fail(std::move(got.error())));
+    }
+  }
+  for (const std::size_t place : alone) results[place].emplace(co_await get(context, requests[place]));
+}
+
+Task<std::vector<OneResult>> RedisStore::get_many(CallContext context, std::span<const state::GetRequest> requests) {
+  std::map<int, std::vector<std::size_t>> by_shard;
+  for (std::size_t i = 0; i < requests.size(); ++i)
+    by_shard[router_->is_cluster() ? router_->shard_of(key_slot(requests[i].key)) : 0].push_back(i);
+  std::vector<std::optional<OneResult>> results(requests.size());
+  // All are sent in this turn of the loop; then they are waited for together.
+  std::size_t open = 1;
+  Arrival<bool> done;
+  const auto finish = [&open, &done] {
+    if (--open == 0) done.set(true);
+  };
+  for (auto& [shard, places] : by_shard)
+    for (std::size_t at = 0; at < places.size(); at += kChunkKeys) {
+      const auto begin = places.begin() + static_cast<std::ptrdiff_t>(at);
+      const auto end = places.begin() + static_cast<std::ptrdiff_t>(std::min(at + kChunkKeys, places.size()));
+      ++open;
+      start(get_chunk(context, requests, std::vector<std::size_t>(begin, end), results), finish);
+    }
+  finish();
+  co_await done;
+  std::vector<OneResult> out;
+  out.reserve(results.size());
+  for (auto& result : results) out.push_back(std::move(*result));
+  co_return out;
+}
+
+}  // namespace holdfast::stores::redis

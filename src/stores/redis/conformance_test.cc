@@ -1,0 +1,57 @@
+#include "conformance/conformance.h"
+
+#include <deque>
+#include <mutex>
+
+#include "stores/redis/testing.h"
+#include "support/redis_cluster.h"
+#include "support/redis_sentinel.h"
+#include "support/redis_servers.h"
+
+namespace holdfast::conformance {
+namespace {
+
+using stores::redis::Fields;
+
+// Handles on one deployment, which serves all cases: each keeps to keys of its own.
+class RedisInstance final : public Instance {
+ public:
+  explicit RedisInstance(const Fields& fields) : core_(stores::redis::core_of(fields)) {}
+
+  Result<std::unique_ptr<state::StateStore>> open(test::TestLoop& loop) override {
+    test::LoopThread* thread = nullptr;
+    {
+      const std::lock_guard lock(mutex_);
+      thread = &threads_.emplace_back();
+    }
+    return test::LoopStore::open(core_, *thread, loop);
+  }
+
+ private:
+  const std::shared_ptr<state::StoreCore> core_;
+  std::mutex mutex_;
+  std::deque<test::LoopThread> threads_;
+};
+
+Subject subject(std::string name, std::function<Fields()> fields) {
+  Subject subject;
+  subject.name = std::move(name);
+  subject.start = [fields = std::move(fields)] { return std::make_shared<RedisInstance>(fields()); };
+  return subject;
+}
+
+// Servers are started by the first case that needs them and end with the program.
+template <class Server, class... Options>
+Server& server(Options&&... options) {
+  static Server made(std::forward<Options>(options)...);
+  return made;
+}
+
+Subject node() {
+  return subject("node", [] { return Fields{{"redisHost", server<test::RedisServer>().address()}, {"redisPassword", ""}}; });
+}
+
+HOLDFAST_CONFORMANCE(Redis, node());
+
+}  // namespace
+}  // namespace holdfast::conformance

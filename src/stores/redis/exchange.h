@@ -1,0 +1,90 @@
+// One request to the server that serves its key, and again where that is safe.
+//
+// Sent again: whatever was not sent or not applied (no connection, MOVED, ASK, TRYAGAIN, a server that loads or has
+// become a replica, NOSCRIPT); reads in every case; a write whose reply was lost only where it carries a write id, by
+// which the script tells whether the first one was applied. Everything else that was lost is outcome_unknown. Waiting
+// between tries is short: while a server is gone, calls fail at once with the reason.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "stores/redis/mapping.h"
+#include "stores/redis/router.h"
+
+namespace holdfast::stores::redis {
+
+// The try that is to be sent.
+struct Try {
+  Sending sending = Sending::by_hash;
+  bool is_repeat = false;  // the reply to an earlier one was lost
+};
+
+// What is asked, and how. Lives until exchange() has answered.
+class Request {
+ public:
+  virtual ~Request() = default;
+  // Appends the commands, of `replies` replies. An error ends the exchange.
+  virtual Status append(std::string& out, const Server& server, const Try& now) = 0;
+
+  std::string doing;  // for messages: save "cart/42"
+  std::uint16_t slot = 0;
+  std::uint32_t replies = 1;
+  Work work = Work::hot;
+  bool is_read = false;
+  bool may_read_replica = false;
+  bool has_write_id = false;
+  bool is_synced = false;  // waits for `replicas` replicas, and files where the component asks
+  std::uint32_t replicas = 0;
+  SteadyTime deadline;
+};
+
+// Replies, VALID ONLY UNTIL THE CALLER NEXT WAITS, and who gave them.
+struct Answer {
+  ServerRef server;
+  std::string_view replies;
+  std::string kept;     // what `replies` points at, of a synced write
+  std::string waiting;  // the reply of WAIT; empty: there was none
+
+  Answer() = default;
+  Answer(Answer&&) = delete;
+  Answer& operator=(Answer&&) = delete;
+};
+
+// The replies one by one.
+class Replies {
+ public:
+  explicit Replies(std::string_view bytes) : rest_(bytes) {}
+  // The bytes of the next; empty at the end.
+  std::string_view next();
+
+ private:
+  std::string_view rest_;
+};
+
+class Exchange {
+ public:
+  Exchange(net::Loop& loop, Router& router, const RedisSettings& settings)
+      : loop_(loop), router_(router), settings_(settings) {}
+
+  // Fills `answer`, whose first reply may be an error that is for the caller: permissions, memory, a wrong type.
+  Task<Status> run(Request& request, Answer& answer);
+
+ private:
+  enum class Next { done, again, again_later };
+  ServerRef route(const Request& request);
+  Task<Status> send(Request& request, Answer& answer, const Try& now, bool asks);
+  // What to do about an error of the connection, or about the server's first reply.
+  Next after_loss(const Request& request, Try& now, Error& error);
+  Next after_reply(const Answer& answer, Try& now, ServerRef& redirected, bool& asks);
+  Error nobody(const Request& request) const;
+
+  net::Loop& loop_;
+  Router& router_;
+  const RedisSettings& settings_;
+  std::string scratch_;
+};
+
+}  // namespace holdfast::stores::redis

@@ -1,0 +1,342 @@
+// Finding keys by prefix and pattern. One server is walked with SCAN, a cluster slot by slot on every primary: a key on
+// its way from one node to another is then seen on one of them.
+#include "stores/redis/listing.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <set>
+
+#include "state/keys.h"
+#include "stores/redis/store.h"
+#include "wire/resp/command.h"
+
+namespace holdfast::stores::redis {
+
+using state::CallContext;
+using state::KeyPage;
+using state::ListPage;
+
+namespace {
+
+constexpr std::uint32_t kScanCount = 1000;
+constexpr std::uint32_t kSlotsFirst = 16;
+constexpr std::uint32_t kSlotsMost = 1024;
+constexpr std::uint32_t kAllKeys = 1'000'000'000;
+constexpr std::size_t kEraseKeys = 1000;
+
+SteadyTime now() { return std::chrono::steady_clock::now(); }
+
+std::unexpected<Error> foreign_cursor() {
+  return fail(Errc::invalid_argument, "this cursor was not given out by state.redis; start again without one");
+}
+
+// Sorted, once each.
+void tidy(std::vector<std::string>& keys) {
+  std::ranges::sort(keys);
+  keys.erase(std::ranges::unique(keys).begin(), keys.end());
+}
+
+std::size_t room_in(const ListPage& page, const state::ListRequest& request) {
+  return request.limit == 0 ? kScanCount : request.limit - page.items.size();
+}
+
+bool is_full(const ListPage& page, const state::ListRequest& request) {
+  return request.limit != 0 && page.items.size() >= request.limit;
+}
+
+}  // namespace
+
+Status RedisStore::check_going_on(const CallContext& context) const {
+  if (context.is_cancelled()) return fail(Errc::deadline_exceeded, "the caller gave up while keys were walked");
+  if (now() > context.deadline)
+    return fail(Errc::deadline_exceeded, "the time was up while keys were walked; ask for smaller pages");
+  return {};
+}
+
+// The records among `keys`, in their order; what has gone, or is no record, is left out.
+Task<Result<std::vector<state::ListedRecord>>> RedisStore::records_of(CallContext context,
+                                                                      std::vector<std::string> keys, bool want_values,
+                                                                      bool want_fields) {
+  std::vector<state::GetRequest> requests;
+  for (const std::string& key : keys) requests.push_back({key, want_values, want_fields});
+  auto got = co_await get_many(context, requests);
+  std::vector<state::ListedRecord> out;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (!got[i] && got[i].error().code != Errc::internal) co_return fail(std::move(got[i].error()));
+    if (got[i] && *got[i]) out.push_back({std::move(keys[i]), std::move(**got[i])});
+  }
+  co_return out;
+}
+
+Task<Result<RedisStore::Batch>> RedisStore::scan(ServerRef server, CallContext context, std::string cursor,
+                                                 std::string glob, std::uint32_t count) {
+  std::string request;
+  append_scan(request, cursor, glob, count);
+  auto answer = co_await server->call(Work::bulk, request, 1, deadline_of(context));
+  if (!answer) co_return fail(lost_reading(std::move(answer.error())));
+  const auto reply = resp::Reply::parse(*answer);
+  if (!reply) co_return fail(reply.error());
+  const auto scanned = read_scan(server->place(), reply->root());
+  if (!scanned) co_return fail(scanned.error());
+  Batch batch{std::string(scanned->cursor), {}};
+  batch.keys.assign(scanned->keys.begin(), scanned->keys.end());
+  co_return batch;
+}
+
+// Nothing was changed, whatever came of it.
+Error RedisStore::lost_reading(Error error) {
+  if (error.code == Errc::outcome_unknown) error.code = Errc::unavailable;
+  return error;
+}
+
+Task<Result<std::string>> RedisStore::run_id_of(ServerRef server, CallContext context) {
+  std::string request;
+  resp::append_command(request, {"INFO", "server"});
+  auto answer = co_await server->call(Work::bulk, request, 1, deadline_of(context));
+  if (!answer) co_return fail(lost_reading(std::move(answer.error())));
+  const auto reply = resp::Reply::parse(*answer);
+  if (!reply) co_return fail(reply.error());
+  const std::string_view text = reply->root().text();
+  static constexpr std::string_view kField = "run_id:";
+  const std::size_t at = text.find(kField);
+  // A user who may not ask has cursors that do not notice another server.
+  if (at == std::string_view::npos) co_return std::string();
+  const std::string_view rest = text.substr(at + kField.size());
+  co_return std::string(rest.substr(0, rest.find('\r')));
+}
+
+Task<Result<ListPage>> RedisStore::list(CallContext context, state::ListRequest request) {
+  return router_->is_cluster() ? list_slots(context, request) : list_server(context, request);
+}
+
+Task<Result<ListPage>> RedisStore::list_server(CallContext context, state::ListRequest request) {
+  const ServerRef server = router_->primary_of(0);
+  if (server == nullptr) co_return fail(router_->why());
+  auto run_id = co_await run_id_of(server, context);
+  if (!run_id) co_return fail(std::move(run_id.error()));
+  ScanCursor at;
+  at.run_id = *run_id;
+  if (!request.cursor.empty()) {
+    auto parsed = ScanCursor::parse(request.cursor);
+    if (!parsed) co_return foreign_cursor();
+    if (parsed->run_id != *run_id)
+      co_return fail(Errc::invalid_argument,
+                     "this cursor is of a server that was restarted or replaced since; start again without one");
+    at = std::move(*parsed);
+  }
+  const std::string glob = prefix_glob(request.prefix);
+  const std::uint32_t count = request.limit == 0 ? kScanCount : std::clamp(request.limit, 10U, kScanCount);
+  ListPage page;
+  std::set<std::string> handed_out;
+  const SteadyTime pause_at = deadline_of(context);
+  for (;;) {
+    if (auto going_on = check_going_on(context); !going_on) co_return fail(std::move(going_on.error()));
+    auto batch = co_await scan(server, context, at.position, glob, count);
+    if (!batch) co_return fail(std::move(batch.error()));
+    std::vector<std::string>& keys = batch->keys;
+    tidy(keys);
+    std::erase_if(keys, [&](const std::string& key) {
+      return !key.starts_with(request.prefix) || !state::is_listable(key, request.own_bytes) ||
+             std::ranges::find(at.seen, cursor_hash(key)) != at.seen.end() || handed_out.contains(key);
+    });
+    std::size_t taken = 0;
+    while (taken < keys.size() && !is_full(page, request)) {
+      const std::size_t piece = std::min(room_in(page, request), keys.size() - taken);
+      const auto begin = keys.begin() + static_cast<std::ptrdiff_t>(taken);
+      std::vector<std::string> some(begin, begin + static_cast<std::ptrdiff_t>(piece));
+      auto records = co_await records_of(context, some, request.want_values, request.want_fields);
+      if (!records) co_return fail(std::move(records.error()));
+      for (std::string& key : some) {
+        at.seen.push_back(cursor_hash(key));
+        handed_out.insert(std::move(key));
+      }
+      std::ranges::move(*records, std::back_inserter(page.items));
+      taken += piece;
+    }
+    if (taken < keys.size()) break;  // the page is full inside the batch
+    at.position = std::move(batch->cursor);
+    at.seen.clear();
+    if (at.position == "0") co_return page;
+    if (is_full(page, request) || (!page.items.empty() && now() > pause_at)) break;
+  }
+  page.cursor = at.text();
+  co_return page;
+}
+
+// The keys of `count` slots from `first` on, slot by slot, from all primaries. Twice: a key that left one node before it
+// was asked, and reached another after that one was, is there the second time.
+Task<Result<std::vector<std::vector<std::string>>>> RedisStore::keys_of_slots(CallContext context,
+                                                                              std::uint16_t first,
+                                                                              std::uint32_t count) {
+  std::vector<std::vector<std::string>> slots(count);
+  std::string request;
+  for (std::uint32_t i = 0; i < count; ++i)
+    append_slot_keys(request, static_cast<std::uint16_t>(first + i), kAllKeys);
+  for (int round = 0; round < 2; ++round) {
+    for (const Shard& shard : std::vector<Shard>(router_->shards())) {
+      auto answer = co_await shard.primary->call(Work::bulk, request, count, deadline_of(context));
+      if (!answer) co_return fail(lost_reading(std::move(answer.error())));
+      Replies replies(*answer);
+      for (std::uint32_t i = 0; i < count; ++i) {
+        const auto reply = resp::Reply::parse(replies.next());
+        if (!reply) co_return fail(reply.error());
+        const auto keys = read_keys(shard.primary->place(), reply->root());
+        if (!keys) co_return fail(keys.error());
+        slots[i].insert(slots[i].end(), keys->begin(), keys->end());
+      }
+    }
+  }
+  for (auto& keys : slots) tidy(keys);
+  co_return slots;
+}
+
+Task<Result<ListPage>> RedisStore::list_slots(CallContext context, state::ListRequest request) {
+  SlotCursor at;
+  if (!request.cursor.empty()) {
+    auto parsed = SlotCursor::parse(request.cursor);
+    if (!parsed) co_return foreign_cursor();
+    at = std::move(*parsed);
+  }
+  ListPage page;
+  std::uint32_t slot = at.slot;
+  std::uint32_t step = kSlotsFirst;
+  const SteadyTime pause_at = deadline_of(context);
+  while (slot < kSlotCount) {
+    if (auto going_on = check_going_on(context); !going_on) co_return fail(std::move(going_on.error()));
+    const std::uint32_t count = std::min<std::uint32_t>(step, kSlotCount - slot);
+    auto slots = co_await keys_of_slots(context, static_cast<std::uint16_t>(slot), count);
+    if (!slots) co_return fail(std::move(slots.error()));
+    // What the page has room for, and where it ends.
+    std::vector<std::pair<std::uint32_t, std::string>> keys;
+    for (std::uint32_t i = 0; i < count; ++i)
+      for (std::string& key : (*slots)[i]) {
+        if (!key.starts_with(request.prefix) || !state::is_listable(key, request.own_bytes)) continue;
+        if (at.has_after && slot + i == at.slot && key <= at.after) continue;
+        keys.emplace_back(slot + i, std::move(key));
+      }
+    std::size_t taken = 0;
+    while (taken < keys.size() && !is_full(page, request)) {
+      const std::size_t piece = std::min(room_in(page, request), keys.size() - taken);
+      std::vector<std::string> some;
+      for (std::size_t i = 0; i < piece; ++i) some.push_back(keys[taken + i].second);
+      auto records = co_await records_of(context, std::move(some), request.want_values, request.want_fields);
+      if (!records) co_return fail(std::move(records.error()));
+      std::ranges::move(*records, std::back_inserter(page.items));
+      taken += piece;
+    }
+    if (taken < keys.size()) {
+      page.cursor = SlotCursor{static_cast<std::uint16_t>(keys[taken - 1].first), keys[taken - 1].second, true}.text();
+      co_return page;
+    }
+    slot += count;
+    step = std::min(2 * step, kSlotsMost);
+    if (slot < kSlotCount && (is_full(page, request) || (!page.items.empty() && now() > pause_at))) {
+      page.cursor = SlotCursor{static_cast<std::uint16_t>(slot), {}, false}.text();
+      co_return page;
+    }
+  }
+  co_return page;
+}
+
+// Every key of every primary that fits, in pieces. A cluster is walked twice, as above.
+Task<Status> RedisStore::walk(CallContext context, std::string glob, KeySink& sink) {
+  const int rounds = router_->is_cluster() ? 2 : 1;
+  for (int round = 0; round < rounds; ++round)
+    for (const Shard& shard : std::vector<Shard>(router_->shards())) {
+      std::string cursor = "0";
+      do {
+        if (auto going_on = check_going_on(context); !going_on) co_return going_on;
+        auto batch = co_await scan(shard.primary, context, cursor, glob, kScanCount);
+        if (!batch) co_return fail(std::move(batch.error()));
+        cursor = std::move(batch->cursor);
+        if (auto taken = co_await sink.take(std::move(batch->keys)); !taken) co_return taken;
+      } while (cursor != "0");
+    }
+  co_return Status();
+}
+
+namespace {
+
+// The first keys after `after`, at most `limit` and one more.
+class LikeSink final : public KeySink {
+ public:
+  LikeSink(std::string_view pattern, std::string_view after, bool has_after, std::uint32_t limit)
+      : pattern_(pattern), after_(after), has_after_(has_after), limit_(limit) {}
+
+  Task<Status> take(std::vector<std::string> keys) override {
+    for (std::string& key : keys)
+      if ((!has_after_ || key > after_) && pattern_.matches(key)) found_.insert(std::move(key));
+    while (limit_ != 0 && found_.size() > std::size_t{limit_} + 1) found_.erase(std::prev(found_.end()));
+    return ready(Status());
+  }
+  const std::set<std::string>& found() const { return found_; }
+
+ private:
+  const state::LikePattern pattern_;
+  const std::string_view after_;
+  const bool has_after_;
+  const std::uint32_t limit_;
+  std::set<std::string> found_;
+};
+
+}  // namespace
+
+Task<Result<KeyPage>> RedisStore::keys_like(CallContext context, state::LikeRequest request) {
+  if (request.pattern.empty()) co_return fail(Errc::invalid_argument, "keys like pattern cannot be empty");
+  if (!request.cursor.empty() && !request.cursor.starts_with('k')) co_return foreign_cursor();
+  LikeSink sink(request.pattern, request.cursor.substr(request.cursor.empty() ? 0 : 1), !request.cursor.empty(),
+                request.limit);
+  if (auto walked = co_await walk(context, like_glob(request.pattern), sink); !walked)
+    co_return fail(std::move(walked.error()));
+  KeyPage page;
+  page.keys.assign(sink.found().begin(), sink.found().end());
+  if (request.limit != 0 && page.keys.size() > request.limit) {
+    page.keys.resize(request.limit);
+    page.cursor = "k" + page.keys.back();
+  }
+  co_return page;
+}
+
+// Deletes what is a record and under the prefix.
+class RedisStore::EraseSink final : public KeySink {
+ public:
+  EraseSink(RedisStore& store, CallContext context, state::DeletePrefixRequest request)
+      : store_(store), context_(context), request_(request) {}
+
+  Task<Status> take(std::vector<std::string> keys) override {
+    std::erase_if(keys, [this](const std::string& key) {
+      return !key.starts_with(request_.prefix) || !state::is_listable(key, request_.own_bytes);
+    });
+    for (std::size_t at = 0; at < keys.size(); at += kEraseKeys) {
+      const auto begin = keys.begin() + static_cast<std::ptrdiff_t>(at);
+      const auto end = keys.begin() + static_cast<std::ptrdiff_t>(std::min(at + kEraseKeys, keys.size()));
+      auto records = co_await store_.records_of(context_, std::vector<std::string>(begin, end), false, false);
+      if (!records) co_return fail(std::move(records.error()));
+      std::vector<state::DeleteRequest> requests;
+      for (const auto& record : *records) requests.push_back({record.key, state::Precondition::any()});
+      const auto erased = co_await store_.erase_many(context_, requests);
+      for (const auto& one : erased) {
+        if (!one) co_return fail(with_context(one.error(), fmt::format("{} keys were deleted before this", erased_)));
+        if (one->existed.value_or(true)) ++erased_;
+      }
+    }
+    co_return Status();
+  }
+  std::uint64_t erased() const { return erased_; }
+
+ private:
+  RedisStore& store_;
+  const CallContext context_;
+  const state::DeletePrefixRequest request_;
+  std::uint64_t erased_ = 0;
+};
+
+Task<Result<std::uint64_t>> RedisStore::erase_prefix(CallContext context, state::DeletePrefixRequest request) {
+  EraseSink sink(*this, context, request);
+  if (auto walked = co_await walk(context, prefix_glob(request.prefix), sink); !walked)
+    co_return fail(std::move(walked.error()));
+  co_return sink.erased();
+}
+
+}  // namespace holdfast::stores::redis

@@ -1,0 +1,198 @@
+#include "stores/redis/server.h"
+
+#include <fmt/format.h>
+
+#include "base/encoding.h"
+#include "stores/redis/synced_writes.h"
+#include "wire/resp/command.h"
+#include "wire/resp/reply.h"
+#include "wire/resp/scanner.h"
+
+namespace holdfast::stores::redis {
+namespace {
+
+using resp::Kind;
+using resp::Value;
+
+class Framing final : public net::ReplyFraming {
+ public:
+  Result<std::size_t> scan(std::string_view bytes) override { return scanner_.scan(bytes); }
+  bool is_push(std::string_view reply) override { return resp::is_push(reply); }
+
+ private:
+  resp::Scanner scanner_;
+};
+
+// The whole time of an attempt is bounded by the connect timeout; a greeting needs no other.
+constexpr SteadyTime kNoDeadline = SteadyTime::max();
+
+net::Endpoint endpoint_of(const Address& address) { return {address.host, address.port, address.unix_path}; }
+
+// HELLO's modules are maps with a "name".
+bool has_module(Value modules, std::string_view wanted) {
+  for (const Value module : modules)
+    for (std::size_t i = 0; i + 1 < module.size(); i += 2)
+      if (module[i].text() == "name" && iequals(module[i + 1].text(), wanted)) return true;
+  return false;
+}
+
+ServerFacts facts_in(Value hello) {
+  ServerFacts facts;
+  for (std::size_t i = 0; i + 1 < hello.size(); i += 2) {
+    const std::string_view name = hello[i].text();
+    const Value value = hello[i + 1];
+    if (name == "version") facts.version = value.text();
+    if (name == "role") facts.is_primary = value.text() == "master";
+    if (name == "mode") facts.is_cluster = value.text() == "cluster";
+    if (name == "modules") {
+      facts.has_json = has_module(value, "ReJSON");
+      facts.has_search = has_module(value, "search");
+    }
+  }
+  return facts;
+}
+
+}  // namespace
+
+std::unique_ptr<net::ReplyFraming> resp_framing() { return std::make_unique<Framing>(); }
+
+Server::Server(net::Loop& loop, Address address, Options options)
+    : loop_(loop), address_(std::move(address)), text_(address_.text()), options_(std::move(options)) {}
+
+Server::~Server() = default;
+
+std::unique_ptr<net::Pipeline> Server::make_pipeline(std::string_view purpose) {
+  const RedisSettings& settings = options_.settings;
+  net::PipelineOptions pipeline;
+  pipeline.endpoint = endpoint_of(address_);
+  pipeline.tls = options_.tls;
+  pipeline.name = fmt::format("component \"{}\" (state.redis)", settings.component);
+  pipeline.connect_timeout = settings.connect_timeout;
+  pipeline.reply_timeout = settings.read_timeout;
+  pipeline.idle_close = settings.idle_close;
+  pipeline.framing = resp_framing;
+  pipeline.greeting = [this, purpose](net::Pipeline& connected) { return greet(connected, purpose); };
+  pipeline.on_lost = [this] {
+    if (options_.on_lost) options_.on_lost();
+  };
+  return std::make_unique<net::Pipeline>(loop_, std::move(pipeline));
+}
+
+net::Pipeline& Server::pipeline(Work work) {
+  auto& wanted = work == Work::hot ? hot_ : bulk_;
+  if (wanted == nullptr) wanted = make_pipeline(work == Work::hot ? "hot" : "bulk");
+  return *wanted;
+}
+
+SyncedWrites& Server::synced() {
+  if (synced_ == nullptr) {
+    sync_ = make_pipeline("synced");
+    synced_ = std::make_unique<SyncedWrites>(loop_, *sync_, options_.settings.wait_aof);
+  }
+  return *synced_;
+}
+
+Task<Status> Server::connect(SteadyTime deadline) { return pipeline(Work::hot).connect(deadline); }
+
+void Server::distrust(const std::string& reason) {
+  for (auto* pipeline : {&hot_, &bulk_, &sync_})
+    if (*pipeline != nullptr) (*pipeline)->reset(reason);
+}
+
+Task<void> Server::close(SteadyTime deadline) {
+  for (auto* pipeline : {&hot_, &bulk_, &sync_})
+    if (*pipeline != nullptr) co_await (*pipeline)->close(deadline);
+}
+
+// HELLO says everything in one exchange (Redis 6 and later, Valkey). Older servers know no HELLO, and a user's list of
+// permitted commands may lack it: then AUTH and RESP2 do.
+Task<Status> Server::greet(net::Pipeline& pipeline, std::string_view purpose) {
+  const Credentials& login = options_.login;
+  const std::string name = fmt::format("holdfast-{}-{}", options_.settings.component, purpose);
+  std::string request;
+  if (login.password.empty()) {
+    resp::append_command(request, {"HELLO", "3"});
+  } else {
+    const std::string_view user = login.username.empty() ? std::string_view("default") : login.username;
+    resp::append_command(request, {"HELLO", "3", "AUTH", user, login.password});
+  }
+  bool said_hello = true;
+  {
+    auto hello = co_await pipeline.call_first(request, 1, kNoDeadline);
+    if (!hello) co_return fail(std::move(hello.error()));
+    if (resp::is_error(*hello)) {
+      const auto reply = resp::Reply::parse(*hello);
+      if (!reply) co_return fail(reply.error());
+      const Trouble trouble = trouble_of(reply->root().text());
+      if (trouble == Trouble::wrong_password) co_return fail(describe(place(), "sign in", reply->root().text()));
+      said_hello = false;
+    } else if (auto fits = check(*hello); !fits) {
+      co_return fits;
+    }
+  }
+  if (!said_hello)
+    if (auto greeted = co_await greet_old(pipeline); !greeted) co_return greeted;
+  // A name is a help for whoever looks at CLIENT LIST: a user who may not set it goes without.
+  request.clear();
+  resp::append_command(request, {"CLIENT", "SETNAME", name});
+  const bool selects = options_.select_database && options_.settings.database != 0;
+  const std::string database = std::to_string(options_.settings.database);
+  if (selects) resp::append_command(request, {"SELECT", database});
+  const bool reads_replica = options_.wanted == Wanted::replica && facts_.is_cluster;
+  if (reads_replica) resp::append_command(request, {"READONLY"});
+  const std::uint32_t replies = 1U + (selects ? 1U : 0U) + (reads_replica ? 1U : 0U);
+  auto answers = co_await pipeline.call_first(request, replies, kNoDeadline);
+  if (!answers) co_return fail(std::move(answers.error()));
+  resp::Scanner scanner;
+  std::string_view rest = *answers;
+  for (std::uint32_t i = 0; i < replies; ++i) {
+    const auto length = scanner.scan(rest);
+    if (!length) co_return fail(length.error());
+    const std::string_view one = rest.substr(0, *length);
+    rest.remove_prefix(*length);
+    if (i == 0 || !resp::is_error(one)) continue;
+    const auto reply = resp::Reply::parse(one);
+    if (!reply) co_return fail(reply.error());
+    const bool of_select = selects && i == 1;
+    co_return fail(describe(place(), of_select ? fmt::format("select database {}", database) : "read from a replica",
+                            reply->root().text()));
+  }
+  co_return Status();
+}
+
+Task<Status> Server::greet_old(net::Pipeline& pipeline) {
+  const Credentials& login = options_.login;
+  std::string request;
+  if (login.password.empty()) {
+    // Also tells a server that wants a password.
+    resp::append_command(request, {"PING"});
+  } else if (login.username.empty()) {
+    resp::append_command(request, {"AUTH", login.password});
+  } else {
+    resp::append_command(request, {"AUTH", login.username, login.password});
+  }
+  auto answer = co_await pipeline.call_first(request, 1, kNoDeadline);
+  if (!answer) co_return fail(std::move(answer.error()));
+  const auto reply = resp::Reply::parse(*answer);
+  if (!reply) co_return fail(reply.error());
+  const Trouble trouble =
+      reply->root().kind() == Kind::error ? trouble_of(reply->root().text()) : Trouble::none;
+  // A user who may not PING may still do what we need.
+  const bool refused = trouble != Trouble::none && !(login.password.empty() && trouble == Trouble::no_permission);
+  if (refused) co_return fail(describe(place(), "sign in", reply->root().text()));
+  facts_ = {};
+  co_return Status();
+}
+
+Status Server::check(std::string_view hello) {
+  const auto reply = resp::Reply::parse(hello);
+  if (!reply) return fail(reply.error());
+  facts_ = facts_in(reply->root());
+  if (options_.wanted == Wanted::primary && !facts_.is_primary)
+    return fail(Errc::unavailable,
+                fmt::format("component \"{}\" (state.redis): {} is a replica now; the new primary is being looked for",
+                            options_.settings.component, text_));
+  return {};
+}
+
+}  // namespace holdfast::stores::redis

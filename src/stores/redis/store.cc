@@ -1,0 +1,331 @@
+// How the contract maps to Redis. A record is Dapr's hash (`data`, `version`) with fields of ours beside it, or Dapr's
+// document of RedisJSON. Every write is one script: it judges the condition, writes, counts the version up and sets the
+// expiry in one step, so no etag is checked apart from its write and none is left half-done (scripts.h). The etag is the
+// version; a fresh key starts at the server's time in microseconds, so that none comes back. A transaction is one script
+// over all its keys, which in a cluster have to share a slot. Expiry is the server's own, in milliseconds. A write at
+// strong or quorum waits for replicas on a connection of its own (synced_writes.h); a read at eventual may go to a
+// replica, every other goes to the primary. Which server that is, the router knows; what happens when it changes or
+// goes away meanwhile is in exchange.h.
+#include "stores/redis/store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "base/encoding.h"
+#include "base/random.h"
+#include "stores/redis/synced_writes.h"
+#include "stores/redis/type.h"
+#include "wire/resp/command.h"
+
+namespace holdfast::stores::redis {
+
+using state::CallContext;
+using state::Capabilities;
+using state::Consistency;
+using state::Deleted;
+using state::Record;
+using state::Written;
+
+namespace {
+
+// What takes longer than a moment to send has a connection where nobody waits behind it.
+constexpr std::size_t kLargeBytes = 64 * 1024;
+constexpr std::size_t kManyOperations = 32;
+
+SteadyTime now() { return std::chrono::steady_clock::now(); }
+
+Capabilities capabilities_of(bool queries) {
+  Capabilities can;
+  can.etag = true;
+  can.record_fields = true;
+  can.reports_created = true;
+  can.ttl = true;
+  can.ttl_grain_ms = 1;
+  can.transaction_ops_max = kTransactionOpsMax;
+  can.list = true;
+  can.keys_like = true;
+  can.delete_prefix = true;
+  can.query = queries;
+  can.exact_json = true;
+  can.key_bytes_max = 512ULL << 20;
+  can.value_bytes_max = 512ULL << 20;
+  for (std::size_t i = 0; i < state::kConsistencyCount; ++i) {
+    const auto level = static_cast<Consistency>(i);
+    can.reads[i] = level == Consistency::eventual ? Consistency::eventual : Consistency::strong;
+    can.writes[i] = level >= Consistency::quorum ? level : Consistency::session;
+  }
+  return can;
+}
+
+Result<resp::Reply> parse_next(Replies& replies) { return resp::Reply::parse(replies.next()); }
+
+std::string doing_with(std::string_view verb, std::string_view key) {
+  std::string doing;
+  doing.reserve(verb.size() + key.size() + 3);
+  doing.append(verb).append(" \"").append(key).append("\"");
+  return doing;
+}
+
+class GetCommands final : public Request {
+ public:
+  explicit GetCommands(const state::GetRequest& request) : request_(request) { replies = kGetReplies; }
+  Status append(std::string& out, const Server&, const Try&) override {
+    append_get(out, request_);
+    return {};
+  }
+
+ private:
+  const state::GetRequest& request_;
+};
+
+class GetOtherCommands final : public Request {
+ public:
+  explicit GetOtherCommands(const state::GetRequest& request) : request_(request) { replies = kGetOtherReplies; }
+  Status append(std::string& out, const Server&, const Try&) override {
+    append_get_other(out, request_);
+    return {};
+  }
+
+ private:
+  const state::GetRequest& request_;
+};
+
+// Any write: what Context says may change from try to try.
+template <class Append>
+class WriteCommands final : public Request {
+ public:
+  WriteCommands(WriteContext context, Append append) : context(context), append_(std::move(append)) {}
+  Status append(std::string& out, const Server& server, const Try& now) override {
+    context.sending = now.sending;
+    context.is_repeat = now.is_repeat;
+    context.server_has_json = server.facts().has_json;
+    return append_(out, context);
+  }
+
+  WriteContext context;
+
+ private:
+  Append append_;
+};
+
+
+}  // namespace
+
+RedisCore::RedisCore(RedisSettings settings, Milliseconds init_timeout, const Clock& clock)
+    : settings_(std::move(settings)),
+      init_timeout_(init_timeout),
+      clock_(clock),
+      process_(base64url_encode(std::to_string(random_u64())).substr(0, 8)) {}
+
+Result<std::shared_ptr<state::StoreCore>> RedisCore::make(RedisSettings settings, Milliseconds init_timeout,
+                                                          const Clock& clock) {
+  std::shared_ptr<RedisCore> core(new RedisCore(std::move(settings), init_timeout, clock));
+  const TlsSettings& tls = core->settings_.tls;
+  if (tls.enabled) {
+    auto context = net::TlsClientContext::make({.ca_pem = tls.ca_pem,
+                                                .certificate_pem = tls.certificate_pem,
+                                                .key_pem = tls.key_pem,
+                                                .server_name = tls.server_name,
+                                                .verify = tls.verify});
+    if (!context)
+      return fail(with_context(std::move(context.error()),
+                               fmt::format("component \"{}\" (state.redis)", core->settings_.component)));
+    core->tls_ = std::move(*context);
+  }
+  return core;
+}
+
+std::string RedisCore::next_write_id() {
+  return process_ + std::to_string(writes_.fetch_add(1, std::memory_order_relaxed));
+}
+
+Task<Result<std::unique_ptr<state::StateStore>>> RedisCore::open(Scheduler& scheduler) {
+  auto* const loop = dynamic_cast<net::Loop*>(&scheduler);
+  if (loop == nullptr) co_return fail(Errc::internal, "state.redis needs a loop with sockets");
+  auto router = Router::make(*loop, settings_, tls_);
+  const SteadyTime deadline = now() + init_timeout_;
+  if (auto started = co_await router->start(deadline); !started) {
+    co_await router->close(deadline);
+    co_return fail(std::move(started.error()));
+  }
+  co_return std::make_unique<RedisStore>(*this, *loop, std::move(router));
+}
+
+RedisStore::RedisStore(RedisCore& core, net::Loop& loop, std::unique_ptr<Router> router)
+    : core_(core),
+      settings_(core.settings()),
+      loop_(loop),
+      router_(std::move(router)),
+      exchange_(loop, *router_, settings_),
+      capabilities_(capabilities_of(!settings_.indexes.empty())) {}
+
+RedisStore::~RedisStore() = default;
+
+SteadyTime RedisStore::deadline_of(const CallContext& context) const {
+  return std::min(context.deadline, now() + settings_.read_timeout);
+}
+
+void RedisStore::prepare_read(Request& request, std::string_view key, const CallContext& context) const {
+  request.doing = doing_with("read", key);
+  request.slot = router_->is_cluster() ? key_slot(key) : 0;
+  request.is_read = true;
+  request.may_read_replica = context.consistency == Consistency::eventual;
+  request.deadline = deadline_of(context);
+}
+
+void RedisStore::prepare_write(Request& request, std::string_view key, const CallContext& context) const {
+  request.slot = router_->is_cluster() ? key_slot(key) : 0;
+  request.deadline = deadline_of(context);
+  if (context.consistency < Consistency::quorum) return;
+  const std::uint32_t replicas = router_->replicas_of(request.slot);
+  // A majority of the primary and its replicas, less the primary.
+  request.replicas = context.consistency == Consistency::strong ? replicas : (replicas + 1) / 2;
+  request.is_synced = request.replicas > 0 || settings_.wait_aof;
+}
+
+WriteContext RedisStore::write_context(const CallContext& context, std::string_view write_id) const {
+  WriteContext write;
+  write.now = core_.clock().wall();
+  write.principal = context.principal;
+  write.write_id = write_id;
+  write.lenient = settings_.dapr_lenient;
+  write.default_ttl = settings_.default_ttl;
+  return write;
+}
+
+Status RedisStore::confirm(const Request& request, const Answer& answer, std::string_view key) const {
+  if (!request.is_synced) return {};
+  const auto reply = resp::Reply::parse(answer.waiting);
+  if (!reply) return fail(Errc::outcome_unknown, reply.error().message);
+  const auto confirmed = read_wait(answer.server->place(), reply->root());
+  if (!confirmed) {
+    Error error = confirmed.error();
+    error.code = Errc::replication_shortfall;  // the write stands on the primary, whatever went wrong with waiting
+    return fail(std::move(error));
+  }
+  const bool lacks_file = settings_.wait_aof && confirmed->local_file == false;
+  if (confirmed->replicas >= request.replicas && !lacks_file) return {};
+  return fail(shortfall(answer.server->place(), key, request.replicas, *confirmed));
+}
+
+Task<Result<std::optional<Record>>> RedisStore::get(CallContext context, state::GetRequest request) {
+  GetCommands commands(request);
+  prepare_read(commands, request.key, context);
+  Answer answer;
+  if (auto asked = co_await exchange_.run(commands, answer); !asked) co_return fail(std::move(asked.error()));
+  Replies replies(answer.replies);
+  const auto hash = parse_next(replies);
+  const auto pttl = parse_next(replies);
+  if (!hash || !pttl) co_return fail(hash ? pttl.error() : hash.error());
+  auto got = read_get(answer.server->place(), request, hash->root(), pttl->root(), core_.clock().wall());
+  if (!got) co_return fail(std::move(got.error()));
+  if (got->is_other_type) co_return co_await get_other(context, request);
+  co_return std::move(got->record);
+}
+
+Task<Result<std::optional<Record>>> RedisStore::get_other(CallContext context, state::GetRequest request) {
+  GetOtherCommands commands(request);
+  prepare_read(commands, request.key, context);
+  Answer answer;
+  if (auto asked = co_await exchange_.run(commands, answer); !asked) co_return fail(std::move(asked.error()));
+  Replies replies(answer.replies);
+  std::vector<resp::Reply> parsed;
+  parsed.reserve(kGetOtherReplies);
+  for (std::uint32_t i = 0; i < kGetOtherReplies; ++i) {
+    auto reply = parse_next(replies);
+    if (!reply) co_return fail(std::move(reply.error()));
+    parsed.push_back(std::move(*reply));
+  }
+  std::vector<resp::Value> values;
+  for (const resp::Reply& reply : parsed) values.push_back(reply.root());
+  co_return read_get_other(answer.server->place(), request, values, core_.clock().wall());
+}
+
+Task<Result<Written>> RedisStore::set(CallContext context, state::SetRequest request) {
+  const std::string write_id = core_.next_write_id();
+  WriteCommands commands(write_context(context, write_id), [&request](std::string& out, const WriteContext& write) {
+    return append_set(out, request, write);
+  });
+  commands.doing = doing_with("save", request.key);
+  commands.has_write_id = true;
+  prepare_write(commands, request.key, context);
+  if (request.value.size() > kLargeBytes) commands.work = Work::bulk;
+  Answer answer;
+  if (auto asked = co_await exchange_.run(commands, answer); !asked) co_return fail(std::move(asked.error()));
+  const auto reply = resp::Reply::parse(answer.replies);
+  if (!reply) co_return fail(reply.error());
+  auto written = read_set(answer.server->place(), request, commands.context, reply->root());
+  if (!written) co_return written;
+  if (auto confirmed = confirm(commands, answer, request.key); !confirmed) co_return fail(std::move(confirmed.error()));
+  co_return written;
+}
+
+Task<Result<Deleted>> RedisStore::erase(CallContext context, state::DeleteRequest request) {
+  WriteCommands commands(write_context(context, {}), [&request](std::string& out, const WriteContext& write) {
+    return append_erase(out, request, write);
+  });
+  commands.doing = doing_with("delete", request.key);
+  prepare_write(commands, request.key, context);
+  Answer answer;
+  if (auto asked = co_await exchange_.run(commands, answer); !asked) co_return fail(std::move(asked.error()));
+  const auto reply = resp::Reply::parse(answer.replies);
+  if (!reply) co_return fail(reply.error());
+  auto deleted = read_erase(answer.server->place(), request, reply->root());
+  if (!deleted) co_return deleted;
+  if (auto confirmed = confirm(commands, answer, request.key); !confirmed) co_return fail(std::move(confirmed.error()));
+  co_return deleted;
+}
+
+Task<Result<std::vector<Written>>> RedisStore::transact(CallContext context,
+                                                        std::span<const state::Operation> operations) {
+  if (operations.empty()) co_return std::vector<Written>();
+  if (router_->is_cluster())
+    if (auto together = check_one_slot(settings_.component, operations); !together)
+      co_return fail(std::move(together.error()));
+  WriteCommands commands(write_context(context, {}), [operations](std::string& out, const WriteContext& write) {
+    return append_transaction(out, operations, write);
+  });
+  commands.doing = "apply a transaction";
+  const std::string_view first = std::visit([](const auto& one) { return one.key; }, operations.front());
+  prepare_write(commands, first, context);
+  if (operations.size() > kManyOperations) commands.work = Work::bulk;
+  Answer answer;
+  if (auto asked = co_await exchange_.run(commands, answer); !asked) co_return fail(std::move(asked.error()));
+  const auto reply = resp::Reply::parse(answer.replies);
+  if (!reply) co_return fail(reply.error());
+  auto written = read_transaction(answer.server->place(), operations, commands.context, reply->root());
+  if (!written) co_return written;
+  if (auto confirmed = confirm(commands, answer, first); !confirmed) co_return fail(std::move(confirmed.error()));
+  co_return written;
+}
+
+Task<Status> RedisStore::ping(CallContext context) {
+  for (const Shard& shard : std::vector<Shard>(router_->shards())) {
+    if (shard.primary == nullptr) continue;
+    std::string request;
+    resp::append_command(request, {"PING"});
+    auto answer = co_await shard.primary->call(Work::hot, request, 1, deadline_of(context));
+    if (!answer) co_return fail(std::move(answer.error()));
+    if (!resp::is_error(*answer)) continue;
+    const auto reply = resp::Reply::parse(*answer);
+    if (!reply) co_return fail(reply.error());
+    if (trouble_of(reply->root().text()) != Trouble::no_permission)
+      co_return fail(describe(shard.primary->place(), "reach the server", reply->root().text()));
+  }
+  co_return Status();
+}
+
+Task<Status> RedisStore::close(CallContext context) {
+  co_await router_->close(std::min(context.deadline, now() + settings_.read_timeout));
+  co_return Status();
+}
+
+Result<std::shared_ptr<state::StoreCore>> prepare_redis(const state::Component& component,
+                                                        const state::StoreEnvironment& environment) {
+  auto settings = RedisSettings::read(component);
+  if (!settings) return fail(std::move(settings.error()));
+  return RedisCore::make(std::move(*settings), component.init_timeout, environment.clock);
+}
+
+}  // namespace holdfast::stores::redis

@@ -1,0 +1,115 @@
+// state.redis: one loop's handle on a Redis or Valkey deployment. README.md says what it promises.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "state/component.h"
+#include "state/store.h"
+#include "stores/redis/exchange.h"
+#include "stores/redis/router.h"
+
+namespace holdfast::stores::redis {
+
+// Shared by the loops. Thread-safe.
+class RedisCore final : public state::StoreCore {
+ public:
+  static Result<std::shared_ptr<state::StoreCore>> make(RedisSettings settings, Milliseconds init_timeout,
+                                                        const Clock& clock);
+
+  // Connects: Errc::unavailable, or denied, when no server can be used within the component's initTimeout. `loop` has
+  // to be a net::Loop. The store refers to this core.
+  Task<Result<std::unique_ptr<state::StateStore>>> open(Scheduler& loop) override;
+
+  const RedisSettings& settings() const { return settings_; }
+  const Clock& clock() const { return clock_; }
+  // Unique among the writes of all processes.
+  std::string next_write_id();
+
+ private:
+  RedisCore(RedisSettings settings, Milliseconds init_timeout, const Clock& clock);
+
+  const RedisSettings settings_;
+  const Milliseconds init_timeout_;
+  const Clock& clock_;
+  std::shared_ptr<const net::TlsClientContext> tls_;
+  const std::string process_;  // of write ids
+  std::atomic<std::uint64_t> writes_{0};
+};
+
+// Takes the keys of a walk, batch by batch.
+class KeySink {
+ public:
+  virtual ~KeySink() = default;
+  virtual Task<Status> take(std::vector<std::string> keys) = 0;
+};
+
+class RedisStore final : public state::StateStore {
+ public:
+  RedisStore(RedisCore& core, net::Loop& loop, std::unique_ptr<Router> router);
+  ~RedisStore() override;
+
+  const state::Capabilities& capabilities() const override { return capabilities_; }
+  Task<Result<std::optional<state::Record>>> get(state::CallContext context, state::GetRequest request) override;
+  Task<Result<state::Written>> set(state::CallContext context, state::SetRequest request) override;
+  Task<Result<state::Deleted>> erase(state::CallContext context, state::DeleteRequest request) override;
+  Task<std::vector<Result<std::optional<state::Record>>>> get_many(
+      state::CallContext context, std::span<const state::GetRequest> requests) override;
+  Task<Result<std::vector<state::Written>>> transact(state::CallContext context,
+                                                     std::span<const state::Operation> operations) override;
+  Task<Result<state::ListPage>> list(state::CallContext context, state::ListRequest request) override;
+  Task<Result<state::KeyPage>> keys_like(state::CallContext context, state::LikeRequest request) override;
+  Task<Result<std::uint64_t>> erase_prefix(state::CallContext context, state::DeletePrefixRequest request) override;
+  Task<Result<state::QueryPage>> query(state::CallContext context, const state::Query& query) override;
+  Task<Status> ping(state::CallContext context) override;
+  Task<Status> close(state::CallContext context) override;
+
+ private:
+  // Until when a call may take, whatever its caller allows.
+  SteadyTime deadline_of(const state::CallContext& context) const;
+  void prepare_read(Request& request, std::string_view key, const state::CallContext& context) const;
+  void prepare_write(Request& request, std::string_view key, const state::CallContext& context) const;
+  WriteContext write_context(const state::CallContext& context, std::string_view write_id) const;
+  // Whether the replicas that were asked for have the write.
+  Status confirm(const Request& request, const Answer& answer, std::string_view key) const;
+  Task<Result<std::optional<state::Record>>> get_other(state::CallContext context, state::GetRequest request);
+  static Error lost_reading(Error error);
+
+  // bulk.cc
+  Task<void> get_chunk(state::CallContext context, std::span<const state::GetRequest> requests,
+                       std::vector<std::size_t> places,
+                       std::span<std::optional<Result<std::optional<state::Record>>>> results);
+
+  // listing.cc
+  struct Batch {
+    std::string cursor;  // "0": that was the last
+    std::vector<std::string> keys;
+  };
+  class EraseSink;
+  Status check_going_on(const state::CallContext& context) const;
+  Task<Result<std::vector<state::ListedRecord>>> records_of(state::CallContext context, std::vector<std::string> keys,
+                                                            bool want_values, bool want_fields);
+  Task<Result<Batch>> scan(ServerRef server, state::CallContext context, std::string cursor, std::string glob,
+                           std::uint32_t count);
+  Task<Result<std::string>> run_id_of(ServerRef server, state::CallContext context);
+  Task<Result<state::ListPage>> list_server(state::CallContext context, state::ListRequest request);
+  Task<Result<state::ListPage>> list_slots(state::CallContext context, state::ListRequest request);
+  Task<Result<std::vector<std::vector<std::string>>>> keys_of_slots(state::CallContext context, std::uint16_t first,
+                                                                    std::uint32_t count);
+  Task<Status> walk(state::CallContext context, std::string glob, KeySink& sink);
+
+  // searching.cc
+  Task<Status> make_index(ServerRef server, const SearchIndex& index, SteadyTime deadline);
+
+  RedisCore& core_;
+  const RedisSettings& settings_;
+  net::Loop& loop_;
+  std::unique_ptr<Router> router_;
+  Exchange exchange_;
+  state::Capabilities capabilities_;
+};
+
+}  // namespace holdfast::stores::redis

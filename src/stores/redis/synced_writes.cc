@@ -1,0 +1,66 @@
+#include "stores/redis/synced_writes.h"
+
+#include "stores/redis/exchange.h"
+
+namespace holdfast::stores::redis {
+namespace {
+
+// How long the server may hold the connection. Replicas that are well answer in a millisecond.
+constexpr Milliseconds kWaitMax{1000};
+
+}  // namespace
+
+SyncedWrites::Batch& SyncedWrites::batch_for(std::uint32_t replicas) {
+  for (Batch& batch : batches_)
+    if (batch.replicas == replicas) return batch;
+  batches_.emplace_back().replicas = replicas;
+  return batches_.back();
+}
+
+Task<Result<SyncedWrites::Answer>> SyncedWrites::write(std::string_view request, std::uint32_t replicas,
+                                                       SteadyTime deadline, bool asks) {
+  Waiting waiting{asks, {}};
+  Batch& batch = batch_for(replicas);
+  batch.requests += request;
+  batch.replies += asks ? 2 : 1;
+  batch.waiting.push_back(&waiting);
+  batch.deadline = std::max(batch.deadline, deadline);
+  if (!flush_posted_) {
+    flush_posted_ = true;
+    loop_.post([this] { flush(); });
+  }
+  co_return co_await waiting.arrival;
+}
+
+void SyncedWrites::flush() {
+  flush_posted_ = false;
+  std::vector<Batch> batches = std::move(batches_);
+  batches_.clear();
+  for (Batch& batch : batches) start(send(std::move(batch)));
+}
+
+Task<void> SyncedWrites::send(Batch batch) {
+  if (and_files_) {
+    append_wait_aof(batch.requests, batch.replicas, kWaitMax);
+  } else {
+    append_wait(batch.requests, batch.replicas, kWaitMax);
+  }
+  auto answered = co_await pipeline_.call(batch.requests, batch.replies + 1, batch.deadline);
+  if (!answered) {
+    const Error error = std::move(answered.error());
+    for (Waiting* const waiting : batch.waiting) waiting->arrival.set(fail(error));
+    co_return;
+  }
+  // Those who wait are told one by one and may do anything then: the replies are taken apart before.
+  Replies replies(*answered);
+  std::vector<Answer> answers(batch.waiting.size());
+  for (std::size_t i = 0; i < answers.size(); ++i) {
+    if (batch.waiting[i]->asks) replies.next();
+    answers[i].reply = replies.next();
+  }
+  const std::string waiting(replies.next());
+  for (Answer& answer : answers) answer.waiting = waiting;
+  for (std::size_t i = 0; i < answers.size(); ++i) batch.waiting[i]->arrival.set(std::move(answers[i]));
+}
+
+}  // namespace holdfast::stores::redis
