@@ -3,7 +3,7 @@
 #include <deque>
 #include <mutex>
 
-#include "stores/redis/testing.h"
+#include "stores/redis/store_testing.h"
 #include "support/redis_cluster.h"
 #include "support/redis_sentinel.h"
 #include "support/redis_servers.h"

@@ -11,8 +11,8 @@ namespace holdfast::stores::redis {
 namespace {
 
 struct Row {
-  std::string_view word;  // the first of the sentence; "ERR" where `part` decides
-  std::string_view part;  // what an "ERR" has in it
+  std::string_view word;  // the first of the sentence, and what a message shows
+  std::string_view part;  // instead of the word, what the sentence has in it
   Trouble trouble;
   Errc code;
   std::string_view why;  // what the server did; stands behind its address
@@ -21,6 +21,7 @@ struct Row {
 
 constexpr std::string_view kLogin = "Check redisUsername and redisPassword of the component";
 constexpr std::string_view kWait = "Try again in a moment";
+constexpr std::string_view kRights = "Grant the user the commands and the keys that the store's README lists";
 constexpr std::string_view kModule =
     "Load the RedisJSON and search modules (Redis Stack, Redis 8), or do without queries and JSON content";
 
@@ -52,8 +53,10 @@ constexpr std::array kRows{
     Row{"ERR", "invalid password", Trouble::wrong_password, Errc::denied, "rejected the password", kLogin},
     Row{"ERR", "without any password configured", Trouble::wrong_password, Errc::denied, "has no password to check",
         "Remove redisPassword of the component, or set a password on the server"},
-    Row{"NOPERM", "", Trouble::no_permission, Errc::denied, "does not let this user do that",
-        "Grant the user the commands and the keys that the store's README lists"},
+    Row{"NOPERM", "", Trouble::no_permission, Errc::denied, "does not let this user do that", kRights},
+    // Redis 7 says so inside a script, Valkey and later Redis by NOPERM.
+    Row{"NOPERM", "The user executing the script can't", Trouble::no_permission, Errc::denied,
+        "does not let this user do that", kRights},
     Row{"OOM", "", Trouble::out_of_memory, Errc::overloaded, "is out of memory",
         "Raise its maxmemory, or choose a maxmemory-policy that evicts; reads and deletes still work"},
     Row{"MISCONF", "", Trouble::cannot_persist, Errc::unavailable, "takes no writes because it cannot save to its disk",

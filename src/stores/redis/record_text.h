@@ -3,7 +3,7 @@
 //   hf:c  CREATED_US ":" created by
 //   hf:m  VERSION ":" TAIL, and TAIL = SHAPE ":" MODIFIED_US ":" modified by, content type, tags, indexes, write id,
 //         each as LENGTH ":" bytes; "~" is the content type application/json. Tags and indexes are
-//         "name=value&name=value", percent-encoded.
+//         "name=value&name=value", percent-encoded. A "+" behind it: this write made the record.
 // hf:m is believed only while VERSION is the record's version: Dapr's writes count it up and leave hf:m as it is. It is
 // kept short (under 64 bytes without tags) because Redis packs small hashes tightly only while every value is.
 #pragma once

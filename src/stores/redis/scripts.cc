@@ -61,7 +61,8 @@ local again=string.byte(w)<97
 if again then
 w=string.lower(w)
 local e=m and string.find(m,':',1,true)
-if e and string.sub(m,e+1)==a[4] then return {1,string.sub(m,1,e-1),c==a[5] and 1 or 0,c or ''} end
+local tail=e and string.sub(m,e+1)
+if tail==a[4] or tail==a[4]..'+' then return {1,string.sub(m,1,e-1),tail==a[4] and 0 or 1,c or ''} end
 end
 local ok=true
 if w=='o' or w=='l' then
@@ -77,7 +78,7 @@ end
 // The next version n: one more, or for a fresh key the server's time in microseconds, so that no etag of an earlier
 // record under this key comes back. Versions beyond 2^53 would lose digits, so they start afresh too. Numbers are
 // printed by %.0f: Lua's own way turns to exponents. The record stays the one that was created as long as its fields
-// are believed, which is when hf:m carries the version.
+// are believed, which is when hf:m carries the version. A + at the end of hf:m says that this write made the record.
 constexpr std::string_view kNextVersion = R"(
 local n=tonumber(v)
 if n and n>=0 and n<9007199254740991 then n=string.format('%.0f',n+1)
@@ -87,6 +88,7 @@ n=t[1]..string.format('%06d',t[2])
 end
 local kept=live and c and m and string.sub(m,1,#v+1)==v..':'
 if not kept then c=a[5] end
+m=n..':'..a[4]..(live and '' or '+')
 )";
 
 constexpr std::string_view kExpire = R"(
@@ -108,8 +110,8 @@ if s.err then
   lua += kNextVersion;
   lua += R"(
 if other then redis.call('UNLINK',k) kept=false end
-if kept then redis.call('HSET',k,'data',a[2],'version',n,'hf:m',n..':'..a[4])
-else redis.call('HSET',k,'data',a[2],'version',n,'hf:m',n..':'..a[4],'hf:c',c) end
+if kept then redis.call('HSET',k,'data',a[2],'version',n,'hf:m',m)
+else redis.call('HSET',k,'data',a[2],'version',n,'hf:m',m,'hf:c',c) end
 if f then redis.call('HDEL',k,'first-write') end
 )";
   lua += kExpire;
@@ -130,7 +132,7 @@ dump,left=redis.call('DUMP',k),redis.call('PTTL',k)
 redis.call('UNLINK',k)
 end
 local r=redis.pcall('JSON.SET',k,'$','{"data":'..a[2]..',"version":'..n..',"hf:c":'..cjson.encode(c)..
-',"hf:m":'..cjson.encode(n..':'..a[4])..'}')
+',"hf:m":'..cjson.encode(m)..'}')
 if r.err then
 if dump then redis.call('RESTORE',k,left>0 and left or 0,dump) end
 return r
