@@ -168,7 +168,10 @@ class ComponentChecker {
     if (entry.field == nullptr) return complain_of_setting(entry);
     const Setting& field = *entry.field;
     const std::string value = entry.value();
-    if (!field.refusal.empty() && !entry.is_empty())
+    // A switch that is off asks for nothing.
+    const bool is_off =
+        field.kind == state::SettingKind::boolean && !value.empty() && !has_template(value) && !state::truthy(value);
+    if (!field.refusal.empty() && !entry.is_empty() && !is_off)
       return report_.error(entry.line, entry.name, fmt::format("\"{}\" {}", entry.name, field.refusal));
     if (field.secret && !value.empty() && !has_template(value))
       report_.add(Severity::note, entry.value_line(), entry.name,

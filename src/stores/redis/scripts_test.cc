@@ -463,9 +463,15 @@ TEST_P(RedisScripts, AServerWithoutMemoryRefusesAndKeepsWhatItHad) {
   EXPECT_TRUE(erased) << erased.error().message;
 }
 
+// What README.md says that a user needs.
+constexpr std::string_view kReadmeRules =
+    "~* -@all +hello +auth +ping +select +client|setname +info +role +readonly +eval +evalsha +script|load +hmget "
+    "+hget "
+    "+hset +hdel +type +get +pttl +pexpire +persist +time +unlink +scan +wait";
+
 TEST(RedisScriptRights, TheDocumentedCommandsAreEnough) {
   HOLDFAST_NEEDS(ServerKind::redis);
-  test::SecuredRedis secured;
+  test::SecuredRedis secured(kReadmeRules);
   Conversation redis(secured.server().port());
   ASSERT_FALSE(redis.command({"AUTH", std::string(secured.kUser), std::string(secured.kPassword)}).is_error());
   state::SetRequest brief = put("k", "v");
@@ -478,6 +484,10 @@ TEST(RedisScriptRights, TheDocumentedCommandsAreEnough) {
   EXPECT_TRUE(redis.transact(operations));
   EXPECT_TRUE(redis.erase({"a", Precondition::present()}));
   EXPECT_TRUE(redis.is_absent("a"));
+  redis.command({"HSET", "dapr", "data", "v", "version", "1", "first-write", "0"});
+  EXPECT_TRUE(redis.set(put("dapr", "v")));
+  redis.command({"HSET", "list", "field", "x"});
+  EXPECT_TRUE(redis.is_absent("list"));
 }
 
 TEST(RedisScriptRights, AMissingCommandIsDeniedAndNamedInTheLog) {

@@ -2,8 +2,12 @@
 
 #include <gmock/gmock.h>
 
+#include <algorithm>
 #include <cstdio>
 #include <fstream>
+#include <set>
+
+#include "base/encoding.h"
 
 namespace holdfast::stores::redis {
 namespace {
@@ -201,6 +205,26 @@ TEST(RedisSettings, ErrorsNameComponentFieldAndFile) {
   EXPECT_EQ(settings.error().message,
             "component \"orders\" (state.redis): field \"redisDB\" must be the number of a database, from 0 "
             "(orders.yaml:3)");
+}
+
+TEST(RedisSettings, FieldsAreExplainedTheirNamesUniqueAndTheirDefaultsValues) {
+  std::set<std::string> names;
+  for (const state::Setting& field : kFields) {
+    EXPECT_FALSE(field.help.empty()) << field.name;
+    if (!field.fallback.empty()) EXPECT_EQ(state::objection_to(field, field.fallback), "") << field.name;
+    for (const std::string_view name : {field.name, field.alias, field.alias2, field.alias3})
+      if (!name.empty()) EXPECT_TRUE(names.insert(to_lower(name)).second) << name;
+  }
+}
+
+TEST(RedisSettings, FieldsOfTheCoursesPassTheCheck) {
+  for (const auto& [name, value] :
+       {std::pair("redisHost", "localhost:6379"), std::pair("redisPassword", ""), std::pair("enableTLS", "false"),
+        std::pair("failover", "false"), std::pair("maxRetries", "3"), std::pair("maxRetryBackoff", "2000ms")}) {
+    const auto* field = std::ranges::find_if(kFields, [&](const auto& row) { return state::has_name(row, name); });
+    ASSERT_NE(field, kFields.end()) << name;
+    EXPECT_EQ(state::objection_to(*field, value), "") << name;
+  }
 }
 
 struct RefusedCase {
