@@ -15,13 +15,14 @@ using testing::HasSubstr;
 using testing::IsEmpty;
 using testing::SizeIs;
 
-constexpr std::array<Setting, 6> kFields{{
+constexpr std::array<Setting, 7> kFields{{
     {.name = "connectionString", .alias = "url", .required = true},
     {.name = "timeout", .kind = SettingKind::duration, .alias = "timeoutInSeconds"},
     {.name = "disableWAL", .kind = SettingKind::boolean},
     {.name = "maxBytes", .kind = SettingKind::bytes},
     {.name = "synchronous", .choices = "OFF NORMAL FULL EXTRA"},
     {.name = "password", .secret = true},
+    {.name = "useTokens", .kind = SettingKind::boolean, .refusal = "asks for what is not built"},
 }};
 constexpr state::StoreType kLite{.type = "state.sqlite", .alias = "state.sqlite3", .settings = kFields};
 
@@ -178,15 +179,15 @@ INSTANTIATE_TEST_SUITE_P(
 
 std::string of_type(std::string_view type, std::string_view version = "v1") {
   return std::string(kHead) + "spec:\n  type: " + std::string(type) + "\n  version: " + std::string(version) +
-         "\n  metadata:\n  - {name: redisHost, value: h}\n";
+         "\n  metadata:\n  - {name: hosts, value: h}\n";
 }
 
 INSTANTIATE_TEST_SUITE_P(
     Type, CheckFinds,
     testing::Values(
         Mistake{"KnownAndNotBuilt",
-                of_type("state.redis"),
-                {"6: warning: state.redis is known, not supported yet: this version does not start with it"}},
+                of_type("state.memcached"),
+                {"6: warning: state.memcached is known, not supported yet: this version does not start with it"}},
         Mistake{"OtherSecretStore",
                 std::string(kHead) + "spec: {type: secretstores.hashicorp.vault}\n",
                 {"5: warning: the type \"secretstores.hashicorp.vault\" is not known"}},
@@ -194,21 +195,21 @@ INSTANTIATE_TEST_SUITE_P(
                 of_type("pubsub.redis"),
                 {"6: warning: pubsub.redis is of another building block of Dapr; only state stores are served here"}},
         Mistake{"Unknown",
-                of_type("state.rediss"),
-                {"6: error: the type \"state.rediss\" is not known; did you mean \"state.redis\"?"}},
+                of_type("state.memcachd"),
+                {"6: error: the type \"state.memcachd\" is not known; did you mean \"state.memcached\"?"}},
         Mistake{"UnknownAndFarFromAll",
                 of_type("state.voldemort"),
                 {"6: error: the type \"state.voldemort\" is not "
                  "known"}},
         Mistake{"WithoutCategory",
-                of_type("redis"),
-                {"6: error: \"redis\" is no type of a component; did you mean \"state.redis\"?"}},
+                of_type("memcached"),
+                {"6: error: \"memcached\" is no type of a component; did you mean \"state.memcached\"?"}},
         Mistake{"CategoryInAnotherCase",
-                of_type("State.redis"),
-                {"6: error: \"State.redis\" is no type of a component; did you mean \"state.redis\"?"}},
+                of_type("State.memcached"),
+                {"6: error: \"State.memcached\" is no type of a component; did you mean \"state.memcached\"?"}},
         Mistake{"UnknownVersion",
-                of_type("state.redis", "v3"),
-                {"7: error: state.redis has no version \"v3\"; there is v1"}},
+                of_type("state.memcached", "v3"),
+                {"7: error: state.memcached has no version \"v3\"; there is v1"}},
         Mistake{"UnknownVersionOfSeveral",
                 std::string(kHead) + "spec: {type: state.postgres, version: v3}\n",
                 {"5: error: state.postgres has no version \"v3\"; there is v1 and v2"}},
@@ -233,13 +234,17 @@ INSTANTIATE_TEST_SUITE_P(
                 {"10: error: field \"colour\" is not known to state.sqlite"}},
         Mistake{"BadInteger",
                 std::string(kHead) +
-                    "spec: {type: state.redis, metadata: [{name: redisHost, value: h}, {name: redisDB, "
+                    "spec: {type: state.memcached, metadata: [{name: hosts, value: h}, {name: timeout, "
                     "value: one}]}\n",
-                {"5: warning: state.redis is known, not supported yet: this version does not start with it",
-                 "5: error: field \"redisDB\" must be an integer"}},
+                {"5: warning: state.memcached is known, not supported yet: this version does not start with it",
+                 "5: error: field \"timeout\" must be an integer"}},
         Mistake{"BadBytes",
                 with_settings("  - name: maxBytes\n    value: 64MB\n"),
                 {"11: error: field \"maxBytes\" must be a size such as 4096, 64Mi or 1G"}},
+        Mistake{"Refused",
+                with_settings("  - {name: useTokens, value: 'true'}\n"),
+                {"10: error: \"useTokens\" asks for what is not built"}},
+        Mistake{"RefusedAndOff", with_settings("  - {name: useTokens, value: 'false'}\n"), {}},
         Mistake{"BadBoolean",
                 with_settings("  - name: disableWAL\n    value: ture\n"),
                 {"11: error: field \"disableWAL\" must be true or false"}},

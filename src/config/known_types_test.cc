@@ -19,7 +19,7 @@ using testing::IsEmpty;
 using testing::SizeIs;
 
 constexpr std::array<Setting, 1> kOwnFields{{{.name = "file", .required = true}}};
-constexpr state::StoreType kRedis{.type = "state.redis", .summary = "built", .settings = kOwnFields};
+constexpr state::StoreType kMemcached{.type = "state.memcached", .summary = "built", .settings = kOwnFields};
 constexpr state::StoreType kEtcd2{.type = "state.etcd", .version = "v2", .summary = "built", .settings = kOwnFields};
 
 const Setting* find_field(const state::StoreType& row, std::string_view name) {
@@ -29,10 +29,10 @@ const Setting* find_field(const state::StoreType& row, std::string_view name) {
 }
 
 TEST(KnownTypes, TheRowOfABuiltStoreTakesThePlaceOfThePlannedOne) {
-  const KnownTypes known({&kRedis, &kEtcd2});
-  EXPECT_EQ(known.find("state.redis", "v1").value(), &kRedis);
-  EXPECT_TRUE(known.is_built(kRedis));
-  EXPECT_THAT(known.versions_of("state.redis"), ElementsAre(&kRedis));
+  const KnownTypes known({&kMemcached, &kEtcd2});
+  EXPECT_EQ(known.find("state.memcached", "v1").value(), &kMemcached);
+  EXPECT_TRUE(known.is_built(kMemcached));
+  EXPECT_THAT(known.versions_of("state.memcached"), ElementsAre(&kMemcached));
   const auto etcd = known.versions_of("State.Etcd");
   ASSERT_THAT(etcd, SizeIs(2));
   EXPECT_FALSE(known.is_built(*etcd[0]));
@@ -45,14 +45,13 @@ TEST(KnownTypes, TypesAreResolvedAsTheRegistryDoes) {
   EXPECT_EQ(known.find("state.postgresql", "V2").value()->version, "v2");
   EXPECT_EQ(known.find("state.yugabyte", "").value()->version, "v2");
   EXPECT_EQ(known.find("state.consul", "v0").value()->type, "state.hashicorp.consul");
-  EXPECT_FALSE(known.find("state.redis", "v2"));
+  EXPECT_FALSE(known.find("state.memcached", "v2"));
   EXPECT_THAT(known.versions_of("state.nosuch"), IsEmpty());
 }
 
 TEST(KnownTypes, EveryStateStoreOfDaprIsKnown) {
   const KnownTypes known({});
-  for (const char* type : {"redis",
-                           "memcached",
+  for (const char* type : {"memcached",
                            "postgresql",
                            "postgres",
                            "yugabytedb",
@@ -98,8 +97,8 @@ TEST(KnownTypes, DefaultsAreValuesOfTheirFields) {
 }
 
 TEST(KnownTypes, FieldsOfEveryComponentBelongToStateStoresOnly) {
-  EXPECT_NE(find_field(kRedis, "keyPrefix"), nullptr);
-  EXPECT_NE(find_field(kRedis, "v1query"), nullptr);
+  EXPECT_NE(find_field(kMemcached, "keyPrefix"), nullptr);
+  EXPECT_NE(find_field(kMemcached, "v1query"), nullptr);
   const state::StoreType secret_store{.type = "secretstores.local.env"};
   EXPECT_EQ(find_field(secret_store, "keyPrefix"), nullptr);
 }
@@ -112,11 +111,6 @@ TEST(KnownTypes, AFieldOfTheTypeWinsOverTheCommonOneOfThatName) {
 
 TEST(KnownTypes, FieldsOfTheCoursesAreKnown) {
   const KnownTypes known({});
-  const auto& redis = *known.find("state.redis", "v1").value();
-  for (const char* name : {"redisHost", "redisPassword", "enableTLS", "failover", "maxRetries", "maxRetryBackoff",
-                           "keyPrefix", "caCert", "serverName", "replicas"})
-    EXPECT_NE(find_field(redis, name), nullptr) << name;
-  EXPECT_EQ(state::objection_to(*find_field(redis, "maxRetryBackoff"), "2000ms"), "");
   const auto& postgres = *known.find("state.postgresql", "v1").value();
   for (const char* name :
        {"connectionString", "tablePrefix", "cleanupIntervalInSeconds", "maxIdleConns", "maxOpenConns"})
