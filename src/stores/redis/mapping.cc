@@ -155,7 +155,7 @@ namespace {
 // PTTL: -1 there is no expiry, -2 the key has gone since.
 Result<bool> read_pttl(const Place& place, std::string_view doing, Value pttl, WallTime now, state::Record& record) {
   if (pttl.kind() != Kind::integer) return refused(place, doing, pttl);
-  if (pttl.integer() >= 0) record.expires_at = WallTime{now.us + pttl.integer() * 1000};
+  if (pttl.integer() >= 0) record.expires_at = WallTime{now.us + std::min(pttl.integer(), kTtlMaxMs) * 1000};
   return pttl.integer() != -2;
 }
 

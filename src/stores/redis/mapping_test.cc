@@ -175,6 +175,12 @@ TEST(Get, WhatIsNotThereIsNoRecord) {
   EXPECT_FALSE(get(hash_reply({"7", {}, "x", {}}), ":-2\r\n")->record) << "gone between the two commands";
 }
 
+TEST(Get, AnExpiryBeyondAllTimeIsBounded) {
+  const auto got = get(hash_reply({"7", {}, "x", {}}), ":9223372036854775807\r\n");
+  ASSERT_TRUE(got && got->record);
+  EXPECT_GT(*got->record->expires_at, kNow);
+}
+
 TEST(Get, AKeyOfAnotherTypeAsksForASecondLook) {
   const auto got = get("-WRONGTYPE Operation against a key holding the wrong kind of value\r\n", ":-1\r\n");
   ASSERT_TRUE(got);
