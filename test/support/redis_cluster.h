@@ -14,7 +14,7 @@ namespace holdfast::test {
 struct ClusterOptions {
   std::size_t masters = 3;
   std::size_t replicas_of_each = 1;
-  int node_timeout_ms = 1000;  // without an answer for so long, a node is taken to have failed
+  int node_timeout_ms = 1500;  // without an answer for so long, a node is taken to have failed
   RedisOptions node = {};
 };
 

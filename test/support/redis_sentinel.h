@@ -12,7 +12,7 @@ namespace holdfast::test {
 struct SentinelOptions {
   std::size_t replicas = 1;
   std::size_t sentinels = 3;
-  int down_after_ms = 300;  // without an answer for so long, a sentinel thinks that the primary is down
+  int down_after_ms = 800;  // without an answer for so long, a sentinel thinks that the primary is down
   RedisOptions server = {};
   std::string sentinel_password = {};  // what clients of the sentinels have to know; empty: nothing
 };
@@ -34,6 +34,7 @@ class RedisSentinels {
   // As the first sentinel that answers says now.
   RedisServer& primary();
 
+  // Every sentinel that answers knows the others and the replicas, and every server but the primary is its replica.
   void wait_until_ready();
   // Every sentinel that answers names a primary other than `old`, which was killed or paused, and that one knows itself
   // to be one.

@@ -164,6 +164,7 @@ TEST(RedisSentinels, NameAnotherPrimaryWhenTheirsIsPaused) {
   EXPECT_EQ(&sentinels.primary(), &sentinels.server(1));
   old.resume();
   EXPECT_TRUE(eventually([&] { return old.info("replication", "role") == "slave"; }));
+  sentinels.wait_until_ready();
 }
 
 TEST(RedisSentinels, FailOverIsOrderedAndAPasswordIsAsked) {
