@@ -27,6 +27,11 @@ std::unexpected<Error> in_callers_words(Error error, const StoreEntry& entry) {
   return fail(std::move(error));
 }
 
+template <class T>
+std::vector<Result<T>> all_failed(std::size_t count, const Error& error) {
+  return std::vector<Result<T>>(count, fail(error));
+}
+
 }  // namespace
 
 Status Service::check_key(std::string_view key) {
@@ -58,6 +63,12 @@ Result<Consistency> Service::served_level(const StoreEntry& entry, Consistency a
   return served;
 }
 
+Status Service::choose_level(Call& call, bool write) {
+  if (call.context.consistency == Consistency::unspecified) call.context.consistency = call.entry.consistency;
+  if (auto level = served_level(call.entry, call.context.consistency, write); !level) return fail(level.error());
+  return {};
+}
+
 Status Service::admit(const Call& call, std::string_view stored, std::size_t value_bytes) const {
   if (call.context.is_cancelled()) return fail(Errc::deadline_exceeded, "the caller has gone");
   const Capabilities& can = call.entry.store->capabilities();
@@ -78,12 +89,14 @@ Status Service::admit_write(const Call& call, std::string_view stored, const Set
 Task<Result<std::optional<Record>>> Service::get(Call call, GetRequest request) {
   const std::string stored = stored_key(call.entry, request.key);
   if (auto ok = admit(call, stored, 0); !ok) co_return fail(ok.error());
-  if (auto level = served_level(call.entry, call.context.consistency, false); !level) co_return fail(level.error());
+  if (auto level = choose_level(call, false); !level) co_return fail(level.error());
   request.key = stored;
   co_return co_await call.entry.store->get(call.context, request);
 }
 
 Task<std::vector<Result<std::optional<Record>>>> Service::get_many(Call call, std::span<const GetRequest> requests) {
+  if (auto level = choose_level(call, false); !level)
+    co_return all_failed<std::optional<Record>>(requests.size(), level.error());
   std::vector<std::string> keys;
   std::vector<GetRequest> mapped(requests.begin(), requests.end());
   keys.reserve(requests.size());
@@ -95,7 +108,7 @@ Task<std::vector<Result<std::optional<Record>>>> Service::get_many(Call call, st
 Task<Result<Written>> Service::set(Call call, SetRequest request) {
   const std::string stored = stored_key(call.entry, request.key);
   if (auto ok = admit_write(call, stored, request); !ok) co_return fail(ok.error());
-  if (auto level = served_level(call.entry, call.context.consistency, true); !level) co_return fail(level.error());
+  if (auto level = choose_level(call, true); !level) co_return fail(level.error());
   request.key = stored;
   auto written = co_await call.entry.store->set(call.context, request);
   if (!written) co_return in_callers_words(std::move(written.error()), call.entry);
@@ -104,6 +117,7 @@ Task<Result<Written>> Service::set(Call call, SetRequest request) {
 
 // Items that are not admitted fail alone; the others go to the store in one call.
 Task<std::vector<Result<Written>>> Service::set_many(Call call, std::span<const SetRequest> requests) {
+  if (auto level = choose_level(call, true); !level) co_return all_failed<Written>(requests.size(), level.error());
   std::vector<std::optional<Result<Written>>> results(requests.size());
   std::vector<std::string> keys(requests.size());
   std::vector<SetRequest> admitted;
@@ -129,6 +143,7 @@ Task<std::vector<Result<Written>>> Service::set_many(Call call, std::span<const 
 Task<Result<Deleted>> Service::erase(Call call, DeleteRequest request) {
   const std::string stored = stored_key(call.entry, request.key);
   if (auto ok = admit(call, stored, 0); !ok) co_return fail(ok.error());
+  if (auto level = choose_level(call, true); !level) co_return fail(level.error());
   request.key = stored;
   auto deleted = co_await call.entry.store->erase(call.context, request);
   if (!deleted) co_return in_callers_words(std::move(deleted.error()), call.entry);
@@ -136,6 +151,7 @@ Task<Result<Deleted>> Service::erase(Call call, DeleteRequest request) {
 }
 
 Task<std::vector<Result<Deleted>>> Service::erase_many(Call call, std::span<const DeleteRequest> requests) {
+  if (auto level = choose_level(call, true); !level) co_return all_failed<Deleted>(requests.size(), level.error());
   std::vector<std::string> keys;
   std::vector<DeleteRequest> mapped(requests.begin(), requests.end());
   keys.reserve(requests.size());
@@ -149,6 +165,7 @@ Task<Result<std::vector<Written>>> Service::transact(Call call, std::span<const 
   if (operations.size() > can.transaction_ops_max)
     co_return fail(Errc::unsupported, fmt::format("state store {} takes at most {} operations in a transaction",
                                                   call.entry.name, can.transaction_ops_max));
+  if (auto level = choose_level(call, true); !level) co_return fail(level.error());
   std::vector<std::string> keys;
   std::vector<Operation> mapped(operations.begin(), operations.end());
   keys.reserve(operations.size());

@@ -24,8 +24,8 @@ class GetChunk final : public Request {
     is_read = true;
     work = Work::bulk;
   }
-  Status append(std::string& out, const Server&, const Try&) override {
-    for (const state::GetRequest* request : requests_) append_get(out, *request);
+  Status append(std::string& out, const Server& server, const Try&) override {
+    for (const state::GetRequest* request : requests_) append_get(out, *request, server.facts().expiry);
     return {};
   }
 
@@ -54,12 +54,13 @@ Task<void> RedisStore::get_chunk(CallContext context, std::span<const state::Get
   const WallTime now = core_.clock().wall();
   for (const std::size_t place : places) {
     const auto hash = resp::Reply::parse(replies.next());
-    const auto pttl = resp::Reply::parse(replies.next());
-    if (!hash || !pttl) {
-      results[place].emplace(fail(hash ? pttl.error() : hash.error()));
+    const auto expires = resp::Reply::parse(replies.next());
+    if (!hash || !expires) {
+      results[place].emplace(fail(hash ? expires.error() : hash.error()));
       continue;
     }
-    auto got = read_get(answer.server->place(), requests[place], hash->root(), pttl->root(), now);
+    auto got = read_get(answer.server->place(), requests[place], hash->root(), expires->root(), now,
+                        answer.server->facts().expiry);
     const bool is_passing_error =
         !got && hash->root().kind() == resp::Kind::error && is_passing(trouble_of(hash->root().text()));
     if (is_passing_error || (got && got->is_other_type)) {

@@ -48,10 +48,50 @@ Server& server(Options&&... options) {
 }
 
 Subject node() {
-  return subject("node", [] { return Fields{{"redisHost", server<test::RedisServer>().address()}, {"redisPassword", ""}}; });
+  return subject("node", [] {
+    return Fields{{"redisHost", server<test::RedisServer>().address()}, {"redisPassword", ""}};
+  });
 }
 
-HOLDFAST_CONFORMANCE(Redis, node());
+// The user may do what the store's README asks for, and nothing else.
+Subject secured() {
+  return subject("tls_and_acl", [] {
+    auto& secured = server<test::SecuredRedis>();
+    return Fields{{"redisHost", "127.0.0.1:" + std::to_string(secured.tls_port())},
+                  {"redisUsername", std::string(test::SecuredRedis::kUser)},
+                  {"redisPassword", std::string(test::SecuredRedis::kPassword)},
+                  {"enableTLS", "true"},
+                  {"caCert", secured.certificates().authority}};
+  });
+}
+
+std::string joined(const std::vector<std::string>& addresses) {
+  std::string out;
+  for (const std::string& address : addresses) out += (out.empty() ? "" : ",") + address;
+  return out;
+}
+
+Subject cluster() {
+  return subject("cluster", [] {
+    return Fields{{"redisHost", joined(server<test::RedisCluster>().addresses())}, {"redisType", "cluster"}};
+  });
+}
+
+Subject sentinels() {
+  return subject("sentinels", [] {
+    return Fields{{"redisHost", joined(server<test::RedisSentinels>().sentinel_addresses())},
+                  {"failover", "true"},
+                  {"sentinelMasterName", test::RedisSentinels::kName}};
+  });
+}
+
+Subject valkey() {
+  return subject("valkey", [] {
+    return Fields{{"redisHost", server<test::RedisServer>(test::RedisOptions{.kind = test::ServerKind::valkey}).address()}};
+  });
+}
+
+HOLDFAST_CONFORMANCE(Redis, node(), secured(), cluster(), sentinels(), valkey());
 
 }  // namespace
 }  // namespace holdfast::conformance

@@ -20,7 +20,7 @@ using testing::UnorderedElementsAre;
 class RedisDocuments : public testing::Test {
  protected:
   void SetUp() override {
-    HOLDFAST_NEEDS(ServerKind::redis_stack);
+    HOLDFAST_NEEDS_SERVER(ServerKind::redis_stack);
     redis_.emplace(shared_server(ServerKind::redis_stack).port());
     redis_->context.server_has_json = true;
   }
@@ -136,7 +136,7 @@ TEST_F(RedisDocuments, TakePartInTransactions) {
 }
 
 TEST_F(RedisDocuments, OfAServerWithoutTheModuleAreReportedAsUnsupported) {
-  HOLDFAST_NEEDS(ServerKind::redis);
+  HOLDFAST_NEEDS_SERVER(ServerKind::redis);
   Conversation plain(shared_server(ServerKind::redis).port());
   plain.context.server_has_json = true;
   const auto refused = plain.set(put_json("k", "1"));

@@ -24,6 +24,8 @@ using state::Precondition;
 // Ten thousand years: PEXPIRE adds it to the time in milliseconds and must not overflow.
 constexpr std::int64_t kTtlMaxMs = std::int64_t{10'000} * 366 * 86'400'000;
 
+std::string_view name_of(Expiry expiry) { return expiry == Expiry::left ? "PTTL" : "PEXPIRETIME"; }
+
 std::string verb(std::string_view what, std::string_view key) { return fmt::format("{} \"{}\"", what, key); }
 
 // An error reply as our error; a reply of another kind than these as nonsense.
@@ -33,7 +35,8 @@ std::unexpected<Error> refused(const Place& place, std::string_view doing, Value
 
 // ---- Preconditions as arguments of a script
 
-// Versions are decimal numbers, and Dapr reads "+7" and "007" as 7. Nothing for what Dapr calls invalid.
+// Versions are decimal numbers, and Dapr reads "+7" and "007" as 7: so do we where we are as lax; else they are etags of
+// no record. Nothing for what Dapr calls invalid.
 std::optional<std::string> canonical_etag(std::string_view etag) {
   const bool is_negative = etag.starts_with('-');
   std::string_view digits = etag;
@@ -70,7 +73,7 @@ Result<Condition> read_condition(const Precondition& when, bool lenient) {
     if (!canonical) continue;  // it is no version of any record, as "8" is none of a record at 7
     // Dapr's script takes 0 for "no etag given".
     if (lenient && *canonical == "0") return Condition{};
-    condition.etags.push_back(std::move(*canonical));
+    condition.etags.push_back(lenient ? std::move(*canonical) : std::string(etag));
   }
   if (condition.etags.empty())
     return fail(Errc::etag_invalid,
@@ -140,23 +143,25 @@ bool is_flag(Value value) { return value.kind() == Kind::integer && (value.integ
 
 // ---- Reading one record
 
-void append_get(std::string& out, const state::GetRequest& request) {
+void append_get(std::string& out, const state::GetRequest& request, Expiry expiry) {
   resp::begin_command(out, 4 + (request.want_value ? 1 : 0) + (request.want_fields ? 1 : 0));
   for (const std::string_view argument :
        {std::string_view("HMGET"), request.key, std::string_view("version"), std::string_view("hf:m")})
     resp::append_argument(out, argument);
   if (request.want_value) resp::append_argument(out, "data");
   if (request.want_fields) resp::append_argument(out, "hf:c");
-  resp::append_command(out, {"PTTL", request.key});
+  resp::append_command(out, {name_of(expiry), request.key});
 }
 
 namespace {
 
-// PTTL: -1 there is no expiry, -2 the key has gone since.
-Result<bool> read_pttl(const Place& place, std::string_view doing, Value pttl, WallTime now, state::Record& record) {
-  if (pttl.kind() != Kind::integer) return refused(place, doing, pttl);
-  if (pttl.integer() >= 0) record.expires_at = WallTime{now.us + std::min(pttl.integer(), kTtlMaxMs) * 1000};
-  return pttl.integer() != -2;
+// -1: there is no expiry, -2: the key has gone since.
+Result<bool> read_expiry(const Place& place, std::string_view doing, Value reply, Expiry expiry, WallTime now,
+                         state::Record& record) {
+  if (reply.kind() != Kind::integer) return refused(place, doing, reply);
+  const std::int64_t ms = std::min(reply.integer(), kTtlMaxMs);
+  if (ms >= 0) record.expires_at = WallTime{(expiry == Expiry::left ? now.us : 0) + ms * 1000};
+  return ms != -2;
 }
 
 void read_hash_fields(const state::GetRequest& request, Value hash, state::Record& record) {
@@ -171,7 +176,8 @@ void read_hash_fields(const state::GetRequest& request, Value hash, state::Recor
 
 }  // namespace
 
-Result<Got> read_get(const Place& place, const state::GetRequest& request, Value hash, Value pttl, WallTime now) {
+Result<Got> read_get(const Place& place, const state::GetRequest& request, Value hash, Value expires, WallTime now,
+                     Expiry expiry) {
   if (hash.kind() == Kind::error && trouble_of(hash.text()) == Trouble::wrong_type) return Got{{}, true};
   const std::size_t size = 2 + (request.want_value ? 1 : 0) + (request.want_fields ? 1 : 0);
   if (hash.kind() != Kind::array || hash.size() != size) return refused(place, verb("read", request.key), hash);
@@ -185,20 +191,20 @@ Result<Got> read_get(const Place& place, const state::GetRequest& request, Value
     record.value = hash[2].text();
   }
   read_hash_fields(request, hash, record);
-  auto is_there = read_pttl(place, verb("read", request.key), pttl, now, record);
+  auto is_there = read_expiry(place, verb("read", request.key), expires, expiry, now, record);
   if (!is_there) return fail(std::move(is_there.error()));
   return *is_there ? Got{std::move(record), false} : Got{};
 }
 
-void append_get_other(std::string& out, const state::GetRequest& request) {
+void append_get_other(std::string& out, const state::GetRequest& request, Expiry expiry) {
   resp::append_command(out, {"TYPE", request.key});
   resp::append_command(out, {"GET", request.key});
   resp::append_command(out, {"JSON.GET", request.key, kDataPath, kVersionPath, kCreatedPath, kModifiedPath});
-  resp::append_command(out, {"PTTL", request.key});
+  resp::append_command(out, {name_of(expiry), request.key});
 }
 
 Result<std::optional<state::Record>> read_get_other(const Place& place, const state::GetRequest& request,
-                                                    std::span<const Value> replies, WallTime now) {
+                                                    std::span<const Value> replies, WallTime now, Expiry expiry) {
   const std::string doing = verb("read", request.key);
   if (replies.size() != kGetOtherReplies) return fail(describe_nonsense(place, doing));
   const Value type = replies[0], text = replies[1], json = replies[2];
@@ -217,7 +223,7 @@ Result<std::optional<state::Record>> read_get_other(const Place& place, const st
     return std::nullopt;  // deleted, or written anew, between the two trips
   }
   if (!record) return fail(describe(place, doing, "WRONGTYPE no record: the key holds a " + std::string(type.text())));
-  auto is_there = read_pttl(place, doing, replies[3], now, *record);
+  auto is_there = read_expiry(place, doing, replies[3], expiry, now, *record);
   if (!is_there) return fail(std::move(is_there.error()));
   return *is_there ? std::move(record) : std::nullopt;
 }

@@ -28,8 +28,12 @@ inline constexpr std::uint16_t kSlotCount = 16384;
 
 // ---- Reading one record
 
-inline constexpr std::uint32_t kGetReplies = 2;  // HMGET, PTTL
-void append_get(std::string& out, const state::GetRequest& request);
+// How the server is asked when a record expires: how long that still is, or, from version 7 on, when, which does not
+// change from reading to reading.
+enum class Expiry : std::uint8_t { left, at };
+
+inline constexpr std::uint32_t kGetReplies = 2;  // HMGET, and PTTL or PEXPIRETIME
+void append_get(std::string& out, const state::GetRequest& request, Expiry expiry = Expiry::left);
 
 struct Got {
   std::optional<state::Record> record;
@@ -38,15 +42,16 @@ struct Got {
 };
 // `now` is when the replies were read. What Dapr wrote carries no shape: with want_fields it is `json` if it is valid
 // JSON, without them `bytes`, which spares reading the value.
-Result<Got> read_get(const Place& place, const state::GetRequest& request, resp::Value hash, resp::Value pttl,
-                     WallTime now);
+Result<Got> read_get(const Place& place, const state::GetRequest& request, resp::Value hash, resp::Value expires,
+                     WallTime now, Expiry expiry = Expiry::left);
 
 // For a key that is no hash: a document of RedisJSON, or a plain string of an old Dapr.
-inline constexpr std::uint32_t kGetOtherReplies = 4;  // TYPE, GET, JSON.GET, PTTL
-void append_get_other(std::string& out, const state::GetRequest& request);
+inline constexpr std::uint32_t kGetOtherReplies = 4;  // TYPE, GET, JSON.GET, and PTTL or PEXPIRETIME
+void append_get_other(std::string& out, const state::GetRequest& request, Expiry expiry = Expiry::left);
 // Nothing when the key has gone meanwhile; Errc::internal for a list, a set and the like.
 Result<std::optional<state::Record>> read_get_other(const Place& place, const state::GetRequest& request,
-                                                    std::span<const resp::Value> replies, WallTime now);
+                                                    std::span<const resp::Value> replies, WallTime now,
+                                                    Expiry expiry = Expiry::left);
 
 // ---- Writing
 

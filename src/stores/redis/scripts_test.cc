@@ -41,7 +41,7 @@ std::int64_t number(const std::string& text) {
 class RedisScripts : public testing::TestWithParam<ServerKind> {
  protected:
   void SetUp() override {
-    HOLDFAST_NEEDS(GetParam());
+    HOLDFAST_NEEDS_SERVER(GetParam());
     redis_.emplace(shared_server(GetParam()).port());
   }
   Conversation& redis() { return *redis_; }
@@ -470,7 +470,7 @@ constexpr std::string_view kReadmeRules =
     "+hset +hdel +type +get +pttl +pexpire +persist +time +unlink +scan +wait";
 
 TEST(RedisScriptRights, TheDocumentedCommandsAreEnough) {
-  HOLDFAST_NEEDS(ServerKind::redis);
+  HOLDFAST_NEEDS_SERVER(ServerKind::redis);
   test::SecuredRedis secured(kReadmeRules);
   Conversation redis(secured.server().port());
   ASSERT_FALSE(redis.command({"AUTH", std::string(secured.kUser), std::string(secured.kPassword)}).is_error());
@@ -491,7 +491,7 @@ TEST(RedisScriptRights, TheDocumentedCommandsAreEnough) {
 }
 
 TEST(RedisScriptRights, AMissingCommandIsDeniedAndNamedInTheLog) {
-  HOLDFAST_NEEDS(ServerKind::redis);
+  HOLDFAST_NEEDS_SERVER(ServerKind::redis);
   test::SecuredRedis secured("~* -@all +auth +eval +evalsha +hmget +ping");
   Conversation redis(secured.server().port());
   ASSERT_FALSE(redis.command({"AUTH", std::string(secured.kUser), std::string(secured.kPassword)}).is_error());

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include <charconv>
+
 #include "base/encoding.h"
 #include "stores/redis/synced_writes.h"
 #include "wire/resp/command.h"
@@ -49,6 +51,9 @@ ServerFacts facts_in(Value hello) {
       facts.has_search = has_module(value, "search");
     }
   }
+  int major = 0;
+  std::from_chars(facts.version.data(), facts.version.data() + facts.version.size(), major);
+  if (major >= 7) facts.expiry = Expiry::at;
   return facts;
 }
 

@@ -16,6 +16,7 @@
 #include "net/pipeline.h"
 #include "net/tls.h"
 #include "stores/redis/errors.h"
+#include "stores/redis/mapping.h"
 #include "stores/redis/settings.h"
 
 namespace holdfast::stores::redis {
@@ -29,6 +30,7 @@ struct ServerFacts {
   bool is_cluster = false;
   bool has_json = false;
   bool has_search = false;
+  Expiry expiry = Expiry::left;
 };
 
 enum class Work : std::uint8_t { hot, bulk };

@@ -53,7 +53,8 @@ Capabilities capabilities_of(bool queries) {
   for (std::size_t i = 0; i < state::kConsistencyCount; ++i) {
     const auto level = static_cast<Consistency>(i);
     can.reads[i] = level == Consistency::eventual ? Consistency::eventual : Consistency::strong;
-    can.writes[i] = level >= Consistency::quorum ? level : Consistency::session;
+    // Up to session the primary's word is enough, since reads go there.
+    can.writes[i] = level == Consistency::unspecified ? Consistency::session : level;
   }
   return can;
 }
@@ -70,8 +71,8 @@ std::string doing_with(std::string_view verb, std::string_view key) {
 class GetCommands final : public Request {
  public:
   explicit GetCommands(const state::GetRequest& request) : request_(request) { replies = kGetReplies; }
-  Status append(std::string& out, const Server&, const Try&) override {
-    append_get(out, request_);
+  Status append(std::string& out, const Server& server, const Try&) override {
+    append_get(out, request_, server.facts().expiry);
     return {};
   }
 
@@ -82,8 +83,8 @@ class GetCommands final : public Request {
 class GetOtherCommands final : public Request {
  public:
   explicit GetOtherCommands(const state::GetRequest& request) : request_(request) { replies = kGetOtherReplies; }
-  Status append(std::string& out, const Server&, const Try&) override {
-    append_get_other(out, request_);
+  Status append(std::string& out, const Server& server, const Try&) override {
+    append_get_other(out, request_, server.facts().expiry);
     return {};
   }
 
@@ -216,9 +217,10 @@ Task<Result<std::optional<Record>>> RedisStore::get(CallContext context, state::
   if (auto asked = co_await exchange_.run(commands, answer); !asked) co_return fail(std::move(asked.error()));
   Replies replies(answer.replies);
   const auto hash = parse_next(replies);
-  const auto pttl = parse_next(replies);
-  if (!hash || !pttl) co_return fail(hash ? pttl.error() : hash.error());
-  auto got = read_get(answer.server->place(), request, hash->root(), pttl->root(), core_.clock().wall());
+  const auto expires = parse_next(replies);
+  if (!hash || !expires) co_return fail(hash ? expires.error() : hash.error());
+  auto got = read_get(answer.server->place(), request, hash->root(), expires->root(), core_.clock().wall(),
+                      answer.server->facts().expiry);
   if (!got) co_return fail(std::move(got.error()));
   if (got->is_other_type) co_return co_await get_other(context, request);
   co_return std::move(got->record);
@@ -239,7 +241,7 @@ Task<Result<std::optional<Record>>> RedisStore::get_other(CallContext context, s
   }
   std::vector<resp::Value> values;
   for (const resp::Reply& reply : parsed) values.push_back(reply.root());
-  co_return read_get_other(answer.server->place(), request, values, core_.clock().wall());
+  co_return read_get_other(answer.server->place(), request, values, core_.clock().wall(), answer.server->facts().expiry);
 }
 
 Task<Result<Written>> RedisStore::set(CallContext context, state::SetRequest request) {
