@@ -47,9 +47,11 @@ RedisSentinels::RedisSentinels(SentinelOptions options) : options_(std::move(opt
   for (std::size_t i = 0; i < options_.sentinels; ++i) {
     sentinels_.push_back(std::make_unique<RedisServer>(sentinel));
     // They look at servers every ten seconds and tell each other of them every two, which is long for a test. They send
-    // a PING no oftener than the time after which a server is down: one late answer would be a failure.
+    // a PING no oftener than the time after which a server is down: one late answer would be a failure. It cannot be
+    // much oftener: a replica of which they have heard nothing for five of these periods is not promoted, and with the
+    // primary down they ask replicas once a second.
     sentinels_.back()->must({"SENTINEL", "DEBUG", "info-period", "200", "publish-period", "200", "ask-period", "100",
-                             "ping-period", "100"});
+                             "ping-period", "300"});
   }
   wait_until_ready();
 }

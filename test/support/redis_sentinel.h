@@ -12,7 +12,7 @@ namespace holdfast::test {
 struct SentinelOptions {
   std::size_t replicas = 1;
   std::size_t sentinels = 3;
-  int down_after_ms = 800;  // without an answer for so long, a sentinel thinks that the primary is down
+  int down_after_ms = 1000;  // without an answer for so long, a sentinel thinks that the primary is down
   RedisOptions server = {};
   std::string sentinel_password = {};  // what clients of the sentinels have to know; empty: nothing
 };

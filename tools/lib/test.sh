@@ -3,7 +3,7 @@
 RESULTS="$ROOT/build/results"  # JUnit files; tally.py adds them up
 TEST_STEPS="build unit concurrency fuzz release package system newcomer"
 # What is worth the price of ThreadSanitizer: the programs whose tests use more than one thread.
-TSAN_TESTS="store_memory_test store_sqlite_test net_test base_test secrets_test telemetry_test"
+TSAN_TESTS="store_memory_test store_sqlite_test net_test base_test secrets_test telemetry_test tcp_gate_test"
 
 # run_ctest PRESET NAME [CTEST-ARGUMENT...]: NAME is the folder of the results.
 run_ctest() {

@@ -99,18 +99,16 @@ std::expected<Element, std::string_view> read_element(std::string_view line) {
 
 std::optional<std::int64_t> parse_integer(std::string_view text) {
   std::int64_t number = 0;
-  const char* end = text.data() + text.size();
-  const auto [stopped, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc() || stopped != end) return std::nullopt;
+  const auto [stopped, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || stopped != text.data() + text.size()) return std::nullopt;
   return number;
 }
 
 std::optional<double> parse_real(std::string_view text) {
   text = without_plus(text);
   double number = 0;
-  const char* end = text.data() + text.size();
-  const auto [stopped, error] = std::from_chars(text.data(), end, number);
-  if (error != std::errc() || stopped != end) return std::nullopt;
+  const auto [stopped, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc() || stopped != text.data() + text.size()) return std::nullopt;
   return number;
 }
 

@@ -8,7 +8,6 @@
 namespace holdfast::resp {
 namespace {
 
-using std::string_view_literals::operator""sv;
 using testing::HasSubstr;
 using testing::StartsWith;
 
