@@ -28,7 +28,9 @@ Program program_of(ServerKind kind) {
   }
 }
 
-std::string fetched(const Program& program) {
+std::string expected_at(const Program& program) {
+  const char* named = std::getenv(program.variable);
+  if (named != nullptr && *named != '\0') return named;
   return std::string(HOLDFAST_SOURCE_DIR "/.cache/servers/bin/").append(program.name);
 }
 
@@ -40,16 +42,14 @@ void replace_all(std::string& text, std::string_view word, std::string_view by) 
 }  // namespace
 
 std::string server_program(ServerKind kind) {
-  const Program program = program_of(kind);
-  const char* named = std::getenv(program.variable);
-  const std::string path = named != nullptr && *named != '\0' ? named : fetched(program);
+  const std::string path = expected_at(program_of(kind));
   return ::access(path.c_str(), X_OK) == 0 ? path : "";
 }
 
 std::string missing_server(ServerKind kind) {
   const Program program = program_of(kind);
-  return std::string(program.name) + " is not there: " + program.variable + " names no program, and there is no " +
-         fetched(program) + ". tools/dev test fetches it where it can";
+  return expected_at(program) + " is no program. tools/dev test fetches it where it can; " + program.variable +
+         " may name another";
 }
 
 RedisServer::RedisServer(RedisOptions options) : options_(std::move(options)) {
