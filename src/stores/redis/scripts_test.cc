@@ -463,6 +463,35 @@ TEST_P(RedisScripts, AServerWithoutMemoryRefusesAndKeepsWhatItHad) {
   EXPECT_TRUE(erased) << erased.error().message;
 }
 
+// A cluster of one node, which has all slots.
+TEST(RedisScriptsInACluster, RunWhereTheKeysShareASlot) {
+  HOLDFAST_NEEDS(ServerKind::redis);
+  test::RedisOptions options;
+  options.arguments = {"--cluster-enabled", "yes"};
+  test::RedisServer server(options);
+  server.must({"CLUSTER", "ADDSLOTSRANGE", "0", "16383"});
+  test::require_eventually("the cluster is up",
+                           [&] { return server.command({"CLUSTER", "INFO"}).text().contains("cluster_state:ok"); });
+  Conversation redis(server.port());
+  for (const char* key : {"", "a", "foo{bar}{zap}", "foo{}{bar}", "{{x}}", "app||cart/{42}", "{", "}{x}"})
+    EXPECT_EQ(redis.command({"CLUSTER", "KEYSLOT", key}).root().integer(), key_slot(key)) << key;
+  const std::vector<state::Operation> together{put("{1}a", "v"), put("{1}b", "v")};
+  EXPECT_TRUE(redis.transact(together));
+  const std::vector<state::Operation> apart{put("foo", "v"), put("bar", "v")};
+  const auto refused = redis.transact(apart);
+  ASSERT_FALSE(refused);
+  EXPECT_EQ(refused.error().code, Errc::invalid_argument);
+  EXPECT_TRUE(redis.is_absent("foo"));
+  std::string out;
+  append_slot_keys(out, key_slot("1"), 10);
+  append_slot_count(out, key_slot("1"));
+  test::RespClient client(server.port());
+  client.send(out);
+  const test::Answer keys = client.read(), count = client.read();
+  EXPECT_THAT(read_keys(Conversation::kPlace, keys.root()).value(), testing::UnorderedElementsAre("{1}a", "{1}b"));
+  EXPECT_EQ(read_count(Conversation::kPlace, "count keys", count.root()), 2u);
+}
+
 // What README.md says that a user needs.
 constexpr std::string_view kReadmeRules =
     "~* -@all +hello +auth +ping +select +client|setname +info +role +readonly +eval +evalsha +script|load +hmget "
