@@ -465,7 +465,7 @@ TEST_P(RedisScripts, AServerWithoutMemoryRefusesAndKeepsWhatItHad) {
 
 // A cluster of one node, which has all slots.
 TEST(RedisScriptsInACluster, RunWhereTheKeysShareASlot) {
-  HOLDFAST_NEEDS(ServerKind::redis);
+  HOLDFAST_NEEDS_SERVER(ServerKind::redis);
   test::RedisOptions options;
   options.arguments = {"--cluster-enabled", "yes"};
   test::RedisServer server(options);
