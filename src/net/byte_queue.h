@@ -12,8 +12,8 @@ namespace holdfast::net {
 
 class ByteQueue {
  public:
-  // What shrink() leaves.
-  static constexpr std::size_t kKept = 64 << 10;
+  // What shrink() leaves: more than most values need, so that memory does not come and go with each of them.
+  static constexpr std::size_t kKept = 256 << 10;
 
   std::string_view view() const { return {data_.get() + begin_, end_ - begin_}; }
   bool empty() const { return begin_ == end_; }

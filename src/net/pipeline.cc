@@ -48,13 +48,20 @@ Error Pipeline::Core::sent_and(std::string_view why) const {
                                                    options_.endpoint.text(), why))};
 }
 
+Error Pipeline::Core::unreachable() const {
+  Error why = last_failure_;
+  why.code = Errc::unavailable;
+  return why;
+}
+
+Error Pipeline::Core::closed() const {
+  return {Errc::unavailable, about(fmt::format("the connection to {} was closed, because it is not needed any more",
+                                               options_.endpoint.text()))};
+}
+
 std::optional<Error> Pipeline::Core::refusal(std::size_t bytes, SteadyTime deadline) const {
-  if (closing_) return Error(Errc::unavailable, about("it is being closed"));
-  if (has_failed_) {
-    Error why = last_failure_;
-    why.code = Errc::unavailable;
-    return why;
-  }
+  if (closing_) return closed();
+  if (has_failed_) return unreachable();
   if (deadline <= loop_.coarse_now())
     return Error(Errc::deadline_exceeded, about("the time was up before the request was sent"));
   if (usual_.empty()) return std::nullopt;
@@ -98,6 +105,7 @@ void Pipeline::Core::want_connection() {
 Task<Status> Pipeline::Core::connect(SteadyTime deadline) {
   const Background here(*this);
   if (is_connected()) co_return Status();
+  if (closing_) co_return fail(closed());
   want_connection();
   skip_pause();
   ++connecting_;
@@ -107,7 +115,7 @@ Task<Status> Pipeline::Core::connect(SteadyTime deadline) {
     co_await changes_;
   --connecting_;
   if (is_connected()) co_return Status();
-  if (closing_) co_return fail(Errc::unavailable, about("it is being closed"));
+  if (closing_) co_return fail(closed());
   if (failures_ != failures) co_return fail(last_failure_);
   co_return fail(Errc::deadline_exceeded,
                  about(fmt::format("the time was up before {} was connected to", options_.endpoint.text())));

@@ -80,6 +80,8 @@ class Pipeline::Core {
   bool has_more_to_send() const;
   std::string about(std::string_view text) const;
   Error sent_and(std::string_view why) const;
+  Error unreachable() const;
+  Error closed() const;
 
   // The connection (pipeline_run.cc).
   Task<void> run();
@@ -94,7 +96,9 @@ class Pipeline::Core {
   void end_if_drained();
   void fail_greeting();
   void conclude();
-  void note_failure(const Error& why);
+  void forget_connection();
+  void fail_attempt(const Error& why, FinishedCalls& finished);
+  void log_loss(const Error& why);
   Task<void> pause();
   void skip_pause();
 
@@ -146,6 +150,7 @@ class Pipeline::Core {
   SteadyTime last_asked_;
   bool heard_ = false;  // since the last sweep
   Milliseconds silent_for_{0};
+  std::uint64_t last_sent_ = 0;  // as of the last sweep
 };
 
 }  // namespace holdfast::net

@@ -31,8 +31,7 @@ Task<void> Pipeline::Core::run() {
   has_failed_ = false;
   backoff_ = Milliseconds(0);
   FinishedCalls finished;
-  const Error why(Errc::unavailable, about("it was closed"));
-  usual_.fail_all(why, why, finished);  // only when close() could not wait for them
+  usual_.fail_all(closed(), closed(), finished);  // only when close() could not wait for them
   finished.resume_all();
   running_ = false;
   changes_.notify();
@@ -86,6 +85,7 @@ void Pipeline::Core::on_greeted(Status status) {
 
 Task<void> Pipeline::Core::read_replies() {
   while (!end_) {
+    in_.shrink();
     const auto room = in_.room(kReadBytes);
     const std::size_t got = co_await stream_->read(room.data(), room.size());
     if (got == 0) end(End::lost, Error(Errc::unavailable, stream_->failure()));
@@ -132,7 +132,7 @@ void Pipeline::Core::end(End kind, Error why) {
 }
 
 void Pipeline::Core::end_if_drained() {
-  if (closing_ && usual_.empty()) end(End::closed, Error(Errc::unavailable, "it was closed"));
+  if (closing_ && usual_.empty()) end(End::closed, Error(Errc::unavailable, "the connection was closed"));
 }
 
 void Pipeline::Core::fail_greeting() {
@@ -141,16 +141,31 @@ void Pipeline::Core::fail_greeting() {
   finished.resume_all();
 }
 
-void Pipeline::Core::note_failure(const Error& why) {
-  last_failure_ = why;
-  last_failure_.message = about(fmt::format("cannot connect to {}: {}", options_.endpoint.text(), why.message));
-  ++failures_;
-  if (!std::exchange(has_failed_, true)) log::warn("holdfast.net", "{}", last_failure_.message);
-}
-
+// Settles everything, and only then lets others hear of it.
 void Pipeline::Core::conclude() {
   const Ending ended = std::move(*end_);
   const bool was_up = state_ == State::up;
+  const bool is_lost = ended.kind == End::lost;
+  forget_connection();
+  // A server that accepts connections only to close them is no better than one that does not.
+  const bool is_no_better = is_lost ? !has_answered_ : ended.kind == End::reset && !was_up;
+  backoff_ = is_no_better ? std::clamp(backoff_ * 2, options_.backoff_min, options_.backoff_max) : Milliseconds(0);
+  if (ended.kind == End::idle) last_asked_ = std::chrono::steady_clock::now() - kInterest;  // until somebody asks again
+  FinishedCalls finished;
+  if (is_lost && !was_up) {
+    fail_attempt(ended.why, finished);
+  } else {
+    if (is_lost) log_loss(ended.why);
+    const Error if_sent = sent_and(ended.why.message);
+    usual_.fail_sent(if_sent, finished);
+    if (ended.kind == End::closed) usual_.fail_all(if_sent, closed(), finished);
+  }
+  changes_.notify();
+  if (options_.on_lost && (is_lost || ended.kind == End::reset)) options_.on_lost();
+  finished.resume_all();
+}
+
+void Pipeline::Core::forget_connection() {
   end_.reset();
   stream_.reset();
   framing_.reset();
@@ -159,29 +174,22 @@ void Pipeline::Core::conclude() {
   held_ = 0;
   state_ = State::connecting;
   attempt_deadline_ = SteadyTime::max();
-  const bool is_lost = ended.kind == End::lost;
-  // A server that accepts connections only to close them is no better than one that does not.
-  backoff_ = is_lost && !has_answered_ ? std::clamp(backoff_ * 2, options_.backoff_min, options_.backoff_max)
-                                       : Milliseconds(0);
-  if (ended.kind == End::idle) last_asked_ = std::chrono::steady_clock::now() - kInterest;  // until somebody asks again
-  FinishedCalls finished;
-  const Error if_sent = sent_and(ended.why.message);
-  if (is_lost && !was_up) {
-    note_failure(ended.why);
-    Error unavailable = last_failure_;
-    unavailable.code = Errc::unavailable;
-    usual_.fail_all(if_sent, unavailable, finished);
-  } else if (ended.kind == End::closed) {
-    usual_.fail_all(if_sent, Error(Errc::unavailable, about("it was closed")), finished);
-  } else {
-    usual_.fail_sent(if_sent, finished);
-  }
-  if (is_lost && was_up)
-    log::warn("holdfast.net", "{}",
-              about(fmt::format("lost the connection to {}: {}", options_.endpoint.text(), ended.why.message)));
-  changes_.notify();
-  if (options_.on_lost && (is_lost || ended.kind == End::reset)) options_.on_lost();
-  finished.resume_all();
+}
+
+// Nothing was sent. The kind of failure is for who asks to connect; to a call it is a server that cannot be reached.
+void Pipeline::Core::fail_attempt(const Error& why, FinishedCalls& finished) {
+  last_failure_ = why;
+  last_failure_.message = about(fmt::format("cannot connect to {}: {}", options_.endpoint.text(), why.message));
+  ++failures_;
+  if (!std::exchange(has_failed_, true)) log::warn("holdfast.net", "{}", last_failure_.message);
+  const Error to_calls = unreachable();
+  usual_.fail_all(to_calls, to_calls, finished);
+}
+
+// A connection that rested when it was closed, as servers do after a while, is no trouble.
+void Pipeline::Core::log_loss(const Error& why) {
+  log::write(usual_.is_reply_due() ? log::Level::warning : log::Level::debug, "holdfast.net",
+             about(fmt::format("lost the connection to {}: {}", options_.endpoint.text(), why.message)));
 }
 
 Task<void> Pipeline::Core::pause() {

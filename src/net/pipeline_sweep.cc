@@ -34,7 +34,7 @@ void Pipeline::Core::sweep() {
     end(End::lost,
         Error(Errc::unavailable, fmt::format("no connection within {} ms", options_.connect_timeout.count())));
   watch_silence(now);
-  if (closing_ && now >= close_deadline_) end(End::closed, Error(Errc::unavailable, "it is being closed"));
+  if (closing_ && now >= close_deadline_) end(End::closed, Error(Errc::unavailable, "the connection was closed"));
   end_if_drained();
   if (connecting_ > 0) changes_.notify();
   plan_next_sweep(now);
@@ -51,11 +51,13 @@ void Pipeline::Core::expire_calls(SteadyTime now, FinishedCalls& finished) {
 }
 
 // Silence is counted in sweeps, each of which counts for a bounded time: when this process was stopped for a while,
-// replies lie in the socket and the peer is not to blame.
+// replies lie in the socket and the peer is not to blame. Nor is it while it takes a huge request.
 void Pipeline::Core::watch_silence(SteadyTime now) {
   const auto passed = std::chrono::duration_cast<Milliseconds>(now - std::exchange(last_sweep_, now));
-  const bool is_due = first_.is_reply_due() || usual_.is_reply_due();
-  if (std::exchange(heard_, false) || !is_due) {
+  const RequestQueue& queue = first_.is_reply_due() ? first_ : usual_;
+  const bool takes_more = queue.is_oldest_on_its_way() && queue.sent_bytes() != last_sent_;
+  last_sent_ = queue.sent_bytes();
+  if (std::exchange(heard_, false) || takes_more || !queue.is_reply_due()) {
     silent_for_ = Milliseconds(0);
   } else {
     silent_for_ += std::min(passed, kSweep * 5);
@@ -69,7 +71,6 @@ void Pipeline::Core::plan_next_sweep(SteadyTime now) {
                        state_ == State::connecting || state_ == State::greeting;
   if (is_busy) return sweep_soon();
   usual_.shrink();
-  in_.shrink();
   if (state_ != State::up || options_.idle_close.count() == 0) return;
   const auto idle_for = std::chrono::floor<Milliseconds>(now - last_asked_);
   if (idle_for >= options_.idle_close) return end(End::idle, Error(Errc::unavailable, "nobody used it"));

@@ -235,6 +235,41 @@ TEST_F(PipelineTest, APeerThatFallsSilentIsGivenUp) {
   EXPECT_EQ(ask("b\n"), "2\n");
 }
 
+TEST_F(PipelineTest, AServerThatTakesAHugeRequestSlowlyIsNotSilent) {
+  std::vector<test::PeerStep> slow;
+  constexpr std::size_t kParts = 8;
+  const std::size_t part = kHuge.size() / kParts;
+  for (std::size_t i = 0; i < kParts; ++i) {
+    slow.push_back(wait_for_go());
+    slow.push_back(expect(kHuge.substr(i * part, i + 1 < kParts ? part : std::string::npos)));
+  }
+  slow.push_back(answer("1\n"));
+  ScriptedPeer peer({slow});
+  auto options = options_for(peer.port());
+  options.reply_timeout = Milliseconds(500);
+  make(std::move(options));
+  auto got = std::make_shared<std::promise<Answer>>();
+  loop_.post([&] { start(testing::ask(*pipeline_, kHuge, in(kAmple)), [got](Answer a) { got->set_value(a); }); });
+  const SteadyTime began = std::chrono::steady_clock::now();
+  for (std::size_t i = 0; i < kParts; ++i) {
+    // The server's pace: each part well within the timeout, all of them together not.
+    on<bool>([this] { return pause_task(loop_, Milliseconds(80)); });
+    peer.go();
+  }
+  EXPECT_EQ(got->get_future().get(), "1\n");
+  EXPECT_GT(std::chrono::steady_clock::now() - began, Milliseconds(500));
+}
+
+TEST_F(PipelineTest, HugeAndSmallRepliesTakeTurnsOnOneConnection) {
+  ScriptedPeer peer({{serve([](std::string_view line) { return line == "huge" ? kHuge : echo(line); })}});
+  make(peer);
+  for (int i = 0; i < 3; ++i) {
+    EXPECT_EQ(ask("huge\n"), kHuge);
+    EXPECT_EQ(ask("a\n"), "a!\n");
+  }
+  EXPECT_EQ(peer.connections(), 1);
+}
+
 TEST_F(PipelineTest, MoreThanTheBoundsAllowIsRefusedAtOnce) {
   ScriptedPeer peer({{expect("a\nb\n"), wait_for_go(), answer("1\n2\n")}});
   auto options = options_for(peer.port());

@@ -61,6 +61,10 @@ inline Task<std::vector<Answer>> ask_all(Pipeline& pipeline, std::vector<std::st
 
 inline Task<std::size_t> in_flight(Pipeline& pipeline) { co_return pipeline.in_flight(); }
 inline Task<bool> is_connected(Pipeline& pipeline) { co_return pipeline.is_connected(); }
+inline Task<bool> pause_task(Loop& loop, Milliseconds time) {
+  co_await sleep_for(loop, time);
+  co_return true;
+}
 inline Task<bool> close_task(Pipeline& pipeline, Milliseconds within) {
   co_await pipeline.close(in(within));
   co_return true;

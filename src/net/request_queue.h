@@ -44,6 +44,9 @@ class RequestQueue {
 
   // Whether the oldest request has been sent, in part at least.
   bool is_reply_due() const { return !empty() && slot(0).begin < sent_; }
+  // Whether a part of it was sent and a part was not.
+  bool is_oldest_on_its_way() const { return is_reply_due() && sent_ < (size_ > 1 ? slot(1).begin : queued_); }
+  std::uint64_t sent_bytes() const { return sent_; }
   // One reply to the oldest request has come. Whether it was its last.
   bool count_reply() { return --slot(0).replies == 0; }
   // Takes the oldest request out and gives its caller the replies, who goes on inside this call.
