@@ -4,36 +4,33 @@
 #include <optional>
 
 #include "net/dial.h"
-#include "net/tls.h"
+#include "net/socket_io.h"
 
 namespace holdfast::net {
 
 namespace {
-constexpr std::size_t kTlsRecord = 16 * 1024;  // RFC 8446 5.1
+constexpr std::size_t kTlsRead = 16 * 1024;
 }
 
 struct ClientStream::Impl {
   Impl(Loop& loop, Endpoint endpoint, std::shared_ptr<const TlsClientContext> tls)
       : endpoint(endpoint), context(std::move(tls)), dialler(loop, std::move(endpoint)) {}
 
-  // What the socket takes now of these bytes.
-  std::size_t send_now(std::string_view bytes);
   void send_backlog();
-  std::size_t encrypt_now(std::string_view bytes);
   Task<Status> shake_hands();
   // The first reason is the one that counts.
   void fail(std::string why) {
     if (failure.empty()) failure = std::move(why);
   }
   void fail(const ErrorCode& error) { fail(error == asio::error::eof ? "it closed the connection" : reason(error)); }
-  void write_failed(std::string why);
+  void write_failed(const ErrorCode& error);
 
   const Endpoint endpoint;
   const std::shared_ptr<const TlsClientContext> context;
   Dialler dialler;
   std::optional<Socket> socket;
   std::unique_ptr<TlsEngine> tls;
-  std::unique_ptr<std::array<char, kTlsRecord>> ciphertext;  // with TLS only
+  std::unique_ptr<std::array<char, kTlsRead>> ciphertext;  // with TLS only
   bool is_closed = false;
   bool cannot_write = false;
   std::string failure;
@@ -56,7 +53,7 @@ Task<Status> ClientStream::open(SteadyTime deadline) {
 
 Task<Status> ClientStream::Impl::shake_hands() {
   tls = std::make_unique<TlsEngine>(*context, endpoint.host);
-  ciphertext = std::make_unique<std::array<char, kTlsRecord>>();
+  ciphertext = std::make_unique<std::array<char, kTlsRead>>();
   for (;;) {
     const TlsEngine::Handshake state = tls->handshake();
     send_backlog();  // a failure has something to say, too
@@ -76,52 +73,28 @@ Task<Status> ClientStream::Impl::shake_hands() {
   }
 }
 
-void ClientStream::Impl::write_failed(std::string why) {
+void ClientStream::Impl::write_failed(const ErrorCode& error) {
   cannot_write = true;
-  fail(std::move(why));
+  fail(tls && !tls->failure().empty() ? "TLS: " + tls->failure() : reason(error));
   // Wakes the reader, who gets what has come and then the end.
   ErrorCode ignored;
   socket->shutdown(Socket::shutdown_both, ignored);
 }
 
-std::size_t ClientStream::Impl::send_now(std::string_view bytes) {
-  std::size_t sent = 0;
-  while (sent < bytes.size()) {
-    ErrorCode error;
-    sent += socket->write_some(asio::buffer(bytes.data() + sent, bytes.size() - sent), error);
-    if (error == asio::error::would_block || error == asio::error::try_again) break;
-    if (error) {
-      write_failed(reason(error));
-      break;
-    }
-  }
-  return sent;
-}
-
 void ClientStream::Impl::send_backlog() {
-  const std::string_view outgoing = tls->outgoing();
-  if (!outgoing.empty()) tls->sent(send_now(outgoing));
-}
-
-// A record's worth at a time, and no more than the socket takes: what is encrypted cannot be taken back.
-std::size_t ClientStream::Impl::encrypt_now(std::string_view bytes) {
-  std::size_t taken = 0;
-  send_backlog();
-  while (!cannot_write && taken < bytes.size() && tls->outgoing().empty()) {
-    const std::string_view part = bytes.substr(taken, kTlsRecord);
-    if (!tls->write(part)) {
-      write_failed("TLS: " + tls->failure());
-      break;
-    }
-    taken += part.size();
-    send_backlog();
-  }
-  return taken;
+  if (cannot_write) return;
+  ErrorCode error;
+  net::send_backlog(*socket, *tls, error);
+  if (error) write_failed(error);
 }
 
 std::size_t ClientStream::write_now(std::string_view bytes) {
   if (!can_write()) return 0;
-  return impl_->tls ? impl_->encrypt_now(bytes) : impl_->send_now(bytes);
+  ErrorCode error;
+  Socket& socket = *impl_->socket;
+  const std::size_t taken = impl_->tls ? send_now(socket, *impl_->tls, bytes, error) : send_now(socket, bytes, error);
+  if (error) impl_->write_failed(error);
+  return taken;
 }
 
 bool ClientStream::can_write() const { return !impl_->cannot_write && !impl_->is_closed; }
@@ -131,7 +104,7 @@ void ClientStream::close() {
   if (std::exchange(impl_->is_closed, true)) return;
   impl_->dialler.cancel();
   if (!impl_->socket) return;
-  if (impl_->tls && !impl_->cannot_write) {
+  if (impl_->tls) {
     impl_->tls->close();  // a goodbye, so that nobody suspects a cut
     impl_->send_backlog();
   }
@@ -148,7 +121,7 @@ bool ClientStream::Read::await_ready() {
     if (more == 0) break;
     got_ += more;
   }
-  if (!stream_.cannot_write) stream_.send_backlog();  // reading may have something to say, such as a new key
+  stream_.send_backlog();  // reading may have something to say, such as a new key
   if (got_ > 0) return true;
   if (!stream_.tls->is_over()) return false;
   const std::string& why = stream_.tls->failure();

@@ -1,6 +1,7 @@
 #include "net/connection.h"
 
 #include "base/log.h"
+#include "net/socket_io.h"
 
 namespace holdfast::net {
 
@@ -10,7 +11,6 @@ constexpr std::string_view kPreface = "PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
 constexpr auto kSweep = std::chrono::milliseconds(500);
 constexpr std::size_t kLingerBytes = 16 << 20;
 constexpr auto kLinger = std::chrono::milliseconds(2000);
-constexpr std::size_t kTlsRecord = 16 * 1024;  // RFC 8446 5.1
 constexpr std::size_t kTlsRead = 4 * 1024;
 
 bool could_be_http2(std::string_view bytes) {
@@ -27,7 +27,8 @@ bool is_unix(Socket& socket) {
 }
 
 constexpr std::string_view kWantsTls =
-    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: 62\r\n\r\n"
+    "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: "
+    "62\r\n\r\n"
     "This port speaks TLS only; use https:// (gRPC: with TLS) here\n";
 
 // Settles whether the connection is TLS, by its first bytes and the server's options. False when it is over.
@@ -140,39 +141,16 @@ Connection::~Connection() {
   list_.count.fetch_sub(1, std::memory_order_relaxed);
 }
 
-std::size_t Connection::send_now(std::string_view bytes, bool& failed) {
-  std::size_t sent = 0;
-  while (sent < bytes.size()) {
-    ErrorCode error;
-    sent += socket_.write_some(asio::buffer(bytes.data() + sent, bytes.size() - sent), error);
-    if (error == asio::error::would_block || error == asio::error::try_again) break;
-    if (error) {
-      failed = true;
-      break;
-    }
-  }
-  return sent;
-}
-
 void Connection::send_backlog(bool& failed) {
-  const std::string_view outgoing = tls_->outgoing();
-  if (!outgoing.empty()) tls_->sent(send_now(outgoing, failed));
+  ErrorCode error;
+  net::send_backlog(socket_, *tls_, error);
+  if (error) failed = true;
 }
 
-// Encrypts a record's worth at a time, and no more than the socket takes: what is encrypted cannot be taken back.
 std::size_t Connection::write_now(std::string_view bytes, bool& failed) {
-  if (!tls_) return send_now(bytes, failed);
-  std::size_t taken = 0;
-  send_backlog(failed);
-  while (!failed && taken < bytes.size() && tls_->outgoing().empty()) {
-    const std::string_view part = bytes.substr(taken, kTlsRecord);
-    if (!tls_->write(part)) {
-      failed = true;
-      break;
-    }
-    taken += part.size();
-    send_backlog(failed);
-  }
+  ErrorCode error;
+  const std::size_t taken = tls_ ? send_now(socket_, *tls_, bytes, error) : send_now(socket_, bytes, error);
+  if (error) failed = true;
   return taken;
 }
 

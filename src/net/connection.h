@@ -78,8 +78,6 @@ class Connection {
 
  private:
   friend class ConnectionList;
-  // What the socket takes now of these bytes.
-  std::size_t send_now(std::string_view bytes, bool& failed);
   void send_backlog(bool& failed);
 
   ConnectionList& list_;

@@ -10,7 +10,6 @@ using test::Conversation;
 using test::expect;
 using test::expect_at_once;
 using test::hang_up;
-using test::PeerOptions;
 using test::ScriptedPeer;
 using test::serve;
 using test::wait_for_go;
