@@ -387,6 +387,51 @@ TEST_F(PipelineTest, APeerThatDoesNotAnswerTheGreetingIsGivenUp) {
   EXPECT_THAT(message_of(ask("a\n")), HasSubstr("no connection within 100 ms"));
 }
 
+TEST_F(PipelineTest, WhatIsLateBeforeThereIsAConnectionIsNeverSent) {
+  ScriptedPeer peer({{expect("hello\n"), wait_for_go(), answer("hi\n"), expect("b\n"), answer("2\n")}});
+  auto options = options_for(peer.port());
+  options.greeting = say_hello;
+  make(std::move(options));
+  EXPECT_EQ(code_of(ask("a\n", Milliseconds(50))), Errc::deadline_exceeded);
+  peer.go();
+  EXPECT_EQ(ask("b\n"), "2\n");
+}
+
+TEST_F(PipelineTest, CloseEndsAnAttemptThatNobodyNeeds) {
+  ScriptedPeer peer({{expect("hello\n"), wait_for_go()}});
+  auto options = options_for(peer.port());
+  options.greeting = say_hello;
+  make(std::move(options));
+  loop_.post([this] {
+    start(pipeline_->connect(in(kAmple)),
+          [](const Status& status) { EXPECT_EQ(status.error().code, Errc::unavailable); });
+  });
+  ASSERT_TRUE(peer.wait_for_steps(1));
+  close();
+  EXPECT_EQ(lost_, 0);
+}
+
+TEST_F(PipelineTest, WhoHearsOfAFailedAttemptIsToldTheReasonWhenAsking) {
+  auto options = options_for(ScriptedPeer::free_port());
+  auto told = std::make_shared<std::promise<Answer>>();
+  options.on_lost = [this, told, first = true]() mutable {
+    if (!std::exchange(first, false)) return;
+    start(testing::ask(*pipeline_, "b\n", in(kAmple)), [told](Answer a) { told->set_value(std::move(a)); });
+  };
+  make(std::move(options));
+  EXPECT_EQ(code_of(ask("a\n")), Errc::unavailable);
+  EXPECT_THAT(message_of(told->get_future().get()), HasSubstr("connection refused"));
+  close();
+}
+
+TEST_F(PipelineTest, APushMayEndTheConnection) {
+  ScriptedPeer peer({{expect("a\n"), answer(">moved\n1\n")}, {expect("b\n"), answer("2\n")}});
+  auto options = options_for(peer.port());
+  make(std::move(options), [this](std::string_view) { pipeline_->reset("it has moved"); });
+  EXPECT_THAT(message_of(ask("a\n")), HasSubstr("it has moved"));
+  EXPECT_EQ(ask("b\n"), "2\n");
+}
+
 TEST_F(PipelineTest, ConnectWaitsNoLongerThanItIsTold) {
   ScriptedPeer peer({{expect("hello\n")}});
   auto options = options_for(peer.port());

@@ -86,9 +86,10 @@ class PipelineTest : public ::testing::Test {
     options.framing = [] { return std::make_unique<LineFraming>(); };
     return options;
   }
-  void make(PipelineOptions options) {
+  void make(PipelineOptions options, std::move_only_function<void(std::string_view)> on_push = {}) {
     if (!options.on_lost) options.on_lost = [this] { ++lost_; };
-    options.on_push = [this](std::string_view push) { pushed_ += push; };
+    options.on_push = std::move(on_push);
+    if (!options.on_push) options.on_push = [this](std::string_view push) { pushed_ += push; };
     pipeline_ = std::make_unique<Pipeline>(loop_, std::move(options));
   }
   void make(const test::ScriptedPeer& peer) { make(options_for(peer.port())); }
