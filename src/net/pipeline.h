@@ -125,7 +125,8 @@ class [[nodiscard]] Pipeline::Call {
 };
 
 // What opens a conversation, before the requests of others: who we are, which version we speak. It asks by
-// Pipeline::call_first. An error ends the attempt, and is what callers are told. Called once for each connection.
+// Pipeline::call_first. An error ends the attempt, and is what callers are told. Called once for each connection. With
+// a certificate of ours it should ask something in any case: under TLS 1.3 a server refuses it only then.
 using Greeting = std::move_only_function<Task<Status>(Pipeline&)>;
 
 struct PipelineOptions {
@@ -148,8 +149,8 @@ struct PipelineOptions {
   Greeting greeting;                                       // may be empty
   // A push; its bytes are valid during the call.
   std::move_only_function<void(std::string_view)> on_push;
-  // A connection that was up has ended, or an attempt has failed. Called before the callers hear of it; may call
-  // anything of the Pipeline.
+  // A connection that was up was lost or reset, or an attempt has failed; not for idle_close and close(). Called before
+  // the callers hear of it; may call anything of the Pipeline.
   std::move_only_function<void()> on_lost;
 };
 

@@ -123,6 +123,35 @@ class PipelineTest : public ::testing::Test {
   std::unique_ptr<Pipeline> pipeline_;
 };
 
+inline std::string echo(std::string_view line) { return std::string(line) + "!\n"; }
+
+inline std::string message_of(const Answer& answer) { return answer ? "answered" : answer.error().message; }
+
+class TemporaryFolder {
+ public:
+  TemporaryFolder() { ::mkdtemp(name_.data()); }
+  ~TemporaryFolder() { std::filesystem::remove_all(name_); }
+  std::string file(const std::string& name) const { return name_ + "/" + name; }
+
+ private:
+  std::string name_ = (std::filesystem::temp_directory_path() / "holdfast-pipeline-XXXXXX").string();
+};
+
+// What a peer serves lines with that greets. Lines that begin with 2 are answered twice.
+inline std::string serve_line(std::string_view line) {
+  if (line == "hello") return "hi\n";
+  return line.starts_with('2') ? ">news\n" + echo(line) + ">news\n" + echo(line) : echo(line);
+}
+
+inline Task<Status> say_hello(Pipeline& pipeline) {
+  const auto reply = co_await pipeline.call_first("hello\n", 1, in(kAmple));
+  if (!reply) co_return fail(reply.error());
+  co_return *reply == "hi\n" ? Status() : fail(Errc::denied, "it is not polite");
+}
+
+// Far more than the buffers of sockets hold.
+inline const std::string kHuge = std::string(32 << 20, 'h') + "\n";
+
 inline Errc code_of(const Answer& answer) { return answer ? Errc::internal : answer.error().code; }
 
 }  // namespace holdfast::net::testing
