@@ -196,7 +196,7 @@ TEST_P(ConcurrencyConformance, OneEtagDeletesOnce) {
 // Redis in Dapr: 1,000 in two accounts became 2,016 after 383 transfers.
 TEST_P(ConcurrencyConformance, TransfersByTransactionKeepTheTotal) {
   HOLDFAST_NEEDS(etag);
-  if (can().transaction_ops_max < 2) GTEST_SKIP() << "this store does not declare transactions";
+  HOLDFAST_NEEDS_TRANSACTIONS_OF(2);
   const std::string a = key("a");
   const std::string b = key("b");
   ASSERT_TRUE(store().transact({put(a, "500"), put(b, "500")}));
@@ -216,7 +216,7 @@ TEST_P(ConcurrencyConformance, TransfersByTransactionKeepTheTotal) {
 // of one.
 TEST_P(ConcurrencyConformance, ATransactionIsNeverHalfVisibleInABulkRead) {
   HOLDFAST_NEEDS(snapshot_read);
-  if (can().transaction_ops_max < 8) GTEST_SKIP() << "this store does not declare transactions of eight operations";
+  HOLDFAST_NEEDS_TRANSACTIONS_OF(8);
   std::vector<std::string> names;
   for (int i = 0; i < 8; ++i) names.push_back(key("k" + std::to_string(i)));
   const auto write_all = [&names](Handle& handle, const std::string& text) {
@@ -248,7 +248,7 @@ TEST_P(ConcurrencyConformance, ATransactionIsNeverHalfVisibleInABulkRead) {
 
 // Transactions that name the same keys in different orders must neither deadlock nor mix.
 TEST_P(ConcurrencyConformance, CrossingTransactionsAllEndAndNoneIsTorn) {
-  if (can().transaction_ops_max < 16) GTEST_SKIP() << "this store does not declare transactions of 16 operations";
+  HOLDFAST_NEEDS_TRANSACTIONS_OF(16);
   std::vector<std::string> names;
   for (int i = 0; i < 16; ++i) names.push_back(key("k" + std::to_string(i)));
   on_threads(instance(), kThreads, [&](Handle& handle, int number) {

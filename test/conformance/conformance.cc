@@ -141,6 +141,7 @@ std::vector<std::string> Handle::keys(std::string_view prefix, std::uint32_t lim
 
 void StoreTest::SetUp() {
   base_ = fmt::format("{:016x}-", random_u64());
+  if (GetParam().shared_tag) base_ = "{" + base_ + "}";
   instance_ = GetParam().start();
   ASSERT_NE(instance_, nullptr) << "the store under test did not start";
   handle_.emplace(*instance_, loop_);

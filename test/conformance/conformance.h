@@ -47,6 +47,10 @@ struct Subject {
   // operation; false: as Dapr's API, which can neither.
   bool rich_transactions = true;
   bool shows_indexes = true;  // RecordFields::indexes come back
+  // The keys of a case share a part in braces, which puts them into one hash slot of a cluster.
+  bool shared_tag = false;
+  // False for a cluster over which the keys of a case are spread: it has no transactions of several.
+  bool transactions_span_keys = true;
 };
 void PrintTo(const Subject& subject, std::ostream* out);
 
@@ -182,6 +186,12 @@ class EdgesConformance : public StoreTest {};
 // And the other way about: for cases that hold stores to what they do not declare.
 #define HOLDFAST_LACKS(ability) \
   if (can().ability) GTEST_SKIP() << "this store declares " #ability
+
+// Skips the case unless transactions of at least so many operations can be had.
+#define HOLDFAST_NEEDS_TRANSACTIONS_OF(operations)                                                                \
+  if (can().transaction_ops_max < (operations))                                                                   \
+    GTEST_SKIP() << "this store does not declare transactions of " #operations;                                   \
+  if (!GetParam().transactions_span_keys) GTEST_SKIP() << "the keys of this run are in different slots of a cluster"
 
 #define HOLDFAST_NEEDS_RICH_TRANSACTIONS() \
   if (!GetParam().rich_transactions) GTEST_SKIP() << "Dapr's transactions, the way to this store, cannot say this"

@@ -185,7 +185,7 @@ TEST_P(TtlConformance, ExpiredRecordsAreInNoBulkReadAndNoListing) {
 
 TEST_P(TtlConformance, TransactionsSetTimesAndSeeExpiredRecordsAsAbsent) {
   HOLDFAST_NEEDS(ttl);
-  if (can().transaction_ops_max == 0) GTEST_SKIP() << "this store does not declare transactions";
+  HOLDFAST_NEEDS_TRANSACTIONS_OF(2);
   const std::string a = key("a");
   const std::string b = key("b");
   ASSERT_TRUE(store().transact({put_for(a, "1", kShortTtl), put_for(b, "1", kLongTtl)}));

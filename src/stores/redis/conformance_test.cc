@@ -71,10 +71,21 @@ std::string joined(const std::vector<std::string>& addresses) {
   return out;
 }
 
+Fields cluster_fields() {
+  return {{"redisHost", joined(server<test::RedisCluster>().addresses())}, {"redisType", "cluster"}};
+}
+
+// Hash tags, as applications use them that want transactions.
 Subject cluster() {
-  return subject("cluster", [] {
-    return Fields{{"redisHost", joined(server<test::RedisCluster>().addresses())}, {"redisType", "cluster"}};
-  });
+  Subject one_slot = subject("cluster", cluster_fields);
+  one_slot.shared_tag = true;
+  return one_slot;
+}
+
+Subject spread_cluster() {
+  Subject spread = subject("cluster_without_tags", cluster_fields);
+  spread.transactions_span_keys = false;
+  return spread;
 }
 
 Subject sentinels() {
@@ -91,7 +102,7 @@ Subject valkey() {
   });
 }
 
-HOLDFAST_CONFORMANCE(Redis, node(), secured(), cluster(), sentinels(), valkey());
+HOLDFAST_CONFORMANCE(Redis, node(), secured(), cluster(), spread_cluster(), sentinels(), valkey());
 
 }  // namespace
 }  // namespace holdfast::conformance

@@ -1,5 +1,5 @@
-// Finding keys by prefix and pattern. One server is walked with SCAN, a cluster slot by slot on every primary: a key on
-// its way from one node to another is then seen on one of them.
+// Finding keys by prefix and pattern. One server is walked with SCAN, a cluster slot by slot, so that a cursor does not
+// depend on which node has which slot.
 #include "stores/redis/listing.h"
 
 #include <fmt/format.h>
@@ -21,7 +21,7 @@ namespace {
 
 constexpr std::uint32_t kScanCount = 1000;
 constexpr std::uint32_t kSlotsFirst = 16;
-constexpr std::uint32_t kSlotsMost = 1024;
+constexpr std::uint32_t kSlotsMost = 4096;
 constexpr std::uint32_t kAllKeys = 1'000'000'000;
 constexpr std::size_t kEraseKeys = 1000;
 
@@ -164,24 +164,49 @@ Task<Result<ListPage>> RedisStore::list_server(CallContext context, state::ListR
   co_return page;
 }
 
-// The keys of `count` slots from `first` on, slot by slot, from all primaries. Twice: a key that left one node before it
-// was asked, and reached another after that one was, is there the second time.
-Task<Result<std::vector<std::vector<std::string>>>> RedisStore::keys_of_slots(CallContext context,
-                                                                              std::uint16_t first,
-                                                                              std::uint32_t count) {
-  std::vector<std::vector<std::string>> slots(count);
+// Who serves which slot, in the primaries' own words.
+Task<Result<ClusterView>> RedisStore::view_cluster(CallContext context) {
+  ClusterView view;
+  for (const Shard& shard : router_->shards()) view.primaries.push_back(shard.primary);
   std::string request;
-  for (std::uint32_t i = 0; i < count; ++i)
-    append_slot_keys(request, static_cast<std::uint16_t>(first + i), kAllKeys);
-  for (int round = 0; round < 2; ++round) {
-    for (const Shard& shard : std::vector<Shard>(router_->shards())) {
-      auto answer = co_await shard.primary->call(Work::bulk, request, count, deadline_of(context));
+  resp::append_command(request, {"CLUSTER", "NODES"});
+  for (std::size_t i = 0; i < view.primaries.size(); ++i) {
+    auto answer = co_await view.primaries[i]->call(Work::bulk, request, 1, deadline_of(context));
+    if (!answer) co_return fail(lost_reading(std::move(answer.error())));
+    const auto reply = resp::Reply::parse(*answer);
+    if (!reply) co_return fail(reply.error());
+    if (reply->root().kind() != resp::Kind::text)
+      co_return fail(describe(view.primaries[i]->place(), "list keys", reply->root().text()));
+    view.add(i, reply->root().text());
+  }
+  co_return view;
+}
+
+// The keys of `count` slots from `first` on, slot by slot, each from the node that serves it. Where slots are on their
+// way from one node to another (`everywhere`), from all of them, and twice: a key that had left one node before it was
+// asked, and reached another after that one was, is there the second time.
+Task<Result<RedisStore::SlotKeys>> RedisStore::keys_of_slots(CallContext context, const ClusterView& view,
+                                                             std::uint32_t first, std::uint32_t count,
+                                                             bool everywhere) {
+  SlotKeys slots(count);
+  for (int round = 0; round < (everywhere ? 2 : 1); ++round) {
+    for (std::size_t node = 0; node < view.primaries.size(); ++node) {
+      std::string request;
+      std::vector<std::uint32_t> asked;
+      for (std::uint32_t i = 0; i < count; ++i) {
+        if (!everywhere && view.owners[first + i] != static_cast<int>(node)) continue;
+        append_slot_keys(request, static_cast<std::uint16_t>(first + i), kAllKeys);
+        asked.push_back(i);
+      }
+      if (asked.empty()) continue;
+      auto answer = co_await view.primaries[node]->call(Work::bulk, request, static_cast<std::uint32_t>(asked.size()),
+                                                        deadline_of(context));
       if (!answer) co_return fail(lost_reading(std::move(answer.error())));
       Replies replies(*answer);
-      for (std::uint32_t i = 0; i < count; ++i) {
+      for (const std::uint32_t i : asked) {
         const auto reply = resp::Reply::parse(replies.next());
         if (!reply) co_return fail(reply.error());
-        const auto keys = read_keys(shard.primary->place(), reply->root());
+        const auto keys = read_keys(view.primaries[node]->place(), reply->root());
         if (!keys) co_return fail(keys.error());
         slots[i].insert(slots[i].end(), keys->begin(), keys->end());
       }
@@ -198,6 +223,21 @@ Task<Result<ListPage>> RedisStore::list_slots(CallContext context, state::ListRe
     if (!parsed) co_return foreign_cursor();
     at = std::move(*parsed);
   }
+  auto view = co_await view_cluster(context);
+  if (!view) co_return fail(std::move(view.error()));
+  for (bool everywhere = !view->is_settled();; everywhere = true) {
+    auto page = co_await list_slots(context, request, at, *view, everywhere);
+    if (!page || everywhere) co_return page;
+    // Slots that went to another node meanwhile may have been read where they were no more.
+    auto after = co_await view_cluster(context);
+    if (!after) co_return fail(std::move(after.error()));
+    if (after->is_settled() && after->owners == view->owners) co_return page;
+    view = std::move(after);
+  }
+}
+
+Task<Result<ListPage>> RedisStore::list_slots(CallContext context, state::ListRequest request, const SlotCursor& at,
+                                              const ClusterView& view, bool everywhere) {
   ListPage page;
   std::uint32_t slot = at.slot;
   std::uint32_t step = kSlotsFirst;
@@ -205,9 +245,8 @@ Task<Result<ListPage>> RedisStore::list_slots(CallContext context, state::ListRe
   while (slot < kSlotCount) {
     if (auto going_on = check_going_on(context); !going_on) co_return fail(std::move(going_on.error()));
     const std::uint32_t count = std::min<std::uint32_t>(step, kSlotCount - slot);
-    auto slots = co_await keys_of_slots(context, static_cast<std::uint16_t>(slot), count);
+    auto slots = co_await keys_of_slots(context, view, slot, count, everywhere);
     if (!slots) co_return fail(std::move(slots.error()));
-    // What the page has room for, and where it ends.
     std::vector<std::pair<std::uint32_t, std::string>> keys;
     for (std::uint32_t i = 0; i < count; ++i)
       for (std::string& key : (*slots)[i]) {

@@ -1,4 +1,4 @@
-// Where a listing goes on: the text of a cursor. Pure.
+// Where a listing goes on (the text of a cursor), and in a cluster where it has to look. Pure.
 #pragma once
 
 #include <cstdint>
@@ -6,6 +6,9 @@
 #include <string>
 #include <string_view>
 #include <vector>
+
+#include "stores/redis/mapping.h"
+#include "stores/redis/router.h"
 
 namespace holdfast::stores::redis {
 
@@ -29,6 +32,19 @@ struct SlotCursor {
 
   std::string text() const;
   static std::optional<SlotCursor> parse(std::string_view text);
+};
+
+// Who serves which slot, as every primary says of itself.
+struct ClusterView {
+  std::vector<ServerRef> primaries;
+  std::vector<int> owners = std::vector<int>(kSlotCount, -1);  // slot -> index of primaries
+  std::size_t served = 0;                                     // slots that have an owner
+  bool is_moving = false;
+
+  // Takes the line about itself of a node's CLUSTER NODES.
+  void add(std::size_t primary, std::string_view nodes);
+  // Every slot has one owner, and none is on its way to another.
+  bool is_settled() const { return !is_moving && served == kSlotCount; }
 };
 
 // The same for all processes and versions of ours.

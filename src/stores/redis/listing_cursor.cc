@@ -64,6 +64,37 @@ std::optional<SlotCursor> SlotCursor::parse(std::string_view text) {
   return cursor;
 }
 
+// "ID HOST:PORT@BUS FLAGS MASTER PING PONG EPOCH LINK SLOT SLOT ...", where a slot is "5", "0-5460", or on its way:
+// "[93->-ID]" and "[93-<-ID]". The flags of a node's own line begin with "myself".
+void ClusterView::add(std::size_t primary, std::string_view nodes) {
+  static constexpr std::size_t kWordsBeforeSlots = 8;
+  const std::size_t own = nodes.find(" myself");
+  if (own == std::string_view::npos) return;
+  std::string_view line = nodes.substr(nodes.rfind('\n', own) + 1);
+  line = line.substr(0, line.find('\n'));
+  for (std::size_t word = 0; !line.empty(); ++word) {
+    const std::size_t end = std::min(line.find(' '), line.size());
+    const std::string_view text = line.substr(0, end);
+    line.remove_prefix(std::min(end + 1, line.size()));
+    if (word < kWordsBeforeSlots || text.empty()) continue;
+    if (text.starts_with('[')) {
+      is_moving = true;
+      continue;
+    }
+    const std::size_t dash = text.find('-');
+    std::uint32_t first = 0;
+    std::uint32_t last = 0;
+    if (!read(text.substr(0, dash), first, 10)) continue;
+    last = first;
+    if (dash != std::string_view::npos && !read(text.substr(dash + 1), last, 10)) continue;
+    for (std::uint32_t slot = first; slot <= last && slot < kSlotCount; ++slot) {
+      if (owners[slot] >= 0) is_moving = true;  // two say that it is theirs
+      if (owners[slot] < 0) ++served;
+      owners[slot] = static_cast<int>(primary);
+    }
+  }
+}
+
 // FNV-1a.
 std::uint64_t cursor_hash(std::string_view key) {
   std::uint64_t hash = 0xcbf29ce484222325ULL;

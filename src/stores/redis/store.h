@@ -10,6 +10,7 @@
 #include "state/component.h"
 #include "state/store.h"
 #include "stores/redis/exchange.h"
+#include "stores/redis/listing.h"
 #include "stores/redis/router.h"
 
 namespace holdfast::stores::redis {
@@ -97,8 +98,12 @@ class RedisStore final : public state::StateStore {
   Task<Result<std::string>> run_id_of(ServerRef server, state::CallContext context);
   Task<Result<state::ListPage>> list_server(state::CallContext context, state::ListRequest request);
   Task<Result<state::ListPage>> list_slots(state::CallContext context, state::ListRequest request);
-  Task<Result<std::vector<std::vector<std::string>>>> keys_of_slots(state::CallContext context, std::uint16_t first,
-                                                                    std::uint32_t count);
+  Task<Result<state::ListPage>> list_slots(state::CallContext context, state::ListRequest request,
+                                           const SlotCursor& at, const ClusterView& view, bool everywhere);
+  Task<Result<ClusterView>> view_cluster(state::CallContext context);
+  using SlotKeys = std::vector<std::vector<std::string>>;  // slot by slot, sorted
+  Task<Result<SlotKeys>> keys_of_slots(state::CallContext context, const ClusterView& view, std::uint32_t first,
+                                       std::uint32_t count, bool everywhere);
   Task<Status> walk(state::CallContext context, std::string glob, KeySink& sink);
 
   // searching.cc
