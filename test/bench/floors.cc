@@ -12,7 +12,6 @@
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/use_awaitable.hpp>
 #include <boost/asio/write.hpp>
-
 #include <cstdlib>
 #include <cstring>
 #include <stdexcept>
@@ -149,7 +148,8 @@ Awaitable<void> accept(Acceptor& acceptor, asio::io_context& context, Serve serv
 template <class Serve>
 [[noreturn]] void run(int port, Serve serve, const std::string& canned) {
   asio::io_context context(1);
-  Acceptor acceptor(context, asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(port)));
+  Acceptor acceptor(context,
+                    asio::ip::tcp::endpoint(asio::ip::address_v4::loopback(), static_cast<std::uint16_t>(port)));
   asio::co_spawn(context, accept(acceptor, context, serve, canned), asio::detached);
   context.run();
   std::exit(1);
@@ -189,14 +189,20 @@ SqliteFloor measure_sqlite(const std::string& directory, double seconds, const s
   floor.syncs_per_second = syncs_per_second(directory, seconds / 2);
   sqlite3* db = nullptr;
   must(sqlite3_open((directory + "/floor.db").c_str(), &db), db);
-  must(sqlite3_exec(db, "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                        "CREATE TABLE state(key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL, is_binary BOOLEAN NOT NULL,"
-                        "etag TEXT NOT NULL, expiration_time TIMESTAMP DEFAULT NULL,"
-                        "update_time TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)", nullptr, nullptr, nullptr), db);
+  must(sqlite3_exec(db,
+                    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+                    "CREATE TABLE state(key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL, is_binary BOOLEAN NOT NULL,"
+                    "etag TEXT NOT NULL, expiration_time TIMESTAMP DEFAULT NULL,"
+                    "update_time TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)",
+                    nullptr, nullptr, nullptr),
+       db);
   sqlite3_stmt* upsert = nullptr;
-  must(sqlite3_prepare_v2(db, "INSERT INTO state(key,value,is_binary,etag) VALUES(?,?,0,?) ON CONFLICT(key) DO UPDATE SET "
-                              "value=excluded.value,is_binary=excluded.is_binary,etag=excluded.etag,expiration_time=NULL,"
-                              "update_time=CURRENT_TIMESTAMP", -1, &upsert, nullptr), db);
+  must(sqlite3_prepare_v2(db,
+                          "INSERT INTO state(key,value,is_binary,etag) VALUES(?,?,0,?) ON CONFLICT(key) DO UPDATE SET "
+                          "value=excluded.value,is_binary=excluded.is_binary,etag=excluded.etag,expiration_time=NULL,"
+                          "update_time=CURRENT_TIMESTAMP",
+                          -1, &upsert, nullptr),
+       db);
   const double began = now_seconds();
   const double cpu = cpu_seconds(getpid());
   std::uint64_t rows = 0;

@@ -29,6 +29,9 @@ LoadResult run_http(const Load& load, const std::string& request);
 // Up to 8 streams a connection.
 LoadResult run_grpc(const Load& load, const std::string& path, const std::string& message);
 
+// Requests of Redis that have `replies` replies each, `depth` of them under way on every connection.
+LoadResult run_resp(const Load& load, const std::string& request, std::uint32_t replies, int depth);
+
 // One exchange, whole: what a floor server answers with.
 std::string fetch_http(const Load& load, const std::string& request);
 std::string fetch_grpc(const Load& load, const std::string& path, const std::string& message);

@@ -105,9 +105,8 @@ class Client {
 void Client::ask(double now) {
   static const std::string kPost = "POST", kHttp = "http", kHost = "localhost", kType = "application/grpc",
                            kTrailers = "trailers";
-  const nghttp2_nv head[] = {field(":method", kPost),         field(":scheme", kHttp),  field(":path", path_),
-                             field(":authority", kHost),      field("content-type", kType),
-                             field("te", kTrailers)};
+  const nghttp2_nv head[] = {field(":method", kPost),    field(":scheme", kHttp),      field(":path", path_),
+                             field(":authority", kHost), field("content-type", kType), field("te", kTrailers)};
   nghttp2_data_provider provider{};
   provider.read_callback = read_body;
   const std::int32_t id = nghttp2_submit_request(h2_, nullptr, head, std::size(head), &provider, nullptr);

@@ -41,7 +41,8 @@ void send_all(int fd, const char* data, std::size_t bytes) {
 double LoadResult::percentile_us(double p) {
   if (latencies_us.empty()) return 0;
   std::sort(latencies_us.begin(), latencies_us.end());
-  return latencies_us[std::min(latencies_us.size() - 1, static_cast<std::size_t>(p * static_cast<double>(latencies_us.size())))];
+  return latencies_us[std::min(latencies_us.size() - 1,
+                               static_cast<std::size_t>(p * static_cast<double>(latencies_us.size())))];
 }
 
 namespace {

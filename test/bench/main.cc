@@ -12,11 +12,14 @@
 #include <iostream>
 #include <map>
 #include <memory>
+#include <optional>
 #include <thread>
 
 #include "bench/floors.h"
 #include "bench/load.h"
+#include "bench/measure.h"
 #include "bench/process.h"
+#include "bench/redis.h"
 #include "bench/report.h"
 #include "bench/workload.h"
 
@@ -27,11 +30,6 @@ namespace fs = std::filesystem;
 
 constexpr int kServerCore = 0;
 constexpr int kLoadCore = 1;
-// A comparison is made in turns, and the middle one of the ratios counts: what else the machine does then falls on
-// both.
-constexpr int kTurns = 9;
-constexpr double kTurnSeconds = 0.5;
-
 struct Options {
   std::string holdfast = "build/release/holdfast";
   double seconds = 2;
@@ -54,45 +52,19 @@ struct Workspace {
   ~Workspace() { fs::remove_all(path); }
 };
 
-void write_components(const Workspace& workspace) {
-  std::ofstream(workspace.path / "components/stores.yaml")
-      << "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: memory}\nspec: {type: state.in-memory, "
-         "version: v1}\n"
-      << "---\napiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: sqlite}\nspec:\n  type: state.sqlite\n"
-      << "  version: v1\n  metadata: [{name: connectionString, value: \"" << (workspace.path / "state.db").string()
-      << "\"}]\n";
-}
-
-struct Measured {
-  LoadResult load;
-  double cpu_us = 0;
-};
-
-template <class Run>
-Measured measure(pid_t pid, Run run) {
-  const double before = cpu_seconds(pid);
-  Measured measured{run(), 0};
-  if (measured.load.requests > 0)
-    measured.cpu_us = (cpu_seconds(pid) - before) * 1e6 / static_cast<double>(measured.load.requests);
-  return measured;
-}
-
-Row row_of(const std::string& server, const std::string& protocol, const std::string& store, const Operation& operation,
-           int in_flight, Measured measured) {
-  Row row{server,
-          protocol,
-          store,
-          operation.name,
-          in_flight,
-          measured.load.per_second(),
-          measured.load.percentile_us(0.5),
-          measured.load.percentile_us(0.99),
-          measured.cpu_us,
-          measured.load.errors,
-          0};
-  std::cerr << fmt::format("  {:<9} {} {} {} x{}: {:.0f}/s, {:.2f} us\n", server, protocol, store, operation.name,
-                           in_flight, row.per_second, row.cpu_us);
-  return row;
+void write_components(const Workspace& workspace, int redis_port) {
+  std::ofstream file(workspace.path / "components/stores.yaml");
+  file << "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: memory}\nspec: {type: state.in-memory, "
+          "version: v1}\n"
+       << "---\napiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: sqlite}\nspec:\n  type: state.sqlite\n"
+       << "  version: v1\n  metadata: [{name: connectionString, value: \"" << (workspace.path / "state.db").string()
+       << "\"}]\n";
+  if (redis_port > 0)
+    file << fmt::format(
+        "---\napiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {{name: redis}}\nspec:\n"
+        "  type: state.redis\n  version: v1\n"
+        "  metadata: [{{name: redisHost, value: \"127.0.0.1:{}\"}}]\n",
+        redis_port);
 }
 
 class Bench {
@@ -104,12 +76,12 @@ class Bench {
   void measure_start();
   void measure_sidecar();
   void measure_server(const std::string& name, pid_t pid, int http_port, int grpc_port, const std::string& store,
-                      const std::string& row_store);
+                      const std::string& row_store, pid_t backend = 0);
   void measure_floors();
-  Measured measure_one(pid_t pid, const Load& load, const std::string& protocol, const Operation& operation);
   double ratio_in_turns(pid_t sidecar, int sidecar_port, pid_t floor, int floor_port, const std::string& protocol,
                         const Operation& operation);
   void measure_database();
+  void measure_redis();
   void compare();
   const Row* find(const std::string& server, const std::string& protocol, const std::string& store,
                   const std::string& operation, int in_flight) const;
@@ -136,6 +108,7 @@ class Bench {
 
   Options options_;
   Workspace workspace_;
+  std::optional<RedisUnderTest> redis_;
   Report report_;
   // What the sidecar answered, for the floors to repeat.
   std::map<std::string, std::string> http_answers_;
@@ -157,12 +130,13 @@ void Bench::measure_start() {
     idle = resident_mib(sidecar.pid());
   }
   bar("start to ready (best of 5)", best, "ms", 25);
-  bar("resident, idle, memory and SQLite loaded", idle, "MiB", 16);
+  bar(redis_ ? "resident, idle, memory, SQLite and Redis loaded" : "resident, idle, memory and SQLite loaded", idle,
+      "MiB", 16);
   bar("binary, stripped", static_cast<double>(fs::file_size(options_.holdfast)) / (1 << 20), "MiB", 15);
 }
 
 void Bench::measure_server(const std::string& name, pid_t pid, int http_port, int grpc_port, const std::string& store,
-                           const std::string& row_store) {
+                           const std::string& row_store, pid_t backend) {
   Load http{options_.peer_host, http_port, 1, options_.seconds};
   Load grpc{options_.peer_host, grpc_port, 1, options_.seconds};
   if (name == "holdfast") http.host = grpc.host = "127.0.0.1";
@@ -174,12 +148,11 @@ void Bench::measure_server(const std::string& name, pid_t pid, int http_port, in
       grpc_answers_[key] = fetch_grpc(grpc, operation.grpc_path, operation.grpc_message);
     for (const int in_flight : {1, 32, 256}) {
       http.in_flight = grpc.in_flight = in_flight;
-      report_.rows.push_back(row_of(name, "http", row_store, operation, in_flight,
-                                    measure(pid, [&] { return run_http(http, operation.http); })));
+      report_.rows.push_back(row_of(name, "http", row_store, operation.name, in_flight,
+                                    measure_operation(pid, backend, http, "http", operation)));
       if (grpc_port > 0)
-        report_.rows.push_back(row_of(name, "grpc", row_store, operation, in_flight, measure(pid, [&] {
-                                        return run_grpc(grpc, operation.grpc_path, operation.grpc_message);
-                                      })));
+        report_.rows.push_back(row_of(name, "grpc", row_store, operation.name, in_flight,
+                                      measure_operation(pid, backend, grpc, "grpc", operation)));
     }
   }
 }
@@ -191,14 +164,8 @@ void Bench::measure_sidecar() {
   wait_for_port(http);
   for (const std::string store : {"memory", "sqlite"})
     measure_server("holdfast", sidecar.pid(), http, grpc, store, store);
+  if (redis_) measure_server("holdfast", sidecar.pid(), http, grpc, "redis", "redis", redis_->pid());
   bar("resident after the load", resident_mib(sidecar.pid()), "MiB", 0);
-}
-
-Measured Bench::measure_one(pid_t pid, const Load& load, const std::string& protocol, const Operation& operation) {
-  return measure(pid, [&] {
-    return protocol == "http" ? run_http(load, operation.http)
-                              : run_grpc(load, operation.grpc_path, operation.grpc_message);
-  });
 }
 
 // How often the sidecar's CPU per request the floor's is, both loaded in turn with 32 in flight.
@@ -208,14 +175,11 @@ double Bench::ratio_in_turns(pid_t sidecar, int sidecar_port, pid_t floor, int f
   for (int turn = 0; turn < kTurns; ++turn) {
     const Load ours{"127.0.0.1", sidecar_port, 32, kTurnSeconds};
     const Load bare{"127.0.0.1", floor_port, 32, kTurnSeconds};
-    const double cost = measure_one(sidecar, ours, protocol, operation).cpu_us;
-    const double floor_cost = measure_one(floor, bare, protocol, operation).cpu_us;
+    const double cost = measure_operation(sidecar, 0, ours, protocol, operation).cpu_us;
+    const double floor_cost = measure_operation(floor, 0, bare, protocol, operation).cpu_us;
     if (floor_cost > 0) ratios.push_back(cost / floor_cost);
   }
-  std::ranges::sort(ratios);
-  std::cerr << fmt::format("  {} {} in turns: {:.2f} to {:.2f}, middle {:.2f}\n", protocol, operation.name,
-                           ratios.front(), ratios.back(), ratios[ratios.size() / 2]);
-  return ratios[ratios.size() / 2];
+  return middle(std::move(ratios), protocol + " " + operation.name);
 }
 
 // The same bytes in and out, for the operations that the bars are about.
@@ -239,8 +203,8 @@ void Bench::measure_floors() {
       wait_for_port(port);
       for (const int in_flight : {32, 256}) {
         const Load load{"127.0.0.1", port, in_flight, options_.seconds};
-        report_.rows.push_back(row_of("floor", protocol, "memory", operation, in_flight,
-                                      measure_one(floor.pid(), load, protocol, operation)));
+        report_.rows.push_back(row_of("floor", protocol, "memory", operation.name, in_flight,
+                                      measure_operation(floor.pid(), 0, load, protocol, operation)));
       }
       if (operation.name == "get" || operation.name == "save")
         bar(fmt::format("{} {} in memory, 32 in flight: CPU over the bare loop", protocol, operation.name),
@@ -248,6 +212,19 @@ void Bench::measure_floors() {
             "x", 1.6);
     }
   }
+}
+
+void Bench::measure_redis() {
+  if (!redis_) {
+    std::cerr << "  there is no redis-server here: Redis is left out. tools/dev bench fetches one\n";
+    return;
+  }
+  const int http = free_port();
+  const int grpc = free_port();
+  const Process sidecar(sidecar_command(http, grpc), kServerCore, "");
+  wait_for_port(http);
+  for (const std::string store : {"memory", "redis"}) fetch_http(Load{"127.0.0.1", http, 1, 1}, seed_request(store));
+  compare_redis(*redis_, {sidecar.pid(), http, grpc}, options_.seconds, report_);
 }
 
 void Bench::measure_database() {
@@ -289,7 +266,8 @@ std::string machine() {
 }
 
 Report Bench::run() {
-  write_components(workspace_);
+  if (const std::string program = redis_program(); !program.empty()) redis_.emplace(program, kServerCore);
+  write_components(workspace_, redis_ ? redis_->port() : 0);
   report_.machine = machine();
   std::cerr << "start-up and size\n";
   measure_start();
@@ -299,6 +277,8 @@ Report Bench::run() {
   std::cerr << "floors\n";
   measure_floors();
   measure_database();
+  std::cerr << "Redis\n";
+  measure_redis();
   if (options_.peer_http > 0) {
     std::cerr << "peer\n";
     measure_server("peer", options_.peer_pid, options_.peer_http, options_.peer_grpc, options_.peer_store, "memory");

@@ -22,9 +22,9 @@ class Process {
   pid_t pid_ = -1;
 };
 
-double cpu_seconds(pid_t pid);           // user and system, to the nanosecond
+double cpu_seconds(pid_t pid);  // user and system, to the nanosecond
 double resident_mib(pid_t pid);
-void pin_to(int cpu);                    // the calling thread
+void pin_to(int cpu);  // the calling thread
 int free_port();
 // Seconds until the port accepts a connection; throws after ten.
 double wait_for_port(int port);

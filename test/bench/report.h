@@ -8,7 +8,7 @@
 namespace holdfast::bench {
 
 struct Row {
-  std::string server;     // "holdfast", "floor", "peer"
+  std::string server;     // "holdfast", "floor", "peer"; "direct", "pipelined": clients of Redis
   std::string protocol;   // "http", "grpc"
   std::string store;      // "memory", "sqlite"
   std::string operation;  // "get", "save", "bulk-get-100", "transaction-2"
@@ -17,6 +17,7 @@ struct Row {
   double p50_us = 0;
   double p99_us = 0;
   double cpu_us = 0;
+  double backend_us = 0;  // of the database's process; 0: there is none
   std::uint64_t errors = 0;
   double ratio = 0;  // cpu_us over the floor's; 0: there is no floor
 };
@@ -25,7 +26,7 @@ struct Fact {
   std::string name;
   double value = 0;
   std::string unit;
-  double bar = 0;      // 0: none
+  double bar = 0;         // 0: none
   bool at_least = false;  // the bar is a lower bound
 };
 

@@ -51,13 +51,11 @@ Cost measure(Work work) {
   const auto begin = std::chrono::steady_clock::now();
   const double cpu = cpu_seconds();
   work();
-  return {std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(),
-          cpu_seconds() - cpu};
+  return {std::chrono::duration<double>(std::chrono::steady_clock::now() - begin).count(), cpu_seconds() - cpu};
 }
 
 std::string key_of(std::mt19937& random, const Plan& plan) {
-  return fmt::format("app||key-{:08}",
-                     std::uniform_int_distribution<int>(0, plan.keys - 1)(random));
+  return fmt::format("app||key-{:08}", std::uniform_int_distribution<int>(0, plan.keys - 1)(random));
 }
 
 void print(const char* name, const Plan& plan, const Cost& cost) {
@@ -65,8 +63,7 @@ void print(const char* name, const Plan& plan, const Cost& cost) {
              cost.cpu / plan.saves * 1e6);
 }
 
-Task<void> save_many(state::StateStore& store, const Plan& plan, unsigned seed, int count,
-                     int& running) {
+Task<void> save_many(state::StateStore& store, const Plan& plan, unsigned seed, int count, int& running) {
   std::mt19937 random(seed);
   state::CallContext context;
   context.principal = "app";
@@ -89,15 +86,13 @@ Cost store_saves(const Plan& plan) {
   component.name = "bench";
   component.type = "state.sqlite";
   component.properties = {{"connectionString", plan.folder + "/store.db" + plan.query}};
-  auto core =
-      stores::kSqliteType.prepare(component, {.clock = Clock::system(), .loops = 1}).value();
+  auto core = stores::kSqliteType.prepare(component, {.clock = Clock::system(), .loops = 1}).value();
   test::TestLoop loop;
   const auto store = loop.run(core->open(loop)).value();
   const auto run = [&] {
     int running = plan.in_flight;
     for (int i = 0; i < plan.in_flight; ++i)
-      start(
-          save_many(*store, plan, static_cast<unsigned>(i), plan.saves / plan.in_flight, running));
+      start(save_many(*store, plan, static_cast<unsigned>(i), plan.saves / plan.in_flight, running));
     loop.run_until([&] { return running == 0; });
   };
   run();  // fills the table
@@ -134,14 +129,13 @@ Cost bare_saves(const Plan& plan) {
                     nullptr, nullptr, nullptr),
        db);
   sqlite3_stmt* upsert = nullptr;
-  must(sqlite3_prepare_v2(
-           db,
-           "INSERT INTO state (key, value, is_binary, etag, expiration_time, update_time) VALUES "
-           "(?, ?, 1, "
-           "?, NULL, CURRENT_TIMESTAMP) ON CONFLICT (key) DO UPDATE SET value = excluded.value, "
-           "is_binary "
-           "= 1, etag = excluded.etag, expiration_time = NULL, update_time = excluded.update_time",
-           -1, &upsert, nullptr),
+  must(sqlite3_prepare_v2(db,
+                          "INSERT INTO state (key, value, is_binary, etag, expiration_time, update_time) VALUES "
+                          "(?, ?, 1, "
+                          "?, NULL, CURRENT_TIMESTAMP) ON CONFLICT (key) DO UPDATE SET value = excluded.value, "
+                          "is_binary "
+                          "= 1, etag = excluded.etag, expiration_time = NULL, update_time = excluded.update_time",
+                          -1, &upsert, nullptr),
        db);
   const auto run = [&] {
     std::mt19937 random(1);
@@ -176,9 +170,7 @@ int main(int argc, char** argv) {
         "[?query]\n");
     return 2;
   }
-  const auto number = [&](int at, int fallback) {
-    return argc > at ? std::atoi(argv[at]) : fallback;
-  };
+  const auto number = [&](int at, int fallback) { return argc > at ? std::atoi(argv[at]) : fallback; };
   Plan plan;
   plan.folder = argv[1];
   plan.saves = number(2, plan.saves);

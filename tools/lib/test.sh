@@ -263,5 +263,6 @@ soak_fuzz() {
 dev_bench() {
   timed "configure release" configure release
   timed "build release" build_preset release holdfast holdfast_bench
+  export_store_servers
   timed "measure" "$(find build/release -type f -name holdfast_bench)" "$@"
 }

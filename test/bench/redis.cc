@@ -1,0 +1,173 @@
+#include "bench/redis.h"
+
+#include <unistd.h>
+
+#include <cstdlib>
+#include <map>
+#include <sstream>
+
+#include "bench/load.h"
+#include "bench/measure.h"
+#include "stores/redis/mapping.h"
+#include "wire/resp/command.h"
+
+namespace holdfast::bench {
+
+namespace redis = stores::redis;
+
+namespace {
+
+constexpr int kInFlight = 32;
+
+// A request of a direct client.
+struct Direct {
+  std::string bytes;
+  std::uint32_t replies = 1;
+};
+
+Direct direct_get() {
+  Direct direct{{}, redis::kGetReplies};
+  redis::append_get(direct.bytes, {.key = "bench||key-0"}, redis::Expiry::at);
+  return direct;
+}
+
+Direct direct_save(redis::Sending sending) {
+  const std::string value = value_text();
+  state::SetRequest request;
+  request.key = "bench||key-0";
+  request.value = value;
+  request.shape = state::Shape::json;
+  redis::WriteContext context;
+  context.now = Clock::system().wall();
+  context.principal = "bench";
+  context.write_id = "abcdefgh1234567";
+  context.sending = sending;
+  Direct direct;
+  if (auto appended = redis::append_set(direct.bytes, request, context); !appended)
+    throw std::runtime_error(appended.error().message);
+  return direct;
+}
+
+Direct direct_bulk() {
+  Direct direct{{}, 100 * redis::kGetReplies};
+  std::vector<std::string> keys;
+  for (int i = 0; i < 100; ++i) keys.push_back(fmt::format("bench||key-{}", i));
+  for (const std::string& key : keys) redis::append_get(direct.bytes, {.key = key}, redis::Expiry::at);
+  return direct;
+}
+
+class Comparison {
+ public:
+  Comparison(const RedisUnderTest& redis, const SidecarUnderTest& sidecar, double seconds, Report& report)
+      : redis_(redis), sidecar_(sidecar), seconds_(seconds), report_(report) {
+    for (const Operation& operation : operations_on("redis")) operations_[operation.name] = operation;
+    for (const Operation& operation : operations_on("memory")) in_memory_[operation.name] = operation;
+  }
+
+  void run() {
+    (void)direct(direct_save(redis::Sending::in_full), 1, 1, 0.05);  // loads the script
+    const Direct get = direct_get();
+    const Direct save = direct_save(redis::Sending::by_hash);
+    const Direct bulk = direct_bulk();
+    add_direct("direct", "get", get, 1);
+    add_direct("pipelined", "get", get, kInFlight);
+    add_direct("direct", "save", save, 1);
+    add_direct("pipelined", "save", save, kInFlight);
+    for (const std::string protocol : {"http", "grpc"}) {
+      compare(protocol, "get", get, 1.0 / 3);
+      compare(protocol, "save", save, 0.65);
+      compare_latency(protocol, "get", get);
+      compare_bulk(protocol, bulk);
+    }
+  }
+
+ private:
+  Measured direct(const Direct& request, int in_flight, int depth, double seconds) {
+    const Load load{"127.0.0.1", redis_.port(), in_flight, seconds};
+    return measure(redis_.pid(), redis_.pid(), [&] { return run_resp(load, request.bytes, request.replies, depth); });
+  }
+  Measured through(const std::string& protocol, const Operation& operation, int in_flight, double seconds) {
+    const Load load{"127.0.0.1", protocol == "http" ? sidecar_.http : sidecar_.grpc, in_flight, seconds};
+    return measure_operation(sidecar_.pid, redis_.pid(), load, protocol, operation);
+  }
+  void add_direct(const std::string& client, const std::string& operation, const Direct& request, int depth) {
+    for (const int in_flight : {1, kInFlight}) {
+      if (in_flight < depth) continue;
+      Measured measured = direct(request, in_flight, depth, seconds_);
+      measured.cpu_us = 0;  // that was the database's
+      report_.rows.push_back(row_of(client, "resp", "redis", operation, in_flight, std::move(measured)));
+    }
+  }
+  void bar(std::string name, double value, std::string unit, double limit) {
+    report_.facts.push_back({std::move(name), value, std::move(unit), limit, false});
+  }
+
+  void compare(const std::string& protocol, const std::string& operation, const Direct& request, double most) {
+    std::vector<double> database;
+    std::vector<double> ours;
+    for (int turn = 0; turn < kTurns; ++turn) {
+      const Measured through_us = through(protocol, operations_[operation], kInFlight, kTurnSeconds);
+      const Measured alone = direct(request, kInFlight, 1, kTurnSeconds);
+      const Measured memory = through(protocol, in_memory_[operation], kInFlight, kTurnSeconds);
+      if (alone.backend_us > 0) database.push_back(through_us.backend_us / alone.backend_us);
+      if (memory.cpu_us > 0) ours.push_back(through_us.cpu_us / memory.cpu_us);
+    }
+    const std::string name = fmt::format("{} {} on Redis, 32 in flight", protocol, operation);
+    bar(name + ": redis-server's CPU over direct clients'", middle(database, name + ", database"), "x", most);
+    bar(name + ": CPU over the same in memory", middle(ours, name + ", ours"), "x", 1.8);
+  }
+
+  void compare_latency(const std::string& protocol, const std::string& operation, const Direct& request) {
+    std::vector<double> more;
+    for (int turn = 0; turn < kTurns; ++turn) {
+      Measured through_us = through(protocol, operations_[operation], 1, kTurnSeconds);
+      Measured alone = direct(request, 1, 1, kTurnSeconds);
+      more.push_back(through_us.load.percentile_us(0.5) - alone.load.percentile_us(0.5));
+    }
+    const std::string name = fmt::format("{} {} on Redis, one client", protocol, operation);
+    bar(name + ": p50 beyond a direct client's", middle(more, name), "us", 35);
+  }
+
+  void compare_bulk(const std::string& protocol, const Direct& request) {
+    std::vector<double> times;
+    for (int turn = 0; turn < kTurns; ++turn) {
+      Measured through_us = through(protocol, operations_["bulk-get-100"], 1, kTurnSeconds);
+      Measured alone = direct(request, 1, 1, kTurnSeconds);
+      if (const double by_hand = alone.load.percentile_us(0.5); by_hand > 0)
+        times.push_back(through_us.load.percentile_us(0.5) / by_hand);
+    }
+    const std::string name = fmt::format("{} bulk get of 100 keys on Redis", protocol);
+    bar(name + ": time over one pipeline by hand", middle(times, name), "x", 1.3);
+  }
+
+  const RedisUnderTest& redis_;
+  const SidecarUnderTest& sidecar_;
+  const double seconds_;
+  Report& report_;
+  std::map<std::string, Operation> operations_;
+  std::map<std::string, Operation> in_memory_;
+};
+
+}  // namespace
+
+std::string redis_program() {
+  if (const char* named = std::getenv("HOLDFAST_REDIS_SERVER"); named != nullptr && *named != '\0') return named;
+  const char* path = std::getenv("PATH");
+  std::istringstream folders(path != nullptr ? path : "");
+  for (std::string folder; std::getline(folders, folder, ':');)
+    if (const std::string program = folder + "/redis-server"; access(program.c_str(), X_OK) == 0) return program;
+  return {};
+}
+
+RedisUnderTest::RedisUnderTest(const std::string& program, int cpu)
+    : port_(free_port()),
+      process_({program, "--port", std::to_string(port_), "--bind", "127.0.0.1", "--save", "", "--appendonly", "no"},
+               cpu, "") {
+  wait_for_port(port_);
+}
+
+void compare_redis(const RedisUnderTest& redis, const SidecarUnderTest& sidecar, double seconds, Report& report) {
+  Comparison(redis, sidecar, seconds, report).run();
+}
+
+}  // namespace holdfast::bench
