@@ -20,7 +20,7 @@ class GetChunk final : public Request {
  public:
   explicit GetChunk(std::vector<const state::GetRequest*> requests) : requests_(std::move(requests)) {
     replies = static_cast<std::uint32_t>(requests_.size()) * kGetReplies;
-    doing = "read several keys";
+    verb = "read several keys";
     is_read = true;
     work = Work::bulk;
   }
@@ -50,19 +50,20 @@ Task<void> RedisStore::get_chunk(CallContext context, std::span<const state::Get
     for (const std::size_t place : places) results[place].emplace(fail(asked.error()));
     co_return;
   }
-  Replies replies(answer.replies);
   const WallTime now = core_.clock().wall();
+  resp::Reply hash;
+  resp::Reply expires;
   for (const std::size_t place : places) {
-    const auto hash = resp::Reply::parse(replies.next());
-    const auto expires = resp::Reply::parse(replies.next());
-    if (!hash || !expires) {
-      results[place].emplace(fail(hash ? expires.error() : hash.error()));
+    auto read = hash.read(answer.replies);
+    if (read) read = expires.read(answer.replies);
+    if (!read) {
+      results[place].emplace(fail(std::move(read.error())));
       continue;
     }
-    auto got = read_get(answer.server->place(), requests[place], hash->root(), expires->root(), now,
+    auto got = read_get(answer.server->place(), requests[place], hash.root(), expires.root(), now,
                         answer.server->facts().expiry);
     const bool is_passing_error =
-        !got && hash->root().kind() == resp::Kind::error && is_passing(trouble_of(hash->root().text()));
+        !got && hash.root().kind() == resp::Kind::error && is_passing(trouble_of(hash.root().text()));
     if (is_passing_error || (got && got->is_other_type)) {
       alone.push_back(place);
     } else if (got) {

@@ -20,15 +20,19 @@ constexpr std::size_t kScratchKept = 256 * 1024;
 
 SteadyTime now() { return std::chrono::steady_clock::now(); }
 
+std::string describe(const Request& request) {
+  return request.key.empty() ? std::string(request.verb) : fmt::format("{} \"{}\"", request.verb, request.key);
+}
+
 }  // namespace
 
-std::string_view Replies::next() {
-  if (rest_.empty()) return {};
+std::string_view take_reply(std::string_view& bytes) {
+  if (bytes.empty()) return {};
   resp::Scanner scanner;
   // What the connection let pass is whole.
-  const std::size_t length = scanner.scan(rest_).value_or(rest_.size());
-  const std::string_view reply = rest_.substr(0, length);
-  rest_.remove_prefix(length);
+  const std::size_t length = scanner.scan(bytes).value_or(bytes.size());
+  const std::string_view reply = bytes.substr(0, length);
+  bytes.remove_prefix(length);
   return reply;
 }
 
@@ -42,55 +46,49 @@ Error Exchange::nobody(const Request& request) const {
   Error error = router_.why();
   error.code = Errc::unavailable;
   return with_context(std::move(error), fmt::format("component \"{}\" (state.redis): cannot {}: no server serves the key",
-                                                    settings_.component, request.doing));
+                                                    settings_.component, describe(request)));
 }
 
-Task<Status> Exchange::send(Request& request, Answer& answer, const Try& now, bool asks) {
+Status Exchange::append(Request& request, const Answer& answer, const Try& now, bool asks) {
   scratch_.clear();
   if (scratch_.capacity() > kScratchKept) scratch_.shrink_to_fit();
   if (asks) resp::append_command(scratch_, {"ASKING"});
-  if (auto appended = request.append(scratch_, *answer.server, now); !appended) co_return appended;
-  if (request.is_synced) {
-    auto synced = co_await answer.server->synced().write(scratch_, request.replicas, request.deadline, asks);
-    if (!synced) co_return fail(std::move(synced.error()));
-    answer.kept = std::move(synced->reply);
-    answer.replies = answer.kept;
-    answer.waiting = std::move(synced->waiting);
-    co_return Status();
-  }
-  auto replies = co_await answer.server->call(request.work, scratch_, request.replies + (asks ? 1 : 0),
-                                              request.deadline);
-  if (!replies) co_return fail(std::move(replies.error()));
-  answer.replies = *replies;
-  if (asks) answer.replies.remove_prefix(Replies(answer.replies).next().size());
+  return request.append(scratch_, *answer.server, now);
+}
+
+Task<Status> Exchange::send_synced(Request& request, Answer& answer, bool asks) {
+  auto synced = co_await answer.server->synced().write(scratch_, request.replicas, request.deadline, asks);
+  if (!synced) co_return fail(std::move(synced.error()));
+  answer.kept = std::move(synced->reply);
+  answer.replies = answer.kept;
+  answer.waiting = std::move(synced->waiting);
   co_return Status();
 }
 
-Exchange::Next Exchange::after_loss(const Request& request, Try& now, Error& error) {
-  switch (error.code) {
-    case Errc::unavailable:
-      break;  // nothing was sent
-    case Errc::outcome_unknown:
-      if (request.is_read) {
-        error.code = Errc::unavailable;
-      } else if (request.has_write_id && !request.is_synced) {
-        now.is_repeat = true;
-      } else {
-        return Next::done;
-      }
-      break;
-    default:
-      return Next::done;
-  }
+Exchange::Next Exchange::after_loss(Request& request, const Answer& answer, Try& now, Error& error) {
+  // What was sent first may stand, whatever became of asking about it.
+  const bool was_repeat = now.is_repeat;
+  const Errc code = error.code;
+  if (code == Errc::outcome_unknown && request.is_read) error.code = Errc::unavailable;
+  if (was_repeat) error.code = Errc::outcome_unknown;
+  const bool is_lost_write = code == Errc::outcome_unknown && !request.is_read;
+  if (is_lost_write && (!request.has_write_id || request.is_synced)) return Next::done;
+  if (code != Errc::unavailable && code != Errc::outcome_unknown) return Next::done;
+  now.is_repeat = was_repeat || is_lost_write;
   router_.doubt();
-  return Next::again;
+  // A reading that a replica could not answer goes to the primary.
+  request.may_read_replica = false;
+  if (++now.losses > std::max<std::uint32_t>(settings_.retries_max, 1)) return Next::done;
+  const bool is_still_down = code == Errc::unavailable && now.losses > 1 && !answer.server->is_connected();
+  return is_still_down && answer.server == route(request) ? Next::done : Next::again;
 }
 
 Exchange::Next Exchange::after_reply(const Answer& answer, Try& now, ServerRef& redirected, bool& asks) {
   if (!resp::is_error(answer.replies)) return Next::done;
-  const auto reply = resp::Reply::parse(Replies(answer.replies).next());
-  if (!reply) return Next::done;
-  const std::string_view words = reply->root().text();
+  std::string_view rest = answer.replies;
+  resp::Reply reply;
+  if (!reply.read(rest)) return Next::done;
+  const std::string_view words = reply.root().text();
   const Trouble trouble = trouble_of(words);
   switch (trouble) {
     case Trouble::no_script:
@@ -119,37 +117,33 @@ Task<Status> Exchange::run(Request& request, Answer& answer) {
   Try attempt;
   ServerRef redirected;
   bool asks = false;
-  Milliseconds pause = kShortest;
   Status status;
-  std::uint32_t waited = 0;
-  std::uint32_t lost = 0;
   for (std::uint32_t tries = 0; tries < kTriesMost; ++tries) {
     const bool asks_now = std::exchange(asks, false);
-    answer.server = redirected != nullptr ? std::exchange(redirected, nullptr) : route(request);
     Next next = Next::again_later;
+    answer.server = redirected != nullptr ? std::exchange(redirected, nullptr) : route(request);
     if (answer.server == nullptr) {
       status = fail(nobody(request));
       router_.doubt();
-    } else if (status = co_await send(request, answer, attempt, asks_now); status) {
-      next = after_reply(answer, attempt, redirected, asks);
-      if (next == Next::done) co_return status;
     } else {
-      const bool was_repeat = attempt.is_repeat;
-      next = after_loss(request, attempt, status.error());
-      // What was sent first may stand, whatever became of asking about it.
-      if (was_repeat) status.error().code = Errc::outcome_unknown;
-      if (next == Next::done || ++lost > std::max<std::uint32_t>(settings_.retries_max, 1)) co_return status;
-      // A reading that a replica could not answer goes to the primary.
-      request.may_read_replica = false;
-      const bool fails_fast = answer.server == route(request) && !answer.server->is_connected() &&
-                              status.error().code == Errc::unavailable && lost > 1;
-      if (fails_fast) co_return status;
+      if (status = append(request, answer, attempt, asks_now); !status) co_return status;
+      if (request.is_synced) {
+        status = co_await send_synced(request, answer, asks_now);
+      } else {
+        auto replies = co_await answer.server->call(request.work, scratch_, request.replies + (asks_now ? 1 : 0),
+                                                    request.deadline);
+        if (!replies) status = fail(std::move(replies.error()));
+        answer.replies = replies.value_or(std::string_view());
+        if (asks_now) take_reply(answer.replies);
+      }
+      next = status ? after_reply(answer, attempt, redirected, asks)
+                    : after_loss(request, answer, attempt, status.error());
+      if (next == Next::done) co_return status;
     }
     if (now() >= request.deadline) break;
     if (next == Next::again_later) {
-      if (waited++ >= settings_.retries_max) break;
-      co_await sleep_for(loop_, pause);
-      pause = std::min(2 * pause, kLongest);
+      if (attempt.waits++ >= settings_.retries_max) break;
+      co_await sleep_for(loop_, std::min(kShortest * (1 << std::min(attempt.waits - 1, 8U)), kLongest));
     }
   }
   // A reply that is an error stays for the caller to put into words.

@@ -20,6 +20,8 @@ namespace holdfast::stores::redis {
 struct Try {
   Sending sending = Sending::by_hash;
   bool is_repeat = false;  // the reply to an earlier one was lost
+  std::uint32_t losses = 0;
+  std::uint32_t waits = 0;
 };
 
 // What is asked, and how. Lives until exchange() has answered.
@@ -29,7 +31,9 @@ class Request {
   // Appends the commands, of `replies` replies. An error ends the exchange.
   virtual Status append(std::string& out, const Server& server, const Try& now) = 0;
 
-  std::string doing;  // for messages: save "cart/42"
+  // For messages, put together only when there is one: save "cart/42".
+  std::string_view verb;
+  std::string_view key;  // empty: the verb says it all
   std::uint16_t slot = 0;
   std::uint32_t replies = 1;
   Work work = Work::hot;
@@ -53,16 +57,8 @@ struct Answer {
   Answer& operator=(Answer&&) = delete;
 };
 
-// The replies one by one.
-class Replies {
- public:
-  explicit Replies(std::string_view bytes) : rest_(bytes) {}
-  // The bytes of the next; empty at the end.
-  std::string_view next();
-
- private:
-  std::string_view rest_;
-};
+// The bytes of the first reply in `bytes`, which are then what follows it; empty at the end.
+std::string_view take_reply(std::string_view& bytes);
 
 class Exchange {
  public:
@@ -75,9 +71,10 @@ class Exchange {
  private:
   enum class Next { done, again, again_later };
   ServerRef route(const Request& request);
-  Task<Status> send(Request& request, Answer& answer, const Try& now, bool asks);
+  Status append(Request& request, const Answer& answer, const Try& now, bool asks);
+  Task<Status> send_synced(Request& request, Answer& answer, bool asks);
   // What to do about an error of the connection, or about the server's first reply.
-  Next after_loss(const Request& request, Try& now, Error& error);
+  Next after_loss(Request& request, const Answer& answer, Try& now, Error& error);
   Next after_reply(const Answer& answer, Try& now, ServerRef& redirected, bool& asks);
   Error nobody(const Request& request) const;
 

@@ -202,11 +202,11 @@ Task<Result<RedisStore::SlotKeys>> RedisStore::keys_of_slots(CallContext context
       auto answer = co_await view.primaries[node]->call(Work::bulk, request, static_cast<std::uint32_t>(asked.size()),
                                                         deadline_of(context));
       if (!answer) co_return fail(lost_reading(std::move(answer.error())));
-      Replies replies(*answer);
+      std::string_view replies = *answer;
+      resp::Reply reply;
       for (const std::uint32_t i : asked) {
-        const auto reply = resp::Reply::parse(replies.next());
-        if (!reply) co_return fail(reply.error());
-        const auto keys = read_keys(view.primaries[node]->place(), reply->root());
+        if (auto read = reply.read(replies); !read) co_return fail(std::move(read.error()));
+        const auto keys = read_keys(view.primaries[node]->place(), reply.root());
         if (!keys) co_return fail(keys.error());
         slots[i].insert(slots[i].end(), keys->begin(), keys->end());
       }

@@ -26,11 +26,19 @@ constexpr std::int64_t kTtlMaxMs = std::int64_t{10'000} * 366 * 86'400'000;
 
 std::string_view name_of(Expiry expiry) { return expiry == Expiry::left ? "PTTL" : "PEXPIRETIME"; }
 
-std::string verb(std::string_view what, std::string_view key) { return fmt::format("{} \"{}\"", what, key); }
+// What was being done, put into words only when it went wrong.
+struct Doing {
+  std::string_view what;
+  std::string_view key;
+  std::string text() const { return fmt::format("{} \"{}\"", what, key); }
+};
 
 // An error reply as our error; a reply of another kind than these as nonsense.
 std::unexpected<Error> refused(const Place& place, std::string_view doing, Value reply) {
   return fail(reply.kind() == Kind::error ? describe(place, doing, reply.text()) : describe_nonsense(place, doing));
+}
+std::unexpected<Error> refused(const Place& place, const Doing& doing, Value reply) {
+  return refused(place, std::string_view(doing.text()), reply);
 }
 
 // ---- Preconditions as arguments of a script
@@ -156,7 +164,7 @@ void append_get(std::string& out, const state::GetRequest& request, Expiry expir
 namespace {
 
 // -1: there is no expiry, -2: the key has gone since.
-Result<bool> read_expiry(const Place& place, std::string_view doing, Value reply, Expiry expiry, WallTime now,
+Result<bool> read_expiry(const Place& place, const Doing& doing, Value reply, Expiry expiry, WallTime now,
                          state::Record& record) {
   if (reply.kind() != Kind::integer) return refused(place, doing, reply);
   const std::int64_t ms = std::min(reply.integer(), kTtlMaxMs);
@@ -180,18 +188,18 @@ Result<Got> read_get(const Place& place, const state::GetRequest& request, Value
                      Expiry expiry) {
   if (hash.kind() == Kind::error && trouble_of(hash.text()) == Trouble::wrong_type) return Got{{}, true};
   const std::size_t size = 2 + (request.want_value ? 1 : 0) + (request.want_fields ? 1 : 0);
-  if (hash.kind() != Kind::array || hash.size() != size) return refused(place, verb("read", request.key), hash);
+  if (hash.kind() != Kind::array || hash.size() != size) return refused(place, Doing{"read", request.key}, hash);
   // No version, or an empty one: a hash that is no record of ours or Dapr's.
   if (hash[0].text().empty()) return Got{};
   state::Record record;
   record.etag = hash[0].text();
   if (request.want_value) {
     if (hash[2].is_null())
-      return fail(describe(place, verb("read", request.key), "WRONGTYPE a hash with a version and no data"));
+      return fail(describe(place, Doing{"read", request.key}.text(), "WRONGTYPE a hash with a version and no data"));
     record.value = hash[2].text();
   }
   read_hash_fields(request, hash, record);
-  auto is_there = read_expiry(place, verb("read", request.key), expires, expiry, now, record);
+  auto is_there = read_expiry(place, Doing{"read", request.key}, expires, expiry, now, record);
   if (!is_there) return fail(std::move(is_there.error()));
   return *is_there ? Got{std::move(record), false} : Got{};
 }
@@ -205,8 +213,8 @@ void append_get_other(std::string& out, const state::GetRequest& request, Expiry
 
 Result<std::optional<state::Record>> read_get_other(const Place& place, const state::GetRequest& request,
                                                     std::span<const Value> replies, WallTime now, Expiry expiry) {
-  const std::string doing = verb("read", request.key);
-  if (replies.size() != kGetOtherReplies) return fail(describe_nonsense(place, doing));
+  const Doing doing{"read", request.key};
+  if (replies.size() != kGetOtherReplies) return fail(describe_nonsense(place, doing.text()));
   const Value type = replies[0], text = replies[1], json = replies[2];
   if (type.kind() != Kind::text) return refused(place, doing, type);
   std::optional<state::Record> record;
@@ -222,7 +230,7 @@ Result<std::optional<state::Record>> read_get_other(const Place& place, const st
   } else if (type.text() == "none" || type.text() == "hash") {
     return std::nullopt;  // deleted, or written anew, between the two trips
   }
-  if (!record) return fail(describe(place, doing, "WRONGTYPE no record: the key holds a " + std::string(type.text())));
+  if (!record) return fail(describe(place, doing.text(), "WRONGTYPE no record: the key holds a " + std::string(type.text())));
   auto is_there = read_expiry(place, doing, replies[3], expiry, now, *record);
   if (!is_there) return fail(std::move(is_there.error()));
   return *is_there ? std::move(record) : std::nullopt;
@@ -256,7 +264,7 @@ Status append_set(std::string& out, const state::SetRequest& request, const Writ
 
 Result<state::Written> read_set(const Place& place, const state::SetRequest& request, const WriteContext& context,
                                 Value reply) {
-  const std::string doing = verb("save", request.key);
+  const Doing doing{"save", request.key};
   if (reply.kind() != Kind::array || reply[0].kind() != Kind::integer) return refused(place, doing, reply);
   switch (reply[0].integer()) {
     case 0:
@@ -273,7 +281,7 @@ Result<state::Written> read_set(const Place& place, const state::SetRequest& req
     default:
       break;
   }
-  return fail(describe_nonsense(place, doing));
+  return fail(describe_nonsense(place, doing.text()));
 }
 
 Status append_erase(std::string& out, const state::DeleteRequest& request, const WriteContext& context) {
@@ -292,10 +300,10 @@ Status append_erase(std::string& out, const state::DeleteRequest& request, const
 
 Result<state::Deleted> read_erase(const Place& place, const state::DeleteRequest& request, Value reply) {
   if (is_flag(reply)) return state::Deleted{reply.integer() == 1, {}};
-  const std::string doing = verb("delete", request.key);
+  const Doing doing{"delete", request.key};
   if (reply.kind() != Kind::array || reply.size() != 2 || !is_flag(reply[0])) return refused(place, doing, reply);
   if (reply[0].integer() == 0) return fail(precondition_failed(request.key, request.when, reply[1].text()));
-  if (!is_flag(reply[1])) return fail(describe_nonsense(place, doing));
+  if (!is_flag(reply[1])) return fail(describe_nonsense(place, doing.text()));
   return state::Deleted{reply[1].integer() == 1, {}};
 }
 

@@ -1,7 +1,6 @@
 #include "stores/redis/record_text.h"
 
-#include <fmt/format.h>
-
+#include <array>
 #include <charconv>
 
 #include "base/encoding.h"
@@ -11,8 +10,17 @@ namespace {
 
 constexpr std::string_view kJson = "application/json";
 
+// By hand: this is done for every save.
+template <class Number>
+void append_number(std::string& out, Number number) {
+  std::array<char, 20> digits;
+  out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr);
+  out += ':';
+}
+
 void append_piece(std::string& out, std::string_view text) {
-  fmt::format_to(std::back_inserter(out), "{}:{}", text.size(), text);
+  append_number(out, text.size());
+  out += text;
 }
 
 std::string encode_pairs(state::PairsView pairs) {
@@ -66,7 +74,10 @@ bool take_content_type(std::string_view& text, std::string_view& out) {
 }  // namespace
 
 std::string make_tail(const TailInput& input) {
-  std::string out = fmt::format("{}:{}:", input.shape == state::Shape::json ? 'j' : 'b', input.modified.us);
+  std::string out;
+  out.reserve(48 + input.modified_by.size() + input.content_type.size() + input.write_id.size());
+  out += input.shape == state::Shape::json ? "j:" : "b:";
+  append_number(out, input.modified.us);
   append_piece(out, input.modified_by);
   if (input.content_type == kJson)
     out += '~';
@@ -79,7 +90,9 @@ std::string make_tail(const TailInput& input) {
 }
 
 std::string make_created(WallTime created, std::string_view created_by) {
-  return fmt::format("{}:{}", created.us, created_by);
+  std::string out;
+  append_number(out, created.us);
+  return out += created_by;
 }
 
 std::optional<std::string_view> believed_tail(std::string_view modified, std::string_view version) {

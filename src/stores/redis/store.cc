@@ -32,6 +32,7 @@ namespace {
 // What takes longer than a moment to send has a connection where nobody waits behind it.
 constexpr std::size_t kLargeBytes = 64 * 1024;
 constexpr std::size_t kManyOperations = 32;
+constexpr Milliseconds kLongTimeout{2000};
 
 SteadyTime now() { return std::chrono::steady_clock::now(); }
 
@@ -57,15 +58,6 @@ Capabilities capabilities_of(bool queries) {
     can.writes[i] = level == Consistency::unspecified ? Consistency::session : level;
   }
   return can;
-}
-
-Result<resp::Reply> parse_next(Replies& replies) { return resp::Reply::parse(replies.next()); }
-
-std::string doing_with(std::string_view verb, std::string_view key) {
-  std::string doing;
-  doing.reserve(verb.size() + key.size() + 3);
-  doing.append(verb).append(" \"").append(key).append("\"");
-  return doing;
 }
 
 class GetCommands final : public Request {
@@ -163,12 +155,15 @@ RedisStore::RedisStore(RedisCore& core, net::Loop& loop, std::unique_ptr<Router>
 
 RedisStore::~RedisStore() = default;
 
+// The loop's time is half a second old at most, and free of charge.
 SteadyTime RedisStore::deadline_of(const CallContext& context) const {
-  return std::min(context.deadline, now() + settings_.read_timeout);
+  const bool is_long = settings_.read_timeout >= kLongTimeout;
+  return std::min(context.deadline, (is_long ? loop_.coarse_now() : now()) + settings_.read_timeout);
 }
 
 void RedisStore::prepare_read(Request& request, std::string_view key, const CallContext& context) const {
-  request.doing = doing_with("read", key);
+  request.verb = "read";
+  request.key = key;
   request.slot = router_->is_cluster() ? key_slot(key) : 0;
   request.is_read = true;
   request.may_read_replica = context.consistency == Consistency::eventual;
@@ -176,6 +171,7 @@ void RedisStore::prepare_read(Request& request, std::string_view key, const Call
 }
 
 void RedisStore::prepare_write(Request& request, std::string_view key, const CallContext& context) const {
+  request.key = key;
   request.slot = router_->is_cluster() ? key_slot(key) : 0;
   request.deadline = deadline_of(context);
   if (context.consistency < Consistency::quorum) return;
@@ -215,11 +211,11 @@ Task<Result<std::optional<Record>>> RedisStore::get(CallContext context, state::
   prepare_read(commands, request.key, context);
   Answer answer;
   if (auto asked = co_await exchange_.run(commands, answer); !asked) co_return fail(std::move(asked.error()));
-  Replies replies(answer.replies);
-  const auto hash = parse_next(replies);
-  const auto expires = parse_next(replies);
-  if (!hash || !expires) co_return fail(hash ? expires.error() : hash.error());
-  auto got = read_get(answer.server->place(), request, hash->root(), expires->root(), core_.clock().wall(),
+  resp::Reply hash;
+  resp::Reply expires;
+  if (auto read = hash.read(answer.replies); !read) co_return fail(std::move(read.error()));
+  if (auto read = expires.read(answer.replies); !read) co_return fail(std::move(read.error()));
+  auto got = read_get(answer.server->place(), request, hash.root(), expires.root(), core_.clock().wall(),
                       answer.server->facts().expiry);
   if (!got) co_return fail(std::move(got.error()));
   if (got->is_other_type) co_return co_await get_other(context, request);
@@ -231,14 +227,9 @@ Task<Result<std::optional<Record>>> RedisStore::get_other(CallContext context, s
   prepare_read(commands, request.key, context);
   Answer answer;
   if (auto asked = co_await exchange_.run(commands, answer); !asked) co_return fail(std::move(asked.error()));
-  Replies replies(answer.replies);
-  std::vector<resp::Reply> parsed;
-  parsed.reserve(kGetOtherReplies);
-  for (std::uint32_t i = 0; i < kGetOtherReplies; ++i) {
-    auto reply = parse_next(replies);
-    if (!reply) co_return fail(std::move(reply.error()));
-    parsed.push_back(std::move(*reply));
-  }
+  std::vector<resp::Reply> parsed(kGetOtherReplies);
+  for (resp::Reply& reply : parsed)
+    if (auto read = reply.read(answer.replies); !read) co_return fail(std::move(read.error()));
   std::vector<resp::Value> values;
   for (const resp::Reply& reply : parsed) values.push_back(reply.root());
   co_return read_get_other(answer.server->place(), request, values, core_.clock().wall(), answer.server->facts().expiry);
@@ -249,7 +240,7 @@ Task<Result<Written>> RedisStore::set(CallContext context, state::SetRequest req
   WriteCommands commands(write_context(context, write_id), [&request](std::string& out, const WriteContext& write) {
     return append_set(out, request, write);
   });
-  commands.doing = doing_with("save", request.key);
+  commands.verb = "save";
   commands.has_write_id = true;
   prepare_write(commands, request.key, context);
   if (request.value.size() > kLargeBytes) commands.work = Work::bulk;
@@ -267,7 +258,7 @@ Task<Result<Deleted>> RedisStore::erase(CallContext context, state::DeleteReques
   WriteCommands commands(write_context(context, {}), [&request](std::string& out, const WriteContext& write) {
     return append_erase(out, request, write);
   });
-  commands.doing = doing_with("delete", request.key);
+  commands.verb = "delete";
   prepare_write(commands, request.key, context);
   Answer answer;
   if (auto asked = co_await exchange_.run(commands, answer); !asked) co_return fail(std::move(asked.error()));
@@ -288,7 +279,7 @@ Task<Result<std::vector<Written>>> RedisStore::transact(CallContext context,
   WriteCommands commands(write_context(context, {}), [operations](std::string& out, const WriteContext& write) {
     return append_transaction(out, operations, write);
   });
-  commands.doing = "apply a transaction";
+  commands.verb = "apply a transaction with";
   const std::string_view first = std::visit([](const auto& one) { return one.key; }, operations.front());
   prepare_write(commands, first, context);
   if (operations.size() > kManyOperations) commands.work = Work::bulk;

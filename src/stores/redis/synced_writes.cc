@@ -52,13 +52,13 @@ Task<void> SyncedWrites::send(Batch batch) {
     co_return;
   }
   // Those who wait are told one by one and may do anything then: the replies are taken apart before.
-  Replies replies(*answered);
+  std::string_view replies = *answered;
   std::vector<Answer> answers(batch.waiting.size());
   for (std::size_t i = 0; i < answers.size(); ++i) {
-    if (batch.waiting[i]->asks) replies.next();
-    answers[i].reply = replies.next();
+    if (batch.waiting[i]->asks) take_reply(replies);
+    answers[i].reply = take_reply(replies);
   }
-  const std::string waiting(replies.next());
+  const std::string waiting(take_reply(replies));
   for (Answer& answer : answers) answer.waiting = waiting;
   for (std::size_t i = 0; i < answers.size(); ++i) batch.waiting[i]->arrival.set(std::move(answers[i]));
 }

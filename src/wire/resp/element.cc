@@ -28,6 +28,9 @@ Read scalar(Kind kind, std::string_view text) { return Element{.kind = kind, .te
 
 // A length or a number of elements. "-1" stands for null where RESP2 has it so.
 Read counted(Kind kind, Form form, std::string_view text, bool may_be_null) {
+  // Nearly all of them have a few digits and no more.
+  if (text.size() == 1 && is_digit(text[0]))
+    return Element{.kind = kind, .form = form, .count = static_cast<std::uint64_t>(text[0] - '0')};
   if (text == "-1" && may_be_null) return scalar(Kind::null, {});
   if (text == "?") return wrong("a streamed string or aggregate, which is not understood here");
   if (!is_number(text)) return wrong("a length that is no number");

@@ -12,11 +12,13 @@ class ReplyReader {
  public:
   ReplyReader(std::string_view bytes, Reply& reply) : left_(bytes), reply_(reply) {}
 
-  // The first thing that is wrong; empty when the whole reply was read.
+  // The first thing that is wrong; empty when a reply was read.
   std::string_view read() {
-    if (value(0) && !left_.empty()) reason_ = "bytes behind the end of the reply";
+    value(0);
     return reason_;
   }
+  // What stands behind it.
+  std::string_view left() const { return left_; }
 
  private:
   bool wrong(std::string_view reason) {
@@ -113,9 +115,19 @@ void Reply::truncate(std::size_t size) {
 
 Result<Reply> Reply::parse(std::string_view whole) {
   Result<Reply> reply(std::in_place);
-  const std::string_view reason = ReplyReader(whole, *reply).read();
-  if (!reason.empty()) return fail(Errc::internal, "not RESP: " + std::string(reason));
+  if (auto read = reply->read(whole); !read) return fail(std::move(read.error()));
+  if (!whole.empty()) return fail(Errc::internal, "not RESP: bytes behind the end of the reply");
   return reply;
+}
+
+Status Reply::read(std::string_view& bytes) {
+  size_ = 0;
+  many_.clear();
+  ReplyReader reader(bytes, *this);
+  const std::string_view reason = reader.read();
+  if (!reason.empty()) return fail(Errc::internal, "not RESP: " + std::string(reason));
+  bytes = reader.left();
+  return {};
 }
 
 std::int64_t Value::integer() const { return kind() == Kind::integer ? parse_integer(text()).value_or(0) : 0; }

@@ -83,6 +83,8 @@ class Reply {
   // `whole` is one reply, as long as Scanner::scan said. Errc::internal, "not RESP: ...", when it is not: a whole reply
   // that a scanner let pass is always understood.
   static Result<Reply> parse(std::string_view whole);
+  // The same for the first of several, in the place of what this was before: `bytes` is then what follows it.
+  Status read(std::string_view& bytes);
 
   Value root() const { return Value(nodes()[0]); }
 

@@ -230,5 +230,19 @@ TEST(RespReply, FirstWordOfAnErrorSaysItsKind) {
   EXPECT_EQ(error_word(""), "");
 }
 
+TEST(Reply, RepliesBehindEachOtherAreReadOneByOne) {
+  const std::string bytes = "*2\r\n$1\r\na\r\n$-1\r\n:7\r\n-ERR no\r\n";
+  std::string_view rest = bytes;
+  Reply reply;
+  ASSERT_TRUE(reply.read(rest));
+  EXPECT_EQ(reply.root()[0].text(), "a");
+  ASSERT_TRUE(reply.read(rest));
+  EXPECT_EQ(reply.root().integer(), 7);
+  ASSERT_TRUE(reply.read(rest));
+  EXPECT_EQ(reply.root().text(), "ERR no");
+  EXPECT_TRUE(rest.empty());
+  EXPECT_FALSE(reply.read(rest));
+}
+
 }  // namespace
 }  // namespace holdfast::resp
