@@ -93,6 +93,8 @@ Task<void> Pipeline::Core::read_replies() {
     in_.commit(got);
     heard_ = true;
     dispatch();
+    // Here and not in a sweep: the next read goes into this memory.
+    if (usual_.empty()) in_.shrink();
     end_if_drained();
   }
 }
