@@ -111,8 +111,9 @@ Result<SetRequest> V1::prepare_set(const StoreEntry& entry, const V1Item& item, 
   request.shape = item.shape;
   request.when = *when;
   request.ttl = *ttl;
+  // What the client said and no more: Redis keeps a document only for those who ask for one. Who reads a record without
+  // a content type has it from the shape.
   request.content_type = find_metadata(item.metadata, "contentType");
-  if (request.content_type.empty() && item.shape == Shape::json) request.content_type = "application/json";
   if (entry.trust_created_by) {
     request.created_by = find_metadata(item.metadata, "createdBy");
     request.modified_by = find_metadata(item.metadata, "modifiedBy");
