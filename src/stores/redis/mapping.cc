@@ -286,7 +286,11 @@ Result<state::Written> read_set(const Place& place, const state::SetRequest& req
 
 Status append_erase(std::string& out, const state::DeleteRequest& request, const WriteContext& context) {
   auto condition = read_condition(request.when, context.lenient);
-  if (!condition) return fail(std::move(condition.error()));
+  if (!condition) {
+    // Dapr tells a deletion that its etag does not match where it tells a save that the etag is none.
+    if (condition.error().code == Errc::etag_invalid) condition.error().code = Errc::precondition_failed;
+    return fail(std::move(condition.error()));
+  }
   if (condition->when == When::any) {
     resp::append_command(out, {"UNLINK", request.key});
     return {};

@@ -76,7 +76,8 @@ Status append_set(std::string& out, const state::SetRequest& request, const Writ
 Result<state::Written> read_set(const Place& place, const state::SetRequest& request, const WriteContext& context,
                                 resp::Value reply);
 
-// One reply. Without a condition that is a plain UNLINK, no script.
+// One reply. Without a condition that is a plain UNLINK, no script. Errc::precondition_failed: an etag that is no
+// number.
 Status append_erase(std::string& out, const state::DeleteRequest& request, const WriteContext& context);
 Result<state::Deleted> read_erase(const Place& place, const state::DeleteRequest& request, resp::Value reply);
 

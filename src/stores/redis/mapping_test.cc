@@ -281,6 +281,15 @@ TEST(Set, AnEtagThatIsNoNumberIsInvalidAndChangesNothingInTheBuffer) {
   }
 }
 
+TEST(Erase, AnEtagThatIsNoNumberDoesNotMatch) {
+  const std::string_view etag = "x";
+  std::string out;
+  const Status status = append_erase(out, {"k", Precondition::one_of({&etag, 1})}, context_at());
+  ASSERT_FALSE(status);
+  EXPECT_EQ(status.error().code, Errc::precondition_failed);
+  EXPECT_EQ(out, "");
+}
+
 TEST(Set, ManyEtagsAreBounded) {
   const std::vector<std::string_view> etags(kEtagsMax + 1, "7");
   state::SetRequest request = put("k", "v", Precondition::one_of(etags));
