@@ -1,4 +1,4 @@
-"""A sidecar for each test module, on free loopback ports, with one store in memory and one on SQLite."""
+"""A sidecar for each test module, on free loopback ports, with one store in memory, one on SQLite and one on Redis."""
 import os
 import pathlib
 import shutil
@@ -26,6 +26,22 @@ spec:
   version: v1
   metadata:
   - {{name: connectionString, value: "{database}"}}
+"""
+
+# As Dapr's course writes it, called `red`.
+REDIS = """---
+apiVersion: dapr.io/v1
+kind: Component
+metadata: {{name: red}}
+spec:
+  type: state.redis
+  version: v1
+  initTimeout: 1m
+  metadata:
+  - {{name: redisHost, value: "localhost:PORT"}}
+  - {{name: redisPassword, value: ""}}
+  - {{name: enableTLS, value: "false"}}
+  - {{name: failover, value: "false"}}
 """
 
 # A secret store over the file beside the database.
@@ -138,16 +154,37 @@ class Sidecar:
             self.stop()
 
 
+@pytest.fixture(scope="session")
+def redis(tmp_path_factory):
+    """One Redis for the whole run: tests keep to keys of their own."""
+    from servers import RedisServer  # it needs this module
+
+    server = RedisServer(tmp_path_factory.mktemp("redis"))
+    yield server
+    server.stop()
+
+
+def redis_or_none(request):
+    try:
+        return request.getfixturevalue("redis")
+    except pytest.skip.Exception:
+        return None
+
+
 @pytest.fixture(scope="module")
-def sidecar(tmp_path_factory):
-    with Sidecar(tmp_path_factory.mktemp("sidecar")) as running:
+def sidecar(request, tmp_path_factory):
+    server = redis_or_none(request)
+    components = COMPONENTS + (REDIS.replace("PORT", str(server.port)) if server else "")
+    with Sidecar(tmp_path_factory.mktemp("sidecar"), components=components) as running:
         yield running
         code = running.stop()
         assert code == 0, running.log()
 
 
-@pytest.fixture(params=["mem", "lite"])
+@pytest.fixture(params=["mem", "lite", "red"])
 def store(request):
+    if request.param == "red":
+        request.getfixturevalue("redis")  # skips, and says why, where there is no server
     return request.param
 
 
