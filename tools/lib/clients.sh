@@ -1,9 +1,9 @@
-# The programs in test/system/clients that drive the sidecar with Dapr's SDKs. Each is built once into
+# The programs in test/system/clients that drive the sidecar, most of them with Dapr's SDKs. Each is built once into
 # .cache/clients/NAME, for the sources it was built from; the file NAME/made-for says that it is complete. One that
 # cannot be built leaves its reason in NAME.log, and its tests fail with it. Python's needs no more than .cache/venv.
 
 CLIENTS="$ROOT/.cache/clients"
-CLIENT_NAMES="node go java"
+CLIENT_NAMES="node go java linearizability"
 # Dapr's Go SDK asks for Go 1.22; Debian 12 has 1.19. From 1.21 on the go command fetches the toolchain it needs itself.
 GO_TOOLCHAIN=v0.0.1-go1.22.12
 
@@ -42,6 +42,9 @@ client_node() {
 }
 
 client_go() { go_command && "$GO" build -trimpath -o "$1/client" .; }
+
+# No SDK: it records histories and checks them.
+client_linearizability() { client_go "$1"; }
 
 client_java() {
   tool javac default-jdk-headless && tool mvn maven || return 1
