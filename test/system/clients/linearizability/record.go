@@ -22,10 +22,9 @@ const (
 	unknownMax    = 8
 )
 
-// recorder makes one history: clients that read and write a few keys of one store over HTTP, as random as the seed.
+// recorder is what the clients of one history share.
 type recorder struct {
 	store  string // http://127.0.0.1:3500/v1.0/state/NAME
-	redis  string // host:port, whose clients are cut off in the middle; empty: nobody is
 	prefix string // of the keys, this run's own
 	http   *http.Client
 	began  time.Time
@@ -146,8 +145,8 @@ func (c *client) get(ctx context.Context, key int) (operation, bool) {
 	return op, true
 }
 
-// random write of that key; a transaction knows no first-write everywhere, so it has none here.
-func (c *client) newWrite(key int, alone bool) write {
+// newWrite is any write of that key, half of them on the condition that the version is the one last seen.
+func (c *client) newWrite(key int) write {
 	one := write{Kind: set, Key: key}
 	if c.random.Intn(4) == 0 {
 		one.Kind = erase
@@ -157,14 +156,14 @@ func (c *client) newWrite(key int, alone bool) write {
 	choice := c.random.Intn(10)
 	if choice < 5 && c.last[key].value != 0 {
 		one.When = c.last[key].value
-	} else if choice == 5 && alone && one.Kind == set {
+	} else if choice == 5 && one.Kind == set {
 		one.When = noVersion
 	}
 	return one
 }
 
 func (c *client) writeOne(ctx context.Context, key int) operation {
-	one := c.newWrite(key, true)
+	one := c.newWrite(key)
 	op := operation{Client: c.number, Kind: one.Kind, Writes: []write{one}, Call: c.now()}
 	etag := c.last[key].etag
 	var status int
@@ -186,7 +185,7 @@ func (c *client) transact(ctx context.Context, keys int) operation {
 	op := operation{Client: c.number, Kind: transact}
 	var operations []any
 	for _, key := range c.random.Perm(keys)[:2+c.random.Intn(keys-1)] {
-		one := c.newWrite(key, false)
+		one := c.newWrite(key)
 		name := map[kind]string{set: "upsert", erase: "delete"}[one.Kind]
 		op.Writes = append(op.Writes, one)
 		operations = append(operations, map[string]any{"operation": name, "request": item(c.recorder.key(key), one, c.last[key].etag)})
@@ -246,12 +245,13 @@ func cutOff(address string) error {
 	return err
 }
 
-// record makes a history of what these clients did.
+// record makes a history, as random as the seed. In every second one the clients of this Redis are cut off in the middle;
+// an empty address: in none.
 func record(store, redis, prefix string, seed int64) ([]operation, error) {
 	random := rand.New(rand.NewSource(seed))
 	clients, keys := 2+random.Intn(clientsMax-1), 2+random.Intn(keysMax-1)
 	each := operationsMax / clients
-	r := &recorder{store: store, redis: redis, prefix: prefix, began: time.Now(), etags: map[string]string{},
+	r := &recorder{store: store, prefix: prefix, began: time.Now(), etags: map[string]string{},
 		http: &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: clients}}}
 	defer r.http.CloseIdleConnections()
 	var all sync.WaitGroup
