@@ -101,19 +101,26 @@ void append_capabilities(std::string& out, const state::Capabilities& can) {
     append_name(text, name);
     text += std::to_string(value);
   };
+  const auto limit = [&text, &number](std::string_view name, std::uint32_t value) {
+    if (value == state::kUnlimited)
+      append_null(text, name);
+    else
+      number(name, value);
+  };
   flag("etag", can.etag);
   flag("recordFields", can.record_fields);
   flag("reportsCreated", can.reports_created);
   flag("ttl", can.ttl);
   number("ttlGrainMs", can.ttl_grain_ms);
-  append_name(text, "transactionOperationsMax");
-  text += can.transaction_ops_max == state::kUnlimited ? std::string("null") : std::to_string(can.transaction_ops_max);
+  limit("transactionOperationsMax", can.transaction_ops_max);
   flag("snapshotRead", can.snapshot_read);
   flag("list", can.list);
   flag("orderedList", can.ordered_list);
   flag("keysLike", can.keys_like);
   flag("deletePrefix", can.delete_prefix);
   flag("query", can.query);
+  limit("querySortKeysMax", can.query_sort_keys_max);
+  flag("queryByIndex", can.query_by_index);
   flag("secondaryIndex", can.secondary_index);
   flag("watch", can.watch);
   flag("watchResume", can.watch_resume);

@@ -265,12 +265,13 @@ Task<ApiResult<bool>> V1::transact(StoreEntry& entry, CallContext context, std::
   co_return true;
 }
 
-Task<ApiResult<QueryPage>> V1::query(StoreEntry& entry, CallContext context, std::string text) {
+Task<ApiResult<QueryPage>> V1::query(StoreEntry& entry, CallContext context, std::string text, std::string index) {
   if (!entry.dapr_declares("QUERY_API") && !(entry.v1_query && entry.store->capabilities().query))
     co_return std::unexpected(query_unsupported(entry.name));
   auto query = parse_query(text);
   if (!query)
     co_return std::unexpected(query_failed(entry.name, "failed to parse JSON query body: " + query.error().message));
+  query->index = std::move(index);
   auto page = co_await service_.query(Call{entry, context}, std::move(*query));
   if (!page) co_return std::unexpected(query_failed(entry.name, page.error().message));
   co_return std::move(*page);

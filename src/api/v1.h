@@ -42,6 +42,8 @@ struct V1BulkItem {
 std::string_view find_metadata(const state::Pairs& metadata, std::string_view name);
 // Replaces or adds.
 void set_metadata(state::Pairs& metadata, std::string_view name, std::string_view value);
+// Of a query's metadata: which of the store's indexes it asks.
+inline constexpr std::string_view kQueryIndexName = "queryIndexName";
 
 class V1 {
  public:
@@ -62,7 +64,9 @@ class V1 {
   Task<ApiResult<bool>> erase_bulk(service::StoreEntry& entry, state::CallContext context, std::vector<V1Item>& items);
   Task<ApiResult<bool>> transact(service::StoreEntry& entry, state::CallContext context,
                                  std::vector<V1Operation>& operations);
-  Task<ApiResult<state::QueryPage>> query(service::StoreEntry& entry, state::CallContext context, std::string query);
+  // `index`: request metadata queryIndexName.
+  Task<ApiResult<state::QueryPage>> query(service::StoreEntry& entry, state::CallContext context, std::string query,
+                                          std::string index);
 
  private:
   struct Prepared;

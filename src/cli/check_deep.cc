@@ -48,7 +48,7 @@ Task<Status> try_store(std::shared_ptr<state::StoreCore> core, net::Loop* loop, 
 
 Status open_store(const state::StoreType& type, const state::Component& component, net::Loop& loop) {
   if (type.inspect != nullptr) return type.inspect(component);
-  auto core = type.prepare(component, {Clock::system(), 1});
+  auto core = type.prepare(component, {.clock = Clock::system(), .loops = 1, .only_look = true});
   if (!core) return fail(std::move(core.error()));
   const Milliseconds limit = component.init_timeout;
   auto tried = net::on_loop<Status>(loop, limit,

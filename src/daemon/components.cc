@@ -34,8 +34,13 @@ void run_on(net::Loop& loop, std::move_only_function<void()> work) {
   done.get_future().wait();
 }
 
-std::vector<std::string> capabilities_of(const state::StoreType& type) {
-  std::vector<std::string> all(type.dapr_features.begin(), type.dapr_features.end());
+std::span<const std::string_view> features_of(const state::StoreType& type, const state::StoreCore* core) {
+  const std::span<const std::string_view> found = core != nullptr ? core->dapr_features() : type.dapr_features;
+  return found.empty() ? type.dapr_features : found;
+}
+
+std::vector<std::string> capabilities_of(std::span<const std::string_view> features) {
+  std::vector<std::string> all(features.begin(), features.end());
   const auto has = [&all](std::string_view name) { return std::ranges::find(all, name) != all.end(); };
   if (has("ETAG") && has("TRANSACTIONAL")) all.emplace_back("ACTOR");
   return all;
@@ -270,7 +275,7 @@ std::unique_ptr<service::StoreEntry> Components::entry_of(const Store& store) co
   entry->type = component.type;
   entry->version = component.version;
   entry->key_prefix = store.key_prefix;
-  entry->dapr_features = store.type->dapr_features;
+  entry->dapr_features = features_of(*store.type, store.core.get());
   entry->dapr_hides_empty = store.type->dapr_hides_empty;
   entry->v1_query = property_is_true(component, "v1Query", false);
   entry->trust_created_by = property_is_true(component, "trustCreatedBy", !runtime_.asks_for_token);
@@ -340,8 +345,8 @@ void Components::publish() {
   std::vector<service::ComponentInfo> infos = secret_stores_;
   for (const Store& store : stores_)
     if (store.core)
-      infos.push_back(
-          {store.component.name, store.component.type, store.component.version, capabilities_of(*store.type)});
+      infos.push_back({store.component.name, store.component.type, store.component.version,
+                       capabilities_of(features_of(*store.type, store.core.get()))});
   runtime_.set_components(std::move(infos));
 }
 

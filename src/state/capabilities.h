@@ -43,6 +43,10 @@ struct Capabilities {
   bool keys_like = false;
   bool delete_prefix = false;
   bool query = false;
+  std::uint32_t query_sort_keys_max = kUnlimited;  // of one query
+  // Queries ask an index of the engine: only for the paths that the component names, each with values of one type;
+  // strings have no order there, and may be compared in any case of letters.
+  bool query_by_index = false;
   bool secondary_index = false;
   bool watch = false;
   bool watch_resume = false;     // a token of an earlier watch continues it, or says resync

@@ -53,6 +53,7 @@ std::string objection_to(const Setting& setting, std::string_view text);
 struct StoreEnvironment {
   const Clock& clock;
   std::size_t loops = 1;
+  bool only_look = false;  // for `holdfast check --deep`: what is opened makes and changes nothing
 };
 
 // One row per name and version a component file may use; stores/all.cc lists the rows.
@@ -67,8 +68,9 @@ struct StoreType {
   Result<std::shared_ptr<StoreCore>> (*prepare)(const Component& component,
                                                 const StoreEnvironment& environment) = nullptr;
   bool dapr_hides_empty = false;  // Dapr's store of this type reads an empty value as if the key were absent
-  // For `holdfast check --deep`, where opening would make or change something: looks hard at what is there, and leaves
-  // it as it is. May block. Errc::not_found: there is nothing yet, and opening makes it. Null: opening is harmless.
+  // For `holdfast check --deep`, where opening makes or changes something all the same: looks hard at what is there,
+  // and leaves it as it is. May block. Errc::not_found: there is nothing yet, and opening makes it. Null: opening is
+  // harmless.
   Status (*inspect)(const Component& component) = nullptr;
 };
 

@@ -33,6 +33,7 @@ struct Query {
   std::vector<Sort> sort;
   std::uint32_t limit = 0;  // 0: no limit
   std::string token;
+  std::string index;  // by its name, where a store asks one of several; empty: one that can answer. Others ignore it
   std::string key_prefix;   // only keys that begin with it; empty: every key of the store, as in Dapr
 };
 

@@ -261,6 +261,9 @@ class StoreCore {
  public:
   virtual ~StoreCore() = default;
   virtual Task<Result<std::unique_ptr<StateStore>>> open(Scheduler& loop) = 0;
+  // What Dapr declares for it, where that depends on the server and not only on the type; known once it was opened.
+  // Empty: what StoreType says. Any thread.
+  virtual std::span<const std::string_view> dapr_features() const { return {}; }
 };
 
 }  // namespace holdfast::state

@@ -245,7 +245,9 @@ Task<GrpcStatus> DaprState::query(GrpcCall& call) {
   if (!parse_message(call.message, request)) co_return malformed();
   const auto entry = v1_.find_store(request.store_name(), true);
   if (!entry) co_return grpc_status(entry.error());
-  const auto page = co_await v1_.query(**entry, call.context, request.query());
+  const auto index = request.metadata().find(std::string(kQueryIndexName));
+  const auto page = co_await v1_.query(**entry, call.context, request.query(),
+                                       index == request.metadata().end() ? std::string() : index->second);
   if (!page) co_return grpc_status(page.error());
   if (page->items.empty()) co_return GrpcStatus::ok();
   pb::QueryStateResponse response;

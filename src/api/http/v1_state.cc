@@ -172,12 +172,13 @@ Task<Response> V1Routes::transact(Request& request, std::string store, std::stri
   co_return done ? no_content() : error_response(done.error());
 }
 
-Task<Response> V1Routes::query(Request& request, std::string store, std::string_view) {
+Task<Response> V1Routes::query(Request& request, std::string store, std::string_view query_text) {
   const auto entry = v1_.find_store(store, true);
   if (!entry) co_return error_response(entry.error());
   if (request.body_too_large)
     co_return plain_error(400, "ERR_BODY_READ", fmt::format("failed to read request body: {}", kTooLarge));
-  const auto page = co_await v1_.query(**entry, context_of(request), std::move(request.body));
+  std::string index(find_metadata(query_metadata(query_text), kQueryIndexName));
+  const auto page = co_await v1_.query(**entry, context_of(request), std::move(request.body), std::move(index));
   if (!page) co_return error_response(page.error());
   if (page->items.empty()) co_return no_content();
   std::string out = R"({"results":[)";
