@@ -102,7 +102,21 @@ Subject valkey() {
   });
 }
 
-HOLDFAST_CONFORMANCE(Redis, node(), secured(), cluster(), spread_cluster(), sentinels(), valkey());
+// Every path that test/conformance/query.cc asks for.
+constexpr const char* kIndexes = R"([{"name":"cases","indexes":[
+    {"key":"message","type":"TAG"}, {"key":"product.value","type":"NUMERIC"}, {"key":"status","type":"TAG"},
+    {"key":"s","type":"TAG"}, {"key":"n","type":"NUMERIC"}, {"key":"even","type":"TAG"}, {"key":"v","type":"NUMERIC"}]}])";
+
+// Emptied for every case, because an index holds the documents of all; that takes the index along too.
+Subject documents() {
+  return subject("documents", [] {
+    auto& stack = server<test::RedisServer>(test::RedisOptions{.kind = test::ServerKind::redis_stack});
+    stack.must({"FLUSHALL"});
+    return Fields{{"redisHost", stack.address()}, {"queryIndexes", kIndexes}};
+  });
+}
+
+HOLDFAST_CONFORMANCE(Redis, node(), secured(), cluster(), spread_cluster(), sentinels(), valkey(), documents());
 
 }  // namespace
 }  // namespace holdfast::conformance

@@ -2,10 +2,14 @@
 #include <gmock/gmock.h>
 
 #include <algorithm>
+#include <atomic>
 #include <optional>
+#include <thread>
 
 #include "stores/redis/query_text.h"
+#include "stores/redis/store_testing.h"
 #include "stores/redis/testing.h"
+#include "support/test_loop.h"
 
 namespace holdfast::stores::redis {
 namespace {
@@ -167,7 +171,7 @@ class RedisQueries : public RedisDocuments {
 
   // FLUSHALL drops indexes too, so each test makes its own.
   test::Answer ask(const std::string& bytes) {
-    if (!client_) client_.emplace(shared_port());
+    if (!client_) client_.emplace(port());
     client_->send(bytes);
     return client_->read();
   }
@@ -189,8 +193,9 @@ class RedisQueries : public RedisDocuments {
     return keys;
   }
 
+  std::uint16_t port() const { return redis_port_; }
+
  private:
-  std::uint16_t shared_port() { return redis_port_; }
   std::uint16_t redis_port_ = shared_server(ServerKind::redis_stack).port();
   std::optional<test::RespClient> client_;
 };
@@ -252,6 +257,53 @@ TEST_F(RedisQueries, AnIndexThatIsNotThereIsNamedAsTheCause) {
   const auto found = read_search(Conversation::kPlace, answer.root());
   ASSERT_FALSE(found);
   EXPECT_THAT(found.error().message, HasSubstr("has no such search index"));
+}
+
+// ---- Indexes
+
+class RedisIndexes : public RedisQueries {
+ protected:
+  Result<IndexState> state_of(const SearchIndex& index) {
+    std::string out;
+    append_index_info(out, index.name);
+    const test::Answer answer = ask(out);
+    return read_index_state(Conversation::kPlace, index, answer.root());
+  }
+};
+
+TEST_F(RedisIndexes, AreToldFromOthersOfTheirName) {
+  EXPECT_EQ(state_of(kIndex), IndexState::ready);
+  EXPECT_EQ(state_of({"nobody", kIndex.columns}), IndexState::absent);
+  EXPECT_EQ(state_of({"people", {kIndex.columns[0], kIndex.columns[1]}}), IndexState::different);
+  EXPECT_EQ(state_of({"people", {kIndex.columns[0], kIndex.columns[2], kIndex.columns[1]}}), IndexState::different);
+  SearchIndex other = kIndex;
+  other.columns[2].type = SearchIndex::Type::text;
+  EXPECT_EQ(state_of(other), IndexState::different);
+  ASSERT_FALSE(redis().command({"FT.CREATE", "hashes", "ON", "HASH", "SCHEMA", "a", "TEXT"}).is_error());
+  EXPECT_EQ(state_of({"hashes", {{"a", SearchIndex::Type::text}}}), IndexState::different);
+}
+
+// The component's definition has changed, and every loop of several processes notices at the same time.
+TEST_F(RedisIndexes, ThatChangedAreMadeAnewByManyHandlesAtOnce) {
+  const SearchIndex changed{"people", {{"state", SearchIndex::Type::tag}}};
+  const Fields fields{{"redisHost", "127.0.0.1:" + std::to_string(port())},
+                      {"queryIndexes", R"([{"name":"people","indexes":[{"key":"state","type":"TAG"}]}])"}};
+  std::vector<std::thread> processes;
+  std::atomic<int> opened{0};
+  for (int i = 0; i < 6; ++i) {
+    processes.emplace_back([&] {
+      test::LoopThread thread;
+      test::TestLoop here;
+      auto store = test::LoopStore::open(core_of(fields), thread, here);
+      ASSERT_TRUE(store) << store.error().message;
+      EXPECT_TRUE(here.run((*store)->query({}, state::Query())));
+      ++opened;
+      EXPECT_TRUE(here.run((*store)->close({})));
+    });
+  }
+  for (std::thread& process : processes) process.join();
+  EXPECT_EQ(opened, 6);
+  EXPECT_EQ(state_of(changed), IndexState::ready);
 }
 
 }  // namespace

@@ -69,6 +69,8 @@ constexpr std::array kRows{
         "Raise its maxclients, or find who holds the connections"},
     Row{"ERR", "Unknown Index name", Trouble::unknown_index, Errc::invalid_argument, "has no such search index",
         "Name one of the component's queryIndexes"},
+    Row{"ERR", "Unknown index name", Trouble::unknown_index, Errc::invalid_argument, "has no such search index",
+        "Name one of the component's queryIndexes"},
     Row{"ERR", "no such index", Trouble::unknown_index, Errc::invalid_argument, "has no such search index",
         "Name one of the component's queryIndexes"},
 };

@@ -16,6 +16,7 @@
 #include "base/result.h"
 #include "state/store.h"
 #include "stores/redis/errors.h"
+#include "stores/redis/query_text.h"
 #include "stores/redis/scripts.h"
 #include "wire/resp/reply.h"
 
@@ -130,6 +131,15 @@ struct Found {
   std::uint64_t rows = 0;   // of the reply, also those that are no records: search_token_after() counts them
   std::uint64_t total = 0;  // of all pages
 };
+// What FT.INFO says about an index of that name, in RESP2's or RESP3's form.
+enum class IndexState : std::uint8_t {
+  absent,
+  different,  // of other paths or types, in another order, or over hashes
+  filling,    // as it should be; documents that were there before it are still being added
+  ready,
+};
+Result<IndexState> read_index_state(const Place& place, const SearchIndex& index, resp::Value reply);
+
 // The reply of FT.SEARCH in RESP2's or RESP3's form; none found is no error.
 Result<Found> read_search(const Place& place, resp::Value reply);
 

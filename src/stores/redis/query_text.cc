@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <charconv>
 #include <cmath>
+#include <optional>
 #include <span>
 
 #include "base/encoding.h"
@@ -24,8 +25,6 @@ template <class... Args>
 std::unexpected<Error> refuse(fmt::format_string<Args...> text, Args&&... args) {
   return fail(Errc::invalid_argument, fmt::format(text, std::forward<Args>(args)...));
 }
-
-std::string_view name_of(Type type) { return type == Type::text ? "TEXT" : type == Type::numeric ? "NUMERIC" : "TAG"; }
 
 bool is_word_byte(char c) {
   const auto byte = static_cast<unsigned char>(c);
@@ -229,6 +228,13 @@ Result<SearchIndex> read_index(json::Element item) {
 
 }  // namespace
 
+std::string_view name_of(SearchIndex::Type type) {
+  return type == Type::text ? "TEXT" : type == Type::numeric ? "NUMERIC" : "TAG";
+}
+
+std::string name_of(std::size_t column) { return fmt::format("var{}", column); }
+std::string path_of(const SearchIndex::Column& column) { return "$.data." + column.path; }
+
 Result<std::vector<SearchIndex>> parse_search_indexes(std::string_view json) {
   std::vector<SearchIndex> indexes;
   if (trim(json).empty()) return indexes;
@@ -252,15 +258,17 @@ void append_create_index(std::string& out, const SearchIndex& index) {
                                       std::string_view("ON"), std::string_view("JSON"), std::string_view("SCHEMA")})
     resp::append_argument(out, word);
   for (std::size_t i = 0; i < index.columns.size(); ++i) {
-    resp::append_argument(out, "$.data." + index.columns[i].path);
+    resp::append_argument(out, path_of(index.columns[i]));
     resp::append_argument(out, "AS");
-    resp::append_argument(out, fmt::format("var{}", i));
+    resp::append_argument(out, name_of(i));
     resp::append_argument(out, name_of(index.columns[i].type));
     resp::append_argument(out, "SORTABLE");
   }
 }
 
 void append_drop_index(std::string& out, std::string_view name) { resp::append_command(out, {"FT.DROPINDEX", name}); }
+
+void append_index_info(std::string& out, std::string_view name) { resp::append_command(out, {"FT.INFO", name}); }
 
 Result<SearchCommand> compile_search(const SearchIndex& index, const state::Query& query) {
   const Compiler compiler(index);
@@ -277,8 +285,7 @@ Result<SearchCommand> compile_search(const SearchIndex& index, const state::Quer
   if (!query.sort.empty()) {
     auto column = compiler.column(query.sort.front().path);
     if (!column) return fail(std::move(column.error()));
-    words.insert(words.end(),
-                 {"SORTBY", fmt::format("var{}", *column), query.sort.front().descending ? "DESC" : "ASC"});
+    words.insert(words.end(), {"SORTBY", name_of(*column), query.sort.front().descending ? "DESC" : "ASC"});
   }
   SearchCommand command;
   command.offset = *offset;
@@ -288,6 +295,20 @@ Result<SearchCommand> compile_search(const SearchIndex& index, const state::Quer
   resp::begin_command(command.bytes, words.size());
   for (const std::string& word : words) resp::append_argument(command.bytes, word);
   return command;
+}
+
+Result<SearchPlan> plan_search(std::span<const SearchIndex> indexes, const state::Query& query) {
+  std::optional<Error> first;
+  std::string names;
+  for (const SearchIndex& index : indexes) {
+    names += (names.empty() ? "\"" : ", \"") + index.name + '"';
+    if (!query.index.empty() && query.index != index.name) continue;
+    auto command = compile_search(index, query);
+    if (command) return SearchPlan{&index, std::move(*command)};
+    if (!first) first = std::move(command.error());
+  }
+  if (first) return fail(std::move(*first));
+  return refuse("there is no search index \"{}\"; the component's queryIndexes have {}", query.index, names);
 }
 
 std::string search_token_after(const SearchCommand& command, std::size_t rows, std::uint64_t total) {

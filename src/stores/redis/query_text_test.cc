@@ -108,6 +108,24 @@ TEST(QueryText, TwoSortKeysAndForeignTokensAreRefused) {
     EXPECT_FALSE(compile(R"({"page":{"token":")" + std::string(token) + "\"}}")) << token;
 }
 
+TEST(QueryText, TheIndexIsTheOneNamedOrTheFirstThatCanAnswer) {
+  const std::vector<SearchIndex> indexes{kIndex, {"places", {{"city", Type::tag}}}, {"more", {{"city", Type::text}}}};
+  const auto chosen = [&](std::string_view json, std::string_view name) -> std::string {
+    auto query = state::parse_query(json);
+    query->index = name;
+    const auto plan = plan_search(indexes, *query);
+    return plan ? plan->index->name + ": " + words_of(plan->command.bytes).at(2) : plan.error().message;
+  };
+  EXPECT_EQ(chosen(R"({"filter":{"EQ":{"city":"Bern"}}})", ""), "places: @var0:{Bern}");
+  EXPECT_EQ(chosen(R"({"filter":{"EQ":{"city":"Bern"}}})", "more"), "more: @var0:(\"Bern\")");
+  EXPECT_EQ(chosen("{}", ""), "people: *");
+  EXPECT_THAT(chosen(R"({"filter":{"EQ":{"city":"Bern"}}})", "people"),
+              HasSubstr("\"people\" does not cover the path"));
+  EXPECT_THAT(chosen(R"({"filter":{"EQ":{"other":1}}})", ""), HasSubstr("\"people\" does not cover the path"));
+  EXPECT_EQ(chosen("{}", "nobody"),
+            "there is no search index \"nobody\"; the component's queryIndexes have \"people\", \"places\", \"more\"");
+}
+
 TEST(QueryText, AnIndexIsMadeAsDaprMakesIt) {
   std::string out;
   append_create_index(out, kIndex);

@@ -1,4 +1,6 @@
 // The replies of the search module, which differ between RESP2 and RESP3.
+#include <fmt/format.h>
+
 #include "stores/redis/document.h"
 #include "stores/redis/mapping.h"
 
@@ -35,7 +37,35 @@ void add_hit(Found& found, Value key, Value fields) {
   found.items.push_back(std::move(item));
 }
 
+bool is_column(Value attribute, const SearchIndex::Column& column, std::size_t number) {
+  // RESP2's list ends in words without a value; what we look for stands before them.
+  return member(attribute, "identifier").text() == path_of(column) &&
+         member(attribute, "attribute").text() == name_of(number) &&
+         member(attribute, "type").text() == name_of(column.type);
+}
+
+bool is_over_documents_of(const SearchIndex& index, Value info) {
+  const Value columns = member(info, "attributes");
+  if (member(member(info, "index_definition"), "key_type").text() != "JSON" || columns.size() != index.columns.size())
+    return false;
+  for (std::size_t i = 0; i < index.columns.size(); ++i)
+    if (!is_column(columns[i], index.columns[i], i)) return false;
+  return true;
+}
+
 }  // namespace
+
+Result<IndexState> read_index_state(const Place& place, const SearchIndex& index, Value reply) {
+  if (reply.kind() == Kind::error) {
+    if (trouble_of(reply.text()) == Trouble::unknown_index) return IndexState::absent;
+    return fail(describe(place, fmt::format("look at the search index \"{}\"", index.name), reply.text()));
+  }
+  const Value filling = member(reply, "indexing");
+  if (filling.kind() == Kind::null) return fail(describe_nonsense(place, "look at a search index"));
+  if (!is_over_documents_of(index, reply)) return IndexState::different;
+  const bool is_filling = filling.kind() == Kind::integer ? filling.integer() != 0 : filling.text() != "0";
+  return is_filling ? IndexState::filling : IndexState::ready;
+}
 
 Result<Found> read_search(const Place& place, Value reply) {
   Found found;

@@ -13,6 +13,7 @@
 #include <algorithm>
 
 #include "base/encoding.h"
+#include "base/log.h"
 #include "base/random.h"
 #include "stores/redis/synced_writes.h"
 #include "stores/redis/type.h"
@@ -36,7 +37,9 @@ constexpr Milliseconds kLongTimeout{2000};
 
 SteadyTime now() { return std::chrono::steady_clock::now(); }
 
-Capabilities capabilities_of(bool queries) {
+Capabilities capabilities_of(const RedisSettings& settings, const Router& router) {
+  const ServerRef primary = router.primary_of(0);
+  const ServerFacts facts = primary == nullptr ? ServerFacts() : primary->facts();
   Capabilities can;
   can.etag = true;
   can.record_fields = true;
@@ -47,8 +50,11 @@ Capabilities capabilities_of(bool queries) {
   can.list = true;
   can.keys_like = true;
   can.delete_prefix = true;
-  can.query = queries;
-  can.exact_json = true;
+  // In a cluster a node finds its own documents only.
+  can.query = !settings.indexes.empty() && facts.has_json && facts.has_search && !router.is_cluster();
+  can.query_sort_keys_max = 1;
+  can.query_by_index = true;
+  can.exact_json = !facts.has_json;
   can.key_bytes_max = 512ULL << 20;
   can.value_bytes_max = 512ULL << 20;
   for (std::size_t i = 0; i < state::kConsistencyCount; ++i) {
@@ -105,15 +111,16 @@ class WriteCommands final : public Request {
 
 }  // namespace
 
-RedisCore::RedisCore(RedisSettings settings, Milliseconds init_timeout, const Clock& clock)
+RedisCore::RedisCore(RedisSettings settings, Milliseconds init_timeout, const state::StoreEnvironment& environment)
     : settings_(std::move(settings)),
       init_timeout_(init_timeout),
-      clock_(clock),
+      clock_(environment.clock),
+      only_looks_(environment.only_look),
       process_(base64url_encode(std::to_string(random_u64())).substr(0, 8)) {}
 
 Result<std::shared_ptr<state::StoreCore>> RedisCore::make(RedisSettings settings, Milliseconds init_timeout,
-                                                          const Clock& clock) {
-  std::shared_ptr<RedisCore> core(new RedisCore(std::move(settings), init_timeout, clock));
+                                                          const state::StoreEnvironment& environment) {
+  std::shared_ptr<RedisCore> core(new RedisCore(std::move(settings), init_timeout, environment));
   const TlsSettings& tls = core->settings_.tls;
   if (tls.enabled) {
     auto context = net::TlsClientContext::make({.ca_pem = tls.ca_pem,
@@ -142,7 +149,25 @@ Task<Result<std::unique_ptr<state::StateStore>>> RedisCore::open(Scheduler& sche
     co_await router->close(deadline);
     co_return fail(std::move(started.error()));
   }
-  co_return std::make_unique<RedisStore>(*this, *loop, std::move(router));
+  const ServerRef primary = router->primary_of(0);
+  if (primary != nullptr) has_json_ = primary->facts().has_json;
+  auto store = std::make_unique<RedisStore>(*this, *loop, std::move(router));
+  if (auto prepared = co_await store->prepare_queries(deadline); !prepared) {
+    CallContext context;
+    context.deadline = deadline;
+    (void)co_await store->close(context);
+    co_return fail(std::move(prepared.error()));
+  }
+  co_return std::move(store);
+}
+
+std::span<const std::string_view> RedisCore::dapr_features() const {
+  if (has_json_) return kDaprFeaturesWithJson;
+  return kDaprFeatures;
+}
+
+void RedisCore::warn_once(std::string_view message) {
+  if (!warned_.exchange(true)) log::warn("holdfast.redis", "{}", message);
 }
 
 RedisStore::RedisStore(RedisCore& core, net::Loop& loop, std::unique_ptr<Router> router)
@@ -151,7 +176,7 @@ RedisStore::RedisStore(RedisCore& core, net::Loop& loop, std::unique_ptr<Router>
       loop_(loop),
       router_(std::move(router)),
       exchange_(loop, *router_, settings_),
-      capabilities_(capabilities_of(!settings_.indexes.empty())) {}
+      capabilities_(capabilities_of(settings_, *router_)) {}
 
 RedisStore::~RedisStore() = default;
 
@@ -318,7 +343,7 @@ Result<std::shared_ptr<state::StoreCore>> prepare_redis(const state::Component& 
                                                         const state::StoreEnvironment& environment) {
   auto settings = RedisSettings::read(component);
   if (!settings) return fail(std::move(settings.error()));
-  return RedisCore::make(std::move(*settings), component.init_timeout, environment.clock);
+  return RedisCore::make(std::move(*settings), component.init_timeout, environment);
 }
 
 }  // namespace holdfast::stores::redis

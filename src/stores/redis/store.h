@@ -19,7 +19,7 @@ namespace holdfast::stores::redis {
 class RedisCore final : public state::StoreCore {
  public:
   static Result<std::shared_ptr<state::StoreCore>> make(RedisSettings settings, Milliseconds init_timeout,
-                                                        const Clock& clock);
+                                                        const state::StoreEnvironment& environment);
 
   // Connects: Errc::unavailable, or denied, when no server can be used within the component's initTimeout. `loop` has
   // to be a net::Loop. The store refers to this core.
@@ -27,18 +27,26 @@ class RedisCore final : public state::StoreCore {
 
   const RedisSettings& settings() const { return settings_; }
   const Clock& clock() const { return clock_; }
+  bool only_looks() const { return only_looks_; }
   // Unique among the writes of all processes.
   std::string next_write_id();
+  // QUERY_API where the server has RedisJSON.
+  std::span<const std::string_view> dapr_features() const override;
+  // What every loop finds and one should say.
+  void warn_once(std::string_view message);
 
  private:
-  RedisCore(RedisSettings settings, Milliseconds init_timeout, const Clock& clock);
+  RedisCore(RedisSettings settings, Milliseconds init_timeout, const state::StoreEnvironment& environment);
 
   const RedisSettings settings_;
   const Milliseconds init_timeout_;
   const Clock& clock_;
+  const bool only_looks_;  // makes no search index
   std::shared_ptr<const net::TlsClientContext> tls_;
   const std::string process_;  // of write ids
   std::atomic<std::uint64_t> writes_{0};
+  std::atomic<bool> has_json_{false};
+  std::atomic<bool> warned_{false};
 };
 
 // Takes the keys of a walk, batch by batch.
@@ -52,6 +60,9 @@ class RedisStore final : public state::StateStore {
  public:
   RedisStore(RedisCore& core, net::Loop& loop, std::unique_ptr<Router> router);
   ~RedisStore() override;
+
+  // Makes the search indexes, where there can be some. Once, before the store is used.
+  Task<Status> prepare_queries(SteadyTime deadline);
 
   const state::Capabilities& capabilities() const override { return capabilities_; }
   Task<Result<std::optional<state::Record>>> get(state::CallContext context, state::GetRequest request) override;
@@ -107,7 +118,13 @@ class RedisStore final : public state::StateStore {
   Task<Status> walk(state::CallContext context, std::string glob, KeySink& sink);
 
   // searching.cc
+  Status check_can_query() const;
   Task<Status> make_index(ServerRef server, const SearchIndex& index, SteadyTime deadline);
+  // What the server says against it, where somebody was quicker; else nothing.
+  Task<Result<std::string>> say_of_index(ServerRef server, const SearchIndex& index, std::string_view doing,
+                                         std::string request, SteadyTime deadline);
+  static Result<state::QueryPage> page_of(const Place& place, const state::Query& query, const SearchCommand& command,
+                                          resp::Value reply);
 
   RedisCore& core_;
   const RedisSettings& settings_;
