@@ -11,7 +11,7 @@ import sys
 
 import pytest
 import requests
-from conftest import COMPONENTS, REPOSITORY, VAULT, Sidecar, free_port, wait_until
+from conftest import COMPONENTS, REDIS, REPOSITORY, VAULT, Sidecar, free_port, wait_until
 
 SCENARIOS = [
     "save_and_get", "missing_key", "bulk", "transaction", "transaction_refused", "delete_with_etag", "first_write", "ttl",
@@ -115,11 +115,10 @@ class Tls(Tcp):
 class TransportSidecar(Sidecar):
     """A sidecar that is reached as its transport says."""
 
-    def __init__(self, directory, transport, token):
+    def __init__(self, directory, transport, token, components=COMPONENTS):
         self.transport = transport
         (directory / "state.db.json").write_text(json.dumps(SECRETS))
-        components = COMPONENTS + VAULT
-        super().__init__(directory, components=components, args=transport.flags, env={"DAPR_API_TOKEN": token} if token else {}, start=False)
+        super().__init__(directory, components=components + VAULT, args=transport.flags, env={"DAPR_API_TOKEN": token} if token else {}, start=False)
         self.http_port, self.grpc_port = transport.http_port, transport.grpc_port
         self.start()
 
@@ -169,9 +168,19 @@ def short_directory(tmp_path_factory):
 @pytest.mark.parametrize("store", ["mem", "lite"])
 @pytest.mark.parametrize("sdk, transport", CASES, ids=[f"{sdk}-{transport.__name__.lower()}" for sdk, transport in CASES])
 def test_every_scenario_passes(sdk, transport, store, token, short_directory):
+    run_every_scenario(sdk, transport, store, token, short_directory)
+
+
+@pytest.mark.parametrize("sdk", PROGRAMS)
+def test_every_scenario_passes_on_redis(sdk, redis, short_directory):
+    """What another store can change lies behind the API: one transport is enough."""
+    run_every_scenario(sdk, Tcp, "red", None, short_directory, COMPONENTS + REDIS.replace("PORT", str(redis.port)))
+
+
+def run_every_scenario(sdk, transport, store, token, short_directory, components=COMPONENTS):
     command = program(sdk, store)
     reached = transport(short_directory)
-    with TransportSidecar(short_directory, reached, token) as sidecar:
+    with TransportSidecar(short_directory, reached, token, components) as sidecar:
         code, lines, other = run_client(command, client_environment(sdk, reached, token))
         failed = [f"{line['scenario']}: {line.get('error')}" for line in lines if not line["ok"]]
         assert not failed, f"{failed[0]}\n{other}\nlog of the sidecar:\n{sidecar.log()}"

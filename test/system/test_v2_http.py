@@ -43,7 +43,7 @@ def test_put_get_head_delete(sidecar, store, key):
 
 def test_conditional_writes(sidecar, store, key):
     url = at(sidecar, store, key)
-    is_problem(requests.put(url, data="1", headers={"If-Match": '"nope"'}), 412, "precondition-failed")
+    is_problem(requests.put(url, data="1", headers={"If-Match": '"7"'}), 412, "precondition-failed")
     is_problem(requests.put(url, data="1", headers={"If-Match": "*"}), 412, "precondition-failed")
     first = requests.put(url, data="1", headers={"If-None-Match": "*"}).headers["ETag"]
     taken = is_problem(requests.put(url, data="2", headers={"If-None-Match": "*"}), 412, "precondition-failed")
@@ -127,9 +127,11 @@ def test_listing_pages_through_everything_once(sidecar, store, key):
         if cursor is None:
             break
         requests.delete(at(sidecar, store, seen[-1]))  # a cursor survives the deletion of what it stands on
+    if store == "red":  # in no order, and a key may come twice: the store does not declare orderedList
+        seen = sorted(set(seen))
     assert seen == keys
     full = requests.get(at(sidecar, store), params={"prefix": key, "values": "true", "limit": 1}).json()
-    assert full["items"][0]["value"] == keys[0]
+    assert full["items"][0]["value"] == full["items"][0]["id"] and full["items"][0]["id"] in keys
     is_problem(requests.get(at(sidecar, store), params={"prefix": "other", "cursor": full["cursor"]}), 400, "invalid-argument")
     is_problem(requests.get(at(sidecar, store), params={"cursor": "junk"}), 400, "invalid-argument")
     is_problem(requests.get(at(sidecar, store), params={"limit": 0}), 400, "invalid-argument")

@@ -169,7 +169,7 @@ func (s *suite) transactionRefused() error {
 	}
 	err := s.client.ExecuteStateTransaction(s.ctx, s.store, nil, []*dapr.StateOperation{
 		upsert("from", "0", nil),
-		upsert("to", "100", &dapr.ETag{Value: "stale"}),
+		upsert("to", "100", &dapr.ETag{Value: "7"}),
 	})
 	if err := refused(err, codes.Internal, mismatch); err != nil {
 		return err

@@ -96,7 +96,7 @@ async function transactionRefused() {
   const error = await refusal(() =>
     client.state.transaction(store, [
       { operation: "upsert", request: { key: "from", value: "0" } },
-      { operation: "upsert", request: { key: "to", value: "100", etag: "stale" } },
+      { operation: "upsert", request: { key: "to", value: "100", etag: "7" } },
     ]),
   );
   assertRefused(error, { status: 500, code: INTERNAL, text: MISMATCH });

@@ -77,7 +77,7 @@ def transaction(dapr: DaprClient) -> None:
 def transaction_refused(dapr: DaprClient) -> None:
     dapr.save_state(STORE, "from", "100")
     dapr.save_state(STORE, "to", "0")
-    operations = [upsert("from", "0"), upsert("to", "100", etag="stale")]
+    operations = [upsert("from", "0"), upsert("to", "100", etag="7")]
     refused(lambda: dapr.execute_state_transaction(STORE, operations), grpc.StatusCode.INTERNAL, "ERR_STATE_TRANSACTION", MISMATCH)
     equal((value(dapr, "from"), value(dapr, "to")), (b"100", b"0"), "from and to")
 

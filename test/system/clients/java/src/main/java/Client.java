@@ -146,7 +146,7 @@ public final class Client {
     save("from", "100");
     save("to", "0");
     refused(
-        () -> transact(upsert("from", "0", null), upsert("to", "100", "stale")),
+        () -> transact(upsert("from", "0", null), upsert("to", "100", "7")),
         "INTERNAL",
         "ERR_STATE_TRANSACTION",
         MISMATCH);
