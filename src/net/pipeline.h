@@ -64,8 +64,8 @@ class Pipeline {
   // - overloaded: a bound of the options was reached.
   //
   // A call during the first attempt, or after a loss before the next attempt has failed, waits for that attempt. A call
-  // after a failed attempt fails at once; attempts go on in the background for as long as calls keep coming, and for
-  // ten seconds after the last one. Deadlines are looked at every 20 ms.
+  // after a failed attempt, or after a connection that fell silent, fails at once; attempts go on in the background for
+  // as long as calls keep coming, and for ten seconds after the last one. Deadlines are looked at every 20 ms.
   Call call(std::string_view request, std::uint32_t replies, SteadyTime deadline);
   // From a Greeting only, until it has returned: goes before everything that waits.
   Call call_first(std::string_view request, std::uint32_t replies, SteadyTime deadline);

@@ -63,7 +63,13 @@ class Pipeline::Core {
     Core& core_;
   };
   // Ends the connection, or the attempt, that is under way.
-  enum class End : std::uint8_t { lost, reset, idle, closed };
+  enum class End : std::uint8_t {
+    lost,
+    silent,  // lost to a peer that may be stuck: the next attempt has to prove that it is not
+    reset,
+    idle,
+    closed,
+  };
   struct Ending {
     End kind;
     Error why;

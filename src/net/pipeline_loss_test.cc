@@ -73,7 +73,25 @@ TEST_F(PipelineTest, APeerThatFallsSilentIsGivenUp) {
   const auto silent = ask("a\n");
   EXPECT_EQ(code_of(silent), Errc::outcome_unknown);
   EXPECT_THAT(message_of(silent), HasSubstr("no reply for 1"));
+  ASSERT_TRUE(connect());
   EXPECT_EQ(ask("b\n"), "2\n");
+}
+
+// A stuck process has its kernel accept connections: callers would wait for each attempt to time out.
+TEST_F(PipelineTest, AfterSilenceCallsFailAtOnceUntilThePeerHasAnswered) {
+  ScriptedPeer peer({{expect("hello\n"), answer("hi\n"), expect("a\n")},
+                     {expect("hello\n"), wait_for_go(), answer("hi\n"), expect("c\n"), answer("3\n")}});
+  auto options = options_for(peer.port());
+  options.reply_timeout = Milliseconds(400);
+  options.greeting = say_hello;
+  make(std::move(options));
+  EXPECT_EQ(code_of(ask("a\n")), Errc::outcome_unknown);
+  const auto refused = ask("b\n");
+  EXPECT_EQ(code_of(refused), Errc::unavailable);
+  EXPECT_THAT(message_of(refused), HasSubstr("no reply for 4"));
+  peer.go();
+  ASSERT_TRUE(connect());
+  EXPECT_EQ(ask("c\n"), "3\n");
 }
 
 TEST_F(PipelineTest, AServerThatTakesAHugeRequestSlowlyIsNotSilent) {

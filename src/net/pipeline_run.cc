@@ -147,7 +147,7 @@ void Pipeline::Core::fail_greeting() {
 void Pipeline::Core::conclude() {
   const Ending ended = std::move(*end_);
   const bool was_up = state_ == State::up;
-  const bool is_lost = ended.kind == End::lost;
+  const bool is_lost = ended.kind == End::lost || ended.kind == End::silent;
   forget_connection();
   // A server that accepts connections only to close them is no better than one that does not.
   const bool is_no_better = is_lost ? !has_answered_ : ended.kind == End::reset && !was_up;
@@ -160,6 +160,8 @@ void Pipeline::Core::conclude() {
     if (is_lost) log_loss(ended.why);
     const Error if_sent = sent_and(ended.why.message);
     usual_.fail_sent(if_sent, finished);
+    // The kernel of a stuck peer goes on accepting connections: nobody is held up until that has timed out too.
+    if (ended.kind == End::silent) fail_attempt(ended.why, finished);
     if (ended.kind == End::closed) usual_.fail_all(if_sent, closed(), finished);
   }
   changes_.notify();

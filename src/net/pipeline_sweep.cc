@@ -62,7 +62,7 @@ void Pipeline::Core::watch_silence(SteadyTime now) {
   } else {
     silent_for_ += std::min(passed, kSweep * 5);
     if (silent_for_ >= options_.reply_timeout)
-      end(End::lost, Error(Errc::unavailable, fmt::format("no reply for {} ms", silent_for_.count())));
+      end(End::silent, Error(Errc::unavailable, fmt::format("no reply for {} ms", silent_for_.count())));
   }
 }
 
