@@ -22,6 +22,7 @@ class GetChunk final : public Request {
     replies = static_cast<std::uint32_t>(requests_.size()) * kGetReplies;
     verb = "read several keys";
     is_read = true;
+    may_follow = false;
     work = Work::bulk;
   }
   Status append(std::string& out, const Server& server, const Try&) override {
@@ -32,6 +33,10 @@ class GetChunk final : public Request {
  private:
   const std::vector<const state::GetRequest*> requests_;
 };
+
+bool is_passing_error_in(resp::Value reply) {
+  return reply.kind() == resp::Kind::error && is_passing(trouble_of(reply.text()));
+}
 
 }  // namespace
 
@@ -44,7 +49,7 @@ Task<void> RedisStore::get_chunk(CallContext context, std::span<const state::Get
   chunk.may_read_replica = context.consistency == state::Consistency::eventual;
   chunk.deadline = deadline_of(context);
   Answer answer;
-  // Keys that the chunk's first reply speaks for may have moved apart: those that fail are asked for alone.
+  // Keys may have moved apart, and be on their way: those that fail are asked for alone.
   std::vector<std::size_t> alone;
   if (auto asked = co_await exchange_.run(chunk, answer); !asked) {
     for (const std::size_t place : places) results[place].emplace(fail(asked.error()));
@@ -62,8 +67,7 @@ Task<void> RedisStore::get_chunk(CallContext context, std::span<const state::Get
     }
     auto got = read_get(answer.server->place(), requests[place], hash.root(), expires.root(), now,
                         answer.server->facts().expiry);
-    const bool is_passing_error =
-        !got && hash.root().kind() == resp::Kind::error && is_passing(trouble_of(hash.root().text()));
+    const bool is_passing_error = !got && (is_passing_error_in(hash.root()) || is_passing_error_in(expires.root()));
     if (is_passing_error || (got && got->is_other_type)) {
       alone.push_back(place);
     } else if (got) {

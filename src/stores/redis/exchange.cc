@@ -24,6 +24,35 @@ std::string describe(const Request& request) {
   return request.key.empty() ? std::string(request.verb) : fmt::format("{} \"{}\"", request.verb, request.key);
 }
 
+// ASKING is about the one command behind it.
+std::string with_asking(std::string_view commands) {
+  std::string out;
+  while (!commands.empty()) {
+    resp::append_command(out, {"ASKING"});
+    out += take_reply(commands);  // commands have the form of replies
+  }
+  return out;
+}
+
+// The replies without those to ASKING, which stand before each.
+std::string without_asking(std::string_view replies) {
+  std::string out;
+  while (!replies.empty()) {
+    take_reply(replies);
+    out += take_reply(replies);
+  }
+  return out;
+}
+
+// The error, if any, that says what became of the request. A key may leave its node between two commands of a reading:
+// then the last says so, which is a line of its own (the replies to several commands end with a number).
+std::string_view telling_error(std::string_view replies, std::uint32_t count) {
+  if (resp::is_error(replies)) return replies;
+  if (count < 2 || replies.size() < 3) return {};
+  const std::string_view last = replies.substr(replies.rfind('\n', replies.size() - 3) + 1);
+  return resp::is_error(last) ? last : std::string_view();
+}
+
 }  // namespace
 
 std::string_view take_reply(std::string_view& bytes) {
@@ -45,15 +74,17 @@ ServerRef Exchange::route(const Request& request) {
 Error Exchange::nobody(const Request& request) const {
   Error error = router_.why();
   error.code = Errc::unavailable;
-  return with_context(std::move(error), fmt::format("component \"{}\" (state.redis): cannot {}: no server serves the key",
-                                                    settings_.component, describe(request)));
+  return with_context(std::move(error),
+                      fmt::format("component \"{}\" (state.redis): cannot {}: no server serves the key",
+                                  settings_.component, describe(request)));
 }
 
 Status Exchange::append(Request& request, const Answer& answer, const Try& now, bool asks) {
   scratch_.clear();
   if (scratch_.capacity() > kScratchKept) scratch_.shrink_to_fit();
-  if (asks) resp::append_command(scratch_, {"ASKING"});
-  return request.append(scratch_, *answer.server, now);
+  auto appended = request.append(scratch_, *answer.server, now);
+  if (appended && asks) scratch_ = with_asking(scratch_);
+  return appended;
 }
 
 Task<Status> Exchange::send_synced(Request& request, Answer& answer, bool asks) {
@@ -83,9 +114,10 @@ Exchange::Next Exchange::after_loss(Request& request, const Answer& answer, Try&
   return is_still_down && answer.server == route(request) ? Next::done : Next::again;
 }
 
-Exchange::Next Exchange::after_reply(const Answer& answer, Try& now, ServerRef& redirected, bool& asks) {
-  if (!resp::is_error(answer.replies)) return Next::done;
-  std::string_view rest = answer.replies;
+Exchange::Next Exchange::after_reply(const Request& request, const Answer& answer, Try& now, ServerRef& redirected,
+                                     bool& asks) {
+  std::string_view rest = telling_error(answer.replies, request.replies);
+  if (rest.empty()) return Next::done;
   resp::Reply reply;
   if (!reply.read(rest)) return Next::done;
   const std::string_view words = reply.root().text();
@@ -96,6 +128,7 @@ Exchange::Next Exchange::after_reply(const Answer& answer, Try& now, ServerRef& 
       return Next::again;
     case Trouble::moved:
     case Trouble::ask:
+      if (!request.may_follow) return Next::done;
       if (const auto redirect = parse_redirect(words); redirect && router_.is_cluster()) {
         redirected = router_.follow(*redirect, *answer.server);
         asks = redirect->is_ask;
@@ -124,19 +157,20 @@ Task<Status> Exchange::run(Request& request, Answer& answer) {
     answer.server = redirected != nullptr ? std::exchange(redirected, nullptr) : route(request);
     if (answer.server == nullptr) {
       status = fail(nobody(request));
+      if (attempt.is_repeat) status.error().code = Errc::outcome_unknown;
       router_.doubt();
     } else {
       if (status = append(request, answer, attempt, asks_now); !status) co_return status;
       if (request.is_synced) {
         status = co_await send_synced(request, answer, asks_now);
       } else {
-        auto replies = co_await answer.server->call(request.work, scratch_, request.replies + (asks_now ? 1 : 0),
+        auto replies = co_await answer.server->call(request.work, scratch_, request.replies * (asks_now ? 2 : 1),
                                                     request.deadline);
         if (!replies) status = fail(std::move(replies.error()));
         answer.replies = replies.value_or(std::string_view());
-        if (asks_now) take_reply(answer.replies);
+        if (asks_now) answer.replies = answer.kept = without_asking(answer.replies);
       }
-      next = status ? after_reply(answer, attempt, redirected, asks)
+      next = status ? after_reply(request, answer, attempt, redirected, asks)
                     : after_loss(request, answer, attempt, status.error());
       if (next == Next::done) co_return status;
     }

@@ -39,6 +39,7 @@ class Request {
   Work work = Work::hot;
   bool is_read = false;
   bool may_read_replica = false;
+  bool may_follow = true;  // false: a redirection is about one of several keys, and the caller's to follow
   bool has_write_id = false;
   bool is_synced = false;  // waits for `replicas` replicas, and files where the component asks
   std::uint32_t replicas = 0;
@@ -49,7 +50,7 @@ class Request {
 struct Answer {
   ServerRef server;
   std::string_view replies;
-  std::string kept;     // what `replies` points at, of a synced write
+  std::string kept;     // what `replies` points at, of a synced write or one behind ASKING
   std::string waiting;  // the reply of WAIT; empty: there was none
 
   Answer() = default;
@@ -65,7 +66,7 @@ class Exchange {
   Exchange(net::Loop& loop, Router& router, const RedisSettings& settings)
       : loop_(loop), router_(router), settings_(settings) {}
 
-  // Fills `answer`, whose first reply may be an error that is for the caller: permissions, memory, a wrong type.
+  // Fills `answer`, any of whose replies may be an error that is for the caller: permissions, memory, a wrong type.
   Task<Status> run(Request& request, Answer& answer);
 
  private:
@@ -75,7 +76,7 @@ class Exchange {
   Task<Status> send_synced(Request& request, Answer& answer, bool asks);
   // What to do about an error of the connection, or about the server's first reply.
   Next after_loss(Request& request, const Answer& answer, Try& now, Error& error);
-  Next after_reply(const Answer& answer, Try& now, ServerRef& redirected, bool& asks);
+  Next after_reply(const Request& request, const Answer& answer, Try& now, ServerRef& redirected, bool& asks);
   Error nobody(const Request& request) const;
 
   net::Loop& loop_;
