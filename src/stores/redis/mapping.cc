@@ -265,7 +265,12 @@ Status append_set(std::string& out, const state::SetRequest& request, const Writ
 Result<state::Written> read_set(const Place& place, const state::SetRequest& request, const WriteContext& context,
                                 Value reply) {
   const Doing doing{"save", request.key};
-  if (reply.kind() != Kind::array || reply[0].kind() != Kind::integer) return refused(place, doing, reply);
+  if (reply.kind() != Kind::array || reply[0].kind() != Kind::integer) {
+    auto failed = refused(place, doing, reply);
+    // What was sent first may stand, whatever the server has against the second.
+    if (context.is_repeat) failed.error().code = Errc::outcome_unknown;
+    return failed;
+  }
   switch (reply[0].integer()) {
     case 0:
       return fail(precondition_failed(request.key, request.when, reply[1].text()));

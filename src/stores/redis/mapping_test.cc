@@ -374,6 +374,14 @@ TEST(Set, ItsReplyIsTheNewRecord) {
   EXPECT_EQ(result->fields->modified_by, "app1");
 }
 
+TEST(Set, ARepeatThatIsRefusedSaysNothingAboutTheFirstTry) {
+  const Canned loading("-LOADING Redis is loading the dataset in memory\r\n");
+  WriteContext context = context_at();
+  EXPECT_EQ(read_set(kPlace, put("k", "v"), context, loading.root()).error().code, Errc::unavailable);
+  context.is_repeat = true;
+  EXPECT_EQ(read_set(kPlace, put("k", "v"), context, loading.root()).error().code, Errc::outcome_unknown);
+}
+
 TEST(Set, AFailedConditionTellsTheCurrentEtag) {
   const std::string_view etag = "7";
   const auto result = written("*2\r\n:0\r\n$1\r\n9\r\n", put("k", "", Precondition::one_of({&etag, 1})));
