@@ -17,10 +17,16 @@ constexpr Milliseconds kLookAgain{100};  // after a look that failed
 constexpr Milliseconds kLookGap{20};     // between two looks that somebody asked for
 constexpr Milliseconds kLookTime{2000};
 constexpr Milliseconds kRetireTime{5000};
+constexpr Milliseconds kReplicasTime{200};  // for all of them: a look must not hang on one that is stuck
 
 SteadyTime now() { return std::chrono::steady_clock::now(); }
 
 }  // namespace
+
+bool Shard::has(const Server& server) const {
+  const auto is_it = [&server](const ServerRef& one) { return one != nullptr && one->address() == server.address(); };
+  return is_it(primary) || std::ranges::any_of(replicas, is_it);
+}
 
 Router::Router(net::Loop& loop, const RedisSettings& settings, Tls tls)
     : loop_(loop), settings_(settings), tls_(std::move(tls)), alarm_(loop) {
@@ -142,11 +148,10 @@ ServerRef Router::find(const Address& address, Wanted wanted) {
 void Router::publish(std::vector<Shard> shards, std::vector<std::int16_t> slots) {
   for (Shard& shard : shards) {
     shard.replicas_most = static_cast<std::uint32_t>(shard.replicas.size());
-    for (const Shard& before : shards_)
-      if (before.primary == shard.primary) shard.replicas_most = std::max(shard.replicas_most, before.replicas_most);
     // After a failover the shard has another primary, and waits for as many replicas as it did.
-    if (shards.size() == 1 && shards_.size() == 1)
-      shard.replicas_most = std::max(shard.replicas_most, shards_.front().replicas_most);
+    for (const Shard& before : shards_)
+      if (before.has(*shard.primary) || (shards.size() == 1 && shards_.size() == 1))
+        shard.replicas_most = std::max(shard.replicas_most, before.replicas_most);
   }
   shards_ = std::move(shards);
   slots_ = std::move(slots);
@@ -175,6 +180,12 @@ void Router::retire(ServerRef server) {
   ::holdfast::start(close_server(std::move(server), now() + kRetireTime), [this] {
     if (--retiring_ == 0 && !running_ && ended_) std::exchange(ended_, nullptr).resume();
   });
+}
+
+Task<void> Router::connect_replicas() {
+  const SteadyTime limit = now() + kReplicasTime;
+  for (const Shard& shard : std::vector<Shard>(shards_))
+    for (const ServerRef& replica : shard.replicas) (void)co_await replica->connect(limit);
 }
 
 Task<Shard> Router::with_replicas(ServerRef primary, SteadyTime deadline) {

@@ -24,6 +24,9 @@ struct Shard {
   ServerRef primary;
   std::vector<ServerRef> replicas;
   std::uint32_t replicas_most = 0;  // the most that were seen at a time
+
+  // Whether it is one of these servers, in whatever role.
+  bool has(const Server& server) const;
 };
 
 class Router {
@@ -69,6 +72,8 @@ class Router {
   void publish(std::vector<Shard> shards, std::vector<std::int16_t> slots = {});
   // Asks a primary who its replicas are (ROLE); what a user may not ask has none.
   Task<Shard> with_replicas(ServerRef primary, SteadyTime deadline);
+  // Begins to connect to those of all shards, and waits a moment for it.
+  Task<void> connect_replicas();
 
   net::Loop& loop_;
   const RedisSettings& settings_;

@@ -34,7 +34,7 @@ Task<Status> NodeRouter::look(SteadyTime deadline) {
     co_return connected;
   }
   publish({co_await with_replicas(std::move(server), deadline)});
-  for (const ServerRef& replica : shards().front().replicas) (void)co_await replica->connect(now() + kOneAnswer);
+  co_await connect_replicas();
   co_return Status();
 }
 
@@ -83,7 +83,8 @@ Task<Status> SentinelRouter::look(SteadyTime deadline) {
     preferred_ = at;
     listen_to(*sentinel);
     ServerRef primary = find(*address, Wanted::primary);
-    if (auto connected = co_await primary->connect(deadline); !connected) {
+    // Not for long: while it is stuck the sentinels may come to name another.
+    if (auto connected = co_await primary->connect(std::min(deadline, now() + kOneAnswer)); !connected) {
       // The sentinels may not have noticed yet. The old primary, if any, tells its callers why they fail.
       if (shards().empty()) publish({Shard{std::move(primary), {}, 0}});
       co_return connected;
@@ -92,7 +93,7 @@ Task<Status> SentinelRouter::look(SteadyTime deadline) {
     if (is_new && !shards().empty())
       log::info("holdfast.redis", "component \"{}\": the primary is {} now", settings_.component, address->text());
     publish({co_await with_replicas(std::move(primary), deadline)});
-    for (const ServerRef& replica : shards().front().replicas) (void)co_await replica->connect(now() + kOneAnswer);
+    co_await connect_replicas();
     co_return Status();
   }
   co_return fail(std::move(last));
@@ -194,12 +195,9 @@ Task<Status> ClusterRouter::look_at(ServerRef server, SteadyTime deadline) {
                    fmt::format("component \"{}\" (state.redis): {} knows of no slot that is served. Is it a cluster?",
                                settings_.component, server->address().text()));
   publish(std::move(shards), std::move(slots));
-  // Copied: a look of another turn may publish anew.
-  const std::vector<Shard> found = this->shards();
-  for (const Shard& shard : found) {
-    (void)co_await shard.primary->connect(now() + kOneAnswer);
-    for (const ServerRef& replica : shard.replicas) (void)co_await replica->connect(now() + kOneAnswer);
-  }
+  const SteadyTime limit = now() + kOneAnswer;
+  for (const Shard& shard : std::vector<Shard>(this->shards())) (void)co_await shard.primary->connect(limit);
+  co_await connect_replicas();
   co_return Status();
 }
 
