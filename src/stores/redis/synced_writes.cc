@@ -1,5 +1,7 @@
 #include "stores/redis/synced_writes.h"
 
+#include <utility>
+
 #include "stores/redis/exchange.h"
 
 namespace holdfast::stores::redis {
@@ -25,17 +27,20 @@ Task<Result<SyncedWrites::Answer>> SyncedWrites::write(std::string_view request,
   batch.replies += asks ? 2 : 1;
   batch.waiting.push_back(&waiting);
   batch.deadline = std::max(batch.deadline, deadline);
-  if (!flush_posted_) {
-    flush_posted_ = true;
-    loop_.post([this] { flush(); });
-  }
+  flush_soon();
   co_return co_await waiting.arrival;
+}
+
+void SyncedWrites::flush_soon() {
+  if (batches_.empty() || sending_ > 0 || std::exchange(flush_posted_, true)) return;
+  loop_.post([this] { flush(); });
 }
 
 void SyncedWrites::flush() {
   flush_posted_ = false;
   std::vector<Batch> batches = std::move(batches_);
   batches_.clear();
+  sending_ = batches.size();
   for (Batch& batch : batches) start(send(std::move(batch)));
 }
 
@@ -46,6 +51,8 @@ Task<void> SyncedWrites::send(Batch batch) {
     append_wait(batch.requests, batch.replicas, kWaitMax);
   }
   auto answered = co_await pipeline_.call(batch.requests, batch.replies + 1, batch.deadline);
+  --sending_;
+  flush_soon();
   if (!answered) {
     const Error error = std::move(answered.error());
     for (Waiting* const waiting : batch.waiting) waiting->arrival.set(fail(error));

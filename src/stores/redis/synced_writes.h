@@ -1,5 +1,6 @@
 // Writes that wait for replicas, on a connection of their own: WAIT is about everything the connection has written and
-// holds it until the replicas have answered, so all writes that come together share one.
+// holds it until the replicas have answered. So one WAIT is under way at a time, and the writes that come meanwhile share
+// the next: a replica that is gone costs all of them its time once.
 #pragma once
 
 #include <cstdint>
@@ -40,12 +41,14 @@ class SyncedWrites {
   };
   Batch& batch_for(std::uint32_t replicas);
   Task<void> send(Batch batch);
+  void flush_soon();
   void flush();
 
   net::Loop& loop_;
   net::Pipeline& pipeline_;
   const bool and_files_;
-  std::vector<Batch> batches_;  // of this turn of the loop, one for each number of replicas
+  std::vector<Batch> batches_;  // of the next flush, one for each number of replicas
+  std::size_t sending_ = 0;
   bool flush_posted_ = false;
 };
 
