@@ -113,16 +113,15 @@ Task<Result<QueryPage>> RedisStore::query(CallContext context, const state::Quer
     if (server == nullptr) co_return fail(router_->why());
     auto answer = co_await server->call(Work::bulk, request, 2, deadline);
     if (!answer) co_return fail(lost_reading(std::move(answer.error())));
-    Replies replies(*answer);
-    const auto info = resp::Reply::parse(replies.next());
-    if (!info) co_return fail(info.error());
-    const auto index = read_index_state(server->place(), *plan->index, info->root());
+    std::string_view replies = *answer;
+    resp::Reply reply;
+    if (auto info = reply.read(replies); !info) co_return fail(std::move(info.error()));
+    const auto index = read_index_state(server->place(), *plan->index, reply.root());
     if (!index) co_return fail(index.error());
     if (*index == IndexState::different) co_return of_another(server->place(), *plan->index);
     if (*index == IndexState::ready) {
-      const auto reply = resp::Reply::parse(replies.next());
-      if (!reply) co_return fail(reply.error());
-      co_return page_of(server->place(), query, plan->command, reply->root());
+      if (auto rows = reply.read(replies); !rows) co_return fail(std::move(rows.error()));
+      co_return page_of(server->place(), query, plan->command, reply.root());
     }
     if (now() >= deadline)
       co_return fail(Errc::unavailable,
