@@ -106,9 +106,13 @@ void RedisSentinels::wait_for_failover(const RedisServer& old) {
 
 void RedisSentinels::fail_over() {
   RedisServer& old = primary();
-  // Refused while the sentinels still believe the last one to be under way.
-  require_eventually("a fail-over that begins",
-                     [this] { return !sentinel(0).command({"SENTINEL", "FAILOVER", kName}).is_error(); });
+  // Asked for again and again: it is refused while the sentinels still believe the last one to be under way, and given
+  // up when what they know of the replica is a moment too old.
+  require_eventually("a fail-over", [&] {
+    if (&named_by(sentinel(0)) != &old) return true;
+    (void)sentinel(0).command({"SENTINEL", "FAILOVER", kName});
+    return false;
+  });
   wait_for_failover(old);
 }
 

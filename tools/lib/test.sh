@@ -230,6 +230,11 @@ soak_system() {
   done
 }
 
+# Servers that fail under load, each test for as long as told and cuts at every byte.
+soak_faults() {
+  HOLDFAST_SOAK_SECONDS=$1 run_ctest dev faults -R '^redis_(faults|moving)_test$'
+}
+
 soak_conformance() {
   run_ctest dev conformance -R 'store_.*_test' --repeat until-fail:10
 }
@@ -244,6 +249,7 @@ dev_soak() {
   step "build dev" test_build
   step "build release" test_release
   step "stores, ten times over" soak_conformance
+  step "faults of servers, $((seconds / 10)) s a test" soak_faults "$((seconds / 10))"
   step "fuzz, $seconds s a target" soak_fuzz "$seconds"
   if [[ -d test/system ]]; then step "system, for $seconds s" soak_system "$seconds"; fi
   {

@@ -1,9 +1,4 @@
-#include "conformance/conformance.h"
-
-#include <deque>
-#include <mutex>
-
-#include "stores/redis/store_testing.h"
+#include "stores/redis/conformance_testing.h"
 #include "support/redis_cluster.h"
 #include "support/redis_sentinel.h"
 #include "support/redis_servers.h"
@@ -11,46 +6,11 @@
 namespace holdfast::conformance {
 namespace {
 
-using stores::redis::Fields;
-
-// Handles on one deployment, which serves all cases: each keeps to keys of its own.
-class RedisInstance final : public Instance {
- public:
-  explicit RedisInstance(const Fields& fields) : core_(stores::redis::core_of(fields)) {}
-
-  Result<std::unique_ptr<state::StateStore>> open(test::TestLoop& loop) override {
-    test::LoopThread* thread = nullptr;
-    {
-      const std::lock_guard lock(mutex_);
-      thread = &threads_.emplace_back();
-    }
-    return test::LoopStore::open(core_, *thread, loop);
-  }
-
- private:
-  const std::shared_ptr<state::StoreCore> core_;
-  std::mutex mutex_;
-  std::deque<test::LoopThread> threads_;
-};
-
-Subject subject(std::string name, std::function<Fields()> fields) {
-  Subject subject;
-  subject.name = std::move(name);
-  subject.start = [fields = std::move(fields)] { return std::make_shared<RedisInstance>(fields()); };
-  return subject;
-}
-
-// Servers are started by the first case that needs them and end with the program.
-template <class Server, class... Options>
-Server& server(Options&&... options) {
-  static Server made(std::forward<Options>(options)...);
-  return made;
-}
+using stores::redis::joined;
 
 Subject node() {
-  return subject("node", [] {
-    return Fields{{"redisHost", server<test::RedisServer>().address()}, {"redisPassword", ""}};
-  });
+  return subject("node",
+                 [] { return Fields{{"redisHost", server<test::RedisServer>().address()}, {"redisPassword", ""}}; });
 }
 
 // The user may do what the store's README asks for, and nothing else.
@@ -63,12 +23,6 @@ Subject secured() {
                   {"enableTLS", "true"},
                   {"caCert", secured.certificates().authority}};
   });
-}
-
-std::string joined(const std::vector<std::string>& addresses) {
-  std::string out;
-  for (const std::string& address : addresses) out += (out.empty() ? "" : ",") + address;
-  return out;
 }
 
 Fields cluster_fields() {
@@ -98,7 +52,8 @@ Subject sentinels() {
 
 Subject valkey() {
   return subject("valkey", [] {
-    return Fields{{"redisHost", server<test::RedisServer>(test::RedisOptions{.kind = test::ServerKind::valkey}).address()}};
+    return Fields{
+        {"redisHost", server<test::RedisServer>(test::RedisOptions{.kind = test::ServerKind::valkey}).address()}};
   });
 }
 

@@ -15,6 +15,13 @@ namespace holdfast::stores::redis {
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
+// Addresses as redisHost has them.
+inline std::string joined(const std::vector<std::string>& addresses) {
+  std::string out;
+  for (const std::string& address : addresses) out += (out.empty() ? "" : ",") + address;
+  return out;
+}
+
 inline state::Component component_of(Fields fields) {
   state::Component component;
   component.name = "redis";

@@ -1,6 +1,6 @@
 // Writes that wait for replicas, on a connection of their own: WAIT is about everything the connection has written and
-// holds it until the replicas have answered. So one WAIT is under way at a time, and the writes that come meanwhile share
-// the next: a replica that is gone costs all of them its time once.
+// holds it until the replicas have answered. So one WAIT is under way at a time, and the writes that come meanwhile
+// share the next: a replica that is gone costs all of them its time once.
 #pragma once
 
 #include <cstdint>
@@ -24,7 +24,8 @@ class SyncedWrites {
     std::string waiting;  // of WAIT or WAITAOF
   };
   // Sends one write of one reply, behind an ASKING with a reply of its own if `asks`. `replicas` is how many it waits
-  // for. Errors as net::Pipeline::call; an outcome_unknown may mean that the write was answered and the waiting was not.
+  // for. Errors as net::Pipeline::call; an outcome_unknown may mean that the write was answered and the waiting was
+  // not.
   Task<Result<Answer>> write(std::string_view request, std::uint32_t replicas, SteadyTime deadline, bool asks);
 
  private:
