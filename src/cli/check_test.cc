@@ -104,7 +104,7 @@ TEST(ComponentTemplate, OfAStoreThatIsNotBuiltSaysSo) {
   const config::KnownTypes none({});
   EXPECT_THAT(*component_template("sqlite", known_types()), Not(HasSubstr("does not have")));
   EXPECT_FALSE(component_template("sqlite", none));
-  EXPECT_THAT(*component_template("redis", none), HasSubstr("does not have state.redis yet"));
+  EXPECT_THAT(*component_template("postgresql", none), HasSubstr("does not have state.postgresql yet"));
 }
 
 TEST(ComponentTemplate, ThereIsNoneForOtherStores) {

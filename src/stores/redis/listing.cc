@@ -73,8 +73,8 @@ Task<Result<RedisStore::Batch>> RedisStore::scan(ServerRef server, CallContext c
                                                  std::string glob, std::uint32_t count) {
   std::string request;
   append_scan(request, cursor, glob, count);
-  auto answer = co_await server->call(Work::bulk, request, 1, deadline_of(context));
-  if (!answer) co_return fail(lost_reading(std::move(answer.error())));
+  auto answer = co_await server->read(request, 1, deadline_of(context));
+  if (!answer) co_return fail(std::move(answer.error()));
   const auto reply = resp::Reply::parse(*answer);
   if (!reply) co_return fail(reply.error());
   const auto scanned = read_scan(server->place(), reply->root());
@@ -84,17 +84,11 @@ Task<Result<RedisStore::Batch>> RedisStore::scan(ServerRef server, CallContext c
   co_return batch;
 }
 
-// Nothing was changed, whatever came of it.
-Error RedisStore::lost_reading(Error error) {
-  if (error.code == Errc::outcome_unknown) error.code = Errc::unavailable;
-  return error;
-}
-
 Task<Result<std::string>> RedisStore::run_id_of(ServerRef server, CallContext context) {
   std::string request;
   resp::append_command(request, {"INFO", "server"});
-  auto answer = co_await server->call(Work::bulk, request, 1, deadline_of(context));
-  if (!answer) co_return fail(lost_reading(std::move(answer.error())));
+  auto answer = co_await server->read(request, 1, deadline_of(context));
+  if (!answer) co_return fail(std::move(answer.error()));
   const auto reply = resp::Reply::parse(*answer);
   if (!reply) co_return fail(reply.error());
   const std::string_view text = reply->root().text();
@@ -171,8 +165,8 @@ Task<Result<ClusterView>> RedisStore::view_cluster(CallContext context) {
   std::string request;
   resp::append_command(request, {"CLUSTER", "NODES"});
   for (std::size_t i = 0; i < view.primaries.size(); ++i) {
-    auto answer = co_await view.primaries[i]->call(Work::bulk, request, 1, deadline_of(context));
-    if (!answer) co_return fail(lost_reading(std::move(answer.error())));
+    auto answer = co_await view.primaries[i]->read(request, 1, deadline_of(context));
+    if (!answer) co_return fail(std::move(answer.error()));
     const auto reply = resp::Reply::parse(*answer);
     if (!reply) co_return fail(reply.error());
     if (reply->root().kind() != resp::Kind::text)
@@ -199,9 +193,9 @@ Task<Result<RedisStore::SlotKeys>> RedisStore::keys_of_slots(CallContext context
         asked.push_back(i);
       }
       if (asked.empty()) continue;
-      auto answer = co_await view.primaries[node]->call(Work::bulk, request, static_cast<std::uint32_t>(asked.size()),
+      auto answer = co_await view.primaries[node]->read(request, static_cast<std::uint32_t>(asked.size()),
                                                         deadline_of(context));
-      if (!answer) co_return fail(lost_reading(std::move(answer.error())));
+      if (!answer) co_return fail(std::move(answer.error()));
       std::string_view replies = *answer;
       resp::Reply reply;
       for (const std::uint32_t i : asked) {

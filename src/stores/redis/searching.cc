@@ -111,8 +111,8 @@ Task<Result<QueryPage>> RedisStore::query(CallContext context, const state::Quer
   while (true) {
     const ServerRef server = router_->primary_of(0);
     if (server == nullptr) co_return fail(router_->why());
-    auto answer = co_await server->call(Work::bulk, request, 2, deadline);
-    if (!answer) co_return fail(lost_reading(std::move(answer.error())));
+    auto answer = co_await server->read(request, 2, deadline);
+    if (!answer) co_return fail(std::move(answer.error()));
     std::string_view replies = *answer;
     resp::Reply reply;
     if (auto info = reply.read(replies); !info) co_return fail(std::move(info.error()));

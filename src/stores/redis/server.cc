@@ -89,6 +89,15 @@ net::Pipeline& Server::pipeline(Work work) {
   return *wanted;
 }
 
+Task<Result<std::string_view>> Server::read(std::string_view request, std::uint32_t replies, SteadyTime deadline) {
+  auto answer = co_await call(Work::bulk, request, replies, deadline);
+  const auto is_lost = [&answer] { return !answer && answer.error().code == Errc::outcome_unknown; };
+  if (is_lost() && std::chrono::steady_clock::now() < deadline)
+    answer = co_await call(Work::bulk, request, replies, deadline);
+  if (is_lost()) answer.error().code = Errc::unavailable;
+  co_return answer;
+}
+
 SyncedWrites& Server::synced() {
   if (synced_ == nullptr) {
     sync_ = make_pipeline("synced");

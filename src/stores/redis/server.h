@@ -67,6 +67,8 @@ class Server : public std::enable_shared_from_this<Server> {
   net::Pipeline::Call call(Work work, std::string_view request, std::uint32_t replies, SteadyTime deadline) {
     return pipeline(work).call(request, replies, deadline);
   }
+  // The same for commands that change nothing, as bulk work: sent once more where the replies were lost.
+  Task<Result<std::string_view>> read(std::string_view request, std::uint32_t replies, SteadyTime deadline);
   SyncedWrites& synced();
 
   // Connects the hot connection, if it is not; what the greeting found is in facts() then.

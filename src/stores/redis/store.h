@@ -88,7 +88,6 @@ class RedisStore final : public state::StateStore {
   // Whether the replicas that were asked for have the write.
   Status confirm(const Request& request, const Answer& answer, std::string_view key) const;
   Task<Result<std::optional<state::Record>>> get_other(state::CallContext context, state::GetRequest request);
-  static Error lost_reading(Error error);
 
   // bulk.cc
   Task<void> get_chunk(state::CallContext context, std::span<const state::GetRequest> requests,
