@@ -236,7 +236,7 @@ soak_faults() {
 }
 
 soak_conformance() {
-  run_ctest dev conformance -R 'store_.*_test' --repeat until-fail:10
+  run_ctest dev conformance -R 'store_.*_test' --repeat "until-fail:$1"
 }
 
 # The long runs. The report names the commit, the machine, the steps and the totals.
@@ -248,7 +248,11 @@ dev_soak() {
   step deps dev_deps
   step "build dev" test_build
   step "build release" test_release
-  step "stores, ten times over" soak_conformance
+  # Ten times in a row, unless the soak is a short one.
+  local rounds=$((seconds / 60))
+  [[ $rounds -ge 2 ]] || rounds=2
+  [[ $rounds -le 10 ]] || rounds=10
+  step "stores, $rounds times over" soak_conformance "$rounds"
   step "faults of servers, $((seconds / 10)) s a test" soak_faults "$((seconds / 10))"
   step "fuzz, $seconds s a target" soak_fuzz "$seconds"
   if [[ -d test/system ]]; then step "system, for $seconds s" soak_system "$seconds"; fi
