@@ -32,6 +32,10 @@ class ReplyReader {
   }
 
   bool value(std::size_t depth) {
+    if (const auto short_one = read_short_bulk(left_)) {
+      left_.remove_prefix(short_one->header_bytes);
+      return bulk({.kind = Kind::text, .form = Form::bulk, .count = short_one->count});
+    }
     std::optional<Element> element = next();
     while (element && element->form == Form::attribute) {
       if (!skip_attribute(*element, depth)) return false;

@@ -42,6 +42,13 @@ Result<std::size_t> Scanner::scan(std::string_view bytes) {
 
 Result<Scanner::Step> Scanner::take_line(std::string_view bytes) {
   if (bytes.size() <= begin_) return Step::more;
+  if (const auto bulk = read_short_bulk(bytes.substr(begin_)); bulk && bulk->header_bytes <= limits_.line_bytes_max) {
+    begin_ += bulk->header_bytes;
+    searched_ = begin_;
+    if (const Status taken = take_element({.kind = Kind::text, .form = Form::bulk, .count = bulk->count}); !taken)
+      return fail(taken.error());
+    return Step::next;
+  }
   // Before the line's end is there: a peer that speaks something else may never send one.
   if (!is_type(bytes[begin_])) return broken("a reply begins with byte 0x" + hex_encode(bytes.substr(begin_, 1)));
   const void* found = std::memchr(bytes.data() + searched_, '\n', bytes.size() - searched_);
