@@ -3,7 +3,7 @@
 #include <array>
 #include <charconv>
 
-#include "base/encoding.h"
+#include "state/pairs.h"
 
 namespace holdfast::stores::redis {
 namespace {
@@ -21,30 +21,6 @@ void append_number(std::string& out, Number number) {
 void append_piece(std::string& out, std::string_view text) {
   append_number(out, text.size());
   out += text;
-}
-
-std::string encode_pairs(state::PairsView pairs) {
-  std::string out;
-  for (const auto& [name, value] : pairs) {
-    if (!out.empty()) out += '&';
-    out += percent_encode(name) + '=' + percent_encode(value);
-  }
-  return out;
-}
-
-state::Pairs decode_pairs(std::string_view text) {
-  state::Pairs pairs;
-  while (!text.empty()) {
-    const std::size_t end = text.find('&');
-    const std::string_view pair = text.substr(0, end);
-    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
-    const std::size_t equals = pair.find('=');
-    if (equals == std::string_view::npos) continue;
-    auto name = percent_decode(pair.substr(0, equals), Plus::literal);
-    auto value = percent_decode(pair.substr(equals + 1), Plus::literal);
-    if (name && value) pairs.emplace_back(std::move(*name), std::move(*value));
-  }
-  return pairs;
 }
 
 // Takes "NUMBER:" off the front.
@@ -83,8 +59,8 @@ std::string make_tail(const TailInput& input) {
     out += '~';
   else
     append_piece(out, input.content_type);
-  append_piece(out, encode_pairs(input.tags));
-  append_piece(out, encode_pairs(input.indexes));
+  append_piece(out, state::encode_pairs(input.tags));
+  append_piece(out, state::encode_pairs(input.indexes));
   append_piece(out, input.write_id);
   return out;
 }
@@ -118,8 +94,8 @@ std::optional<state::RecordFields> read_fields(std::string_view created, std::st
     return std::nullopt;
   fields.modified_by = by;
   fields.content_type = type;
-  fields.tags = decode_pairs(tags);
-  fields.indexes = decode_pairs(indexes);
+  fields.tags = state::decode_pairs(tags);
+  fields.indexes = state::decode_pairs(indexes);
   return fields;
 }
 

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/encoding.h"
+#include "state/pairs.h"
 
 namespace holdfast::stores::sqlite {
 namespace {
@@ -31,8 +32,8 @@ state::RecordFields read_fields(Statement& row, int first) {
   fields.modified = WallTime{row.integer(first + kModified)};
   fields.modified_by = row.text(first + kModifiedBy);
   fields.content_type = row.text(first + kContentType);
-  fields.tags = decode_pairs(row.text(first + kTags));
-  fields.indexes = decode_pairs(row.text(first + kIndexes));
+  fields.tags = state::decode_pairs(row.text(first + kTags));
+  fields.indexes = state::decode_pairs(row.text(first + kIndexes));
   return fields;
 }
 
@@ -57,30 +58,6 @@ Liveness judge(std::optional<std::string_view> text, std::optional<std::int64_t>
   else if (!parse_sql_seconds(*text, expires))
     return {*text > sql_seconds(now), std::nullopt};
   return {expires > now, expires};
-}
-
-std::string encode_pairs(state::PairsView pairs) {
-  std::string out;
-  for (const auto& [name, value] : pairs) {
-    if (!out.empty()) out += '&';
-    out += percent_encode(name) + "=" + percent_encode(value);
-  }
-  return out;
-}
-
-state::Pairs decode_pairs(std::string_view text) {
-  state::Pairs pairs;
-  while (!text.empty()) {
-    const std::size_t end = text.find('&');
-    const std::string_view pair = text.substr(0, end);
-    text = end == std::string_view::npos ? std::string_view() : text.substr(end + 1);
-    const std::size_t equals = pair.find('=');
-    if (equals == std::string_view::npos) continue;
-    auto name = percent_decode(pair.substr(0, equals), Plus::literal);
-    auto value = percent_decode(pair.substr(equals + 1), Plus::literal);
-    if (name && value) pairs.emplace_back(std::move(*name), std::move(*value));
-  }
-  return pairs;
 }
 
 std::string select_columns(RowShape shape, const std::string& side_table) {

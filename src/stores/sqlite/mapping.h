@@ -26,10 +26,6 @@ struct Liveness {
 };
 Liveness judge(std::optional<std::string_view> text, std::optional<std::int64_t> exact_ms, WallTime now);
 
-// "name=value&name=value", percent-encoded; empty for no pairs.
-std::string encode_pairs(state::PairsView pairs);
-state::Pairs decode_pairs(std::string_view text);
-
 // Which columns a SELECT over the state table (as s) yields, and how it joins the side table (as
 // h).
 struct RowShape {

@@ -6,6 +6,7 @@
 
 #include "base/encoding.h"
 #include "base/random.h"
+#include "state/pairs.h"
 #include "stores/sqlite/mapping.h"
 
 namespace holdfast::stores::sqlite {
@@ -153,8 +154,8 @@ int RecordWriter::put_side(const state::SetRequest& request, std::string_view pr
     if (found.is_live)
       if (const int code = read_created(request.key, found.etag, *written.fields); code != SQLITE_OK) return code;
   }
-  const std::string tags = encode_pairs(request.tags);
-  const std::string indexes = encode_pairs(request.indexes);
+  const std::string tags = state::encode_pairs(request.tags);
+  const std::string indexes = state::encode_pairs(request.indexes);
   const auto run = [&](Statement& statement, std::string_view second) {
     statement.bind(1, request.key);
     statement.bind(2, second);

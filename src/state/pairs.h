@@ -1,0 +1,15 @@
+// Tags and index entries as one text, which stores keep: "name=value&name=value", percent-encoded. Pure.
+#pragma once
+
+#include <string>
+#include <string_view>
+
+#include "state/store.h"
+
+namespace holdfast::state {
+
+std::string encode_pairs(PairsView pairs);
+// What is no pair is left out.
+Pairs decode_pairs(std::string_view text);
+
+}  // namespace holdfast::state
