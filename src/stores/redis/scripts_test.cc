@@ -466,8 +466,9 @@ TEST_P(RedisScripts, AServerWithoutMemoryRefusesAndKeepsWhatItHad) {
 // A cluster of one node, which has all slots.
 TEST(RedisScriptsInACluster, RunWhereTheKeysShareASlot) {
   HOLDFAST_NEEDS_SERVER(ServerKind::redis);
+  const test::Port bus;  // or it would take one that may not be free
   test::RedisOptions options;
-  options.arguments = {"--cluster-enabled", "yes"};
+  options.arguments = {"--cluster-enabled", "yes", "--cluster-port", std::to_string(bus.number())};
   test::RedisServer server(options);
   server.must({"CLUSTER", "ADDSLOTSRANGE", "0", "16383"});
   test::require_eventually("the cluster is up",
