@@ -114,6 +114,8 @@ void RedisSentinels::fail_over() {
     return false;
   });
   wait_for_failover(old);
+  // The sentinels take eight seconds to tell it, and until then it takes writes that are lost.
+  old.must({"REPLICAOF", "127.0.0.1", std::to_string(primary().port())});
 }
 
 }  // namespace holdfast::test
