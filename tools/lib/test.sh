@@ -253,7 +253,9 @@ dev_soak() {
   [[ $rounds -ge 2 ]] || rounds=2
   [[ $rounds -le 10 ]] || rounds=10
   step "stores, $rounds times over" soak_conformance "$rounds"
-  step "faults of servers, $((seconds / 10)) s a test" soak_faults "$((seconds / 10))"
+  local fault_seconds=$((seconds / 10))
+  [[ $fault_seconds -ge 1 ]] || fault_seconds=1
+  step "faults of servers, $fault_seconds s a test" soak_faults "$fault_seconds"
   step "fuzz, $seconds s a target" soak_fuzz "$seconds"
   if [[ -d test/system ]]; then step "system, for $seconds s" soak_system "$seconds"; fi
   {
