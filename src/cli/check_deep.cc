@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <thread>
 
 #include "base/log.h"
 #include "config/components.h"
+#include "net/loop_thread.h"
 #include "net/on_loop.h"
 #include "secrets/table.h"
 #include "stores/all.h"
@@ -16,23 +16,6 @@ namespace {
 
 using config::Finding;
 using config::Severity;
-
-// A loop and its thread, for as long as it lives.
-class RunningLoop {
- public:
-  RunningLoop() : thread_([this] { loop_.run(); }) {}
-  ~RunningLoop() {
-    loop_.stop();
-    thread_.join();
-  }
-  RunningLoop(const RunningLoop&) = delete;
-  RunningLoop& operator=(const RunningLoop&) = delete;
-  net::Loop& loop() { return loop_; }
-
- private:
-  net::Loop loop_;
-  std::thread thread_;
-};
 
 // Holds the core: the caller may have given up waiting.
 Task<Status> try_store(std::shared_ptr<state::StoreCore> core, net::Loop* loop, Milliseconds limit) {
@@ -93,7 +76,7 @@ std::vector<Finding> check_deep(const std::vector<std::string>& files, const std
   const auto resources = config::load_resources(config::read_resource_files_named(files), options);
   if (!resources) return {{"", 0, Severity::error, "", "", "no store is opened: " + resources.error().message, ""}};
   const state::Registry registry(stores::all());
-  RunningLoop running;
+  net::LoopThread running;
   std::vector<Finding> findings;
   for (const state::Component& component : resources->state_stores) {
     const bool has_errors = std::ranges::any_of(found, [&](const Finding& finding) {

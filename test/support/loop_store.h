@@ -5,33 +5,17 @@
 #include <future>
 #include <memory>
 #include <stdexcept>
-#include <thread>
 #include <utility>
 #include <vector>
 
-#include "net/loop.h"
+#include "net/loop_thread.h"
 #include "net/on_loop.h"
 #include "state/query.h"
 #include "state/store.h"
 
 namespace holdfast::test {
 
-// A loop on a thread of its own.
-class LoopThread {
- public:
-  LoopThread() : thread_([this] { loop_.run(); }) {}
-  ~LoopThread() {
-    loop_.stop();
-    thread_.join();
-  }
-  LoopThread(const LoopThread&) = delete;
-  LoopThread& operator=(const LoopThread&) = delete;
-  net::Loop& loop() { return loop_; }
-
- private:
-  net::Loop loop_;
-  std::thread thread_;
-};
+using net::LoopThread;
 
 class LoopStore final : public state::StateStore {
  public:

@@ -69,6 +69,20 @@ Task<Result<std::vector<state::ListedRecord>>> RedisStore::records_of(CallContex
   co_return out;
 }
 
+// Puts the records among `keys` into the page while it has room; how many of the keys were looked at.
+Task<Result<std::size_t>> RedisStore::add_records(CallContext context, state::ListRequest request,
+                                                  std::span<const std::string> keys, ListPage& page) {
+  std::size_t taken = 0;
+  while (taken < keys.size() && !is_full(page, request)) {
+    const auto some = keys.subspan(taken, std::min(room_in(page, request), keys.size() - taken));
+    auto records = co_await records_of(context, {some.begin(), some.end()}, request.want_values, request.want_fields);
+    if (!records) co_return fail(std::move(records.error()));
+    std::ranges::move(*records, std::back_inserter(page.items));
+    taken += some.size();
+  }
+  co_return taken;
+}
+
 Task<Result<RedisStore::Batch>> RedisStore::scan(ServerRef server, CallContext context, std::string cursor,
                                                  std::string glob, std::uint32_t count) {
   std::string request;
@@ -134,21 +148,13 @@ Task<Result<ListPage>> RedisStore::list_server(CallContext context, state::ListR
       return !key.starts_with(request.prefix) || !state::is_listable(key, request.own_bytes) ||
              std::ranges::find(at.seen, cursor_hash(key)) != at.seen.end() || handed_out.contains(key);
     });
-    std::size_t taken = 0;
-    while (taken < keys.size() && !is_full(page, request)) {
-      const std::size_t piece = std::min(room_in(page, request), keys.size() - taken);
-      const auto begin = keys.begin() + static_cast<std::ptrdiff_t>(taken);
-      std::vector<std::string> some(begin, begin + static_cast<std::ptrdiff_t>(piece));
-      auto records = co_await records_of(context, some, request.want_values, request.want_fields);
-      if (!records) co_return fail(std::move(records.error()));
-      for (std::string& key : some) {
-        at.seen.push_back(cursor_hash(key));
-        handed_out.insert(std::move(key));
-      }
-      std::ranges::move(*records, std::back_inserter(page.items));
-      taken += piece;
+    const auto taken = co_await add_records(context, request, keys, page);
+    if (!taken) co_return fail(std::move(taken.error()));
+    for (std::size_t i = 0; i < *taken; ++i) {
+      at.seen.push_back(cursor_hash(keys[i]));
+      handed_out.insert(keys[i]);
     }
-    if (taken < keys.size()) break;  // the page is full inside the batch
+    if (*taken < keys.size()) break;  // the page is full inside the batch
     at.position = std::move(batch->cursor);
     at.seen.clear();
     if (at.position == "0") co_return page;
@@ -241,25 +247,18 @@ Task<Result<ListPage>> RedisStore::list_slots(CallContext context, state::ListRe
     const std::uint32_t count = std::min<std::uint32_t>(step, kSlotCount - slot);
     auto slots = co_await keys_of_slots(context, view, slot, count, everywhere);
     if (!slots) co_return fail(std::move(slots.error()));
-    std::vector<std::pair<std::uint32_t, std::string>> keys;
+    std::vector<std::string> keys;
     for (std::uint32_t i = 0; i < count; ++i)
       for (std::string& key : (*slots)[i]) {
         if (!key.starts_with(request.prefix) || !state::is_listable(key, request.own_bytes)) continue;
         if (at.has_after && slot + i == at.slot && key <= at.after) continue;
-        keys.emplace_back(slot + i, std::move(key));
+        keys.push_back(std::move(key));
       }
-    std::size_t taken = 0;
-    while (taken < keys.size() && !is_full(page, request)) {
-      const std::size_t piece = std::min(room_in(page, request), keys.size() - taken);
-      std::vector<std::string> some;
-      for (std::size_t i = 0; i < piece; ++i) some.push_back(keys[taken + i].second);
-      auto records = co_await records_of(context, std::move(some), request.want_values, request.want_fields);
-      if (!records) co_return fail(std::move(records.error()));
-      std::ranges::move(*records, std::back_inserter(page.items));
-      taken += piece;
-    }
-    if (taken < keys.size()) {
-      page.cursor = SlotCursor{static_cast<std::uint16_t>(keys[taken - 1].first), keys[taken - 1].second, true}.text();
+    const auto taken = co_await add_records(context, request, keys, page);
+    if (!taken) co_return fail(std::move(taken.error()));
+    if (*taken < keys.size()) {
+      const std::string& last = keys[*taken - 1];
+      page.cursor = SlotCursor{key_slot(last), last, true}.text();
       co_return page;
     }
     slot += count;

@@ -100,16 +100,10 @@ Task<Status> SentinelRouter::look(SteadyTime deadline) {
 }
 
 void SentinelRouter::listen_to(const Server& sentinel) {
-  if (listens_to_ == sentinel.address().text() || closing_) return;
-  if (listening_ != nullptr) return;  // it connects again by itself, and the rounds go on asking
-  listens_to_ = sentinel.address().text();
-  net::PipelineOptions options;
-  options.endpoint = {sentinel.address().host, sentinel.address().port, sentinel.address().unix_path};
-  options.tls = tls_;
-  options.name = fmt::format("component \"{}\" (state.redis), sentinel", settings_.component);
-  options.connect_timeout = settings_.connect_timeout;
-  options.reply_timeout = settings_.read_timeout;
-  options.framing = resp_framing;
+  // It connects again by itself, and the rounds go on asking.
+  if (closing_ || listening_ != nullptr) return;
+  net::PipelineOptions options = connection_to(sentinel.address(), settings_, tls_);
+  options.name += ", sentinel";
   options.greeting = [this](net::Pipeline& connected) -> Task<Status> { return subscribe(connected); };
   options.on_push = [this](std::string_view) { doubt(); };
   options.on_lost = [this] { doubt(); };
@@ -119,15 +113,8 @@ void SentinelRouter::listen_to(const Server& sentinel) {
 
 // The confirmation of SUBSCRIBE is a push in RESP3: PING has the reply that is waited for.
 Task<Status> SentinelRouter::subscribe(net::Pipeline& connected) {
-  const Credentials& login = settings_.sentinel_login;
   std::string request;
-  if (login.password.empty()) {
-    resp::append_command(request, {"HELLO", "3"});
-  } else {
-    resp::append_command(request, {"HELLO", "3", "AUTH",
-                                   login.username.empty() ? std::string_view("default") : login.username,
-                                   login.password});
-  }
+  append_hello(request, settings_.sentinel_login);
   resp::append_command(request, {"SUBSCRIBE", "+switch-master"});
   resp::append_command(request, {"PING"});
   auto answer = co_await connected.call_first(request, 2, SteadyTime::max());

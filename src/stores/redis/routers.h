@@ -32,7 +32,6 @@ class SentinelRouter final : public Router {
   std::vector<ServerRef> sentinels_;
   std::size_t preferred_ = 0;  // the one that answered last
   std::unique_ptr<net::Pipeline> listening_;
-  std::string listens_to_;
 };
 
 // The slots of a cluster, from whichever node answers.

@@ -28,8 +28,6 @@ class Framing final : public net::ReplyFraming {
 // The whole time of an attempt is bounded by the connect timeout; a greeting needs no other.
 constexpr SteadyTime kNoDeadline = SteadyTime::max();
 
-net::Endpoint endpoint_of(const Address& address) { return {address.host, address.port, address.unix_path}; }
-
 // HELLO's modules are maps with a "name".
 bool has_module(Value modules, std::string_view wanted) {
   for (const Value module : modules)
@@ -59,7 +57,23 @@ ServerFacts facts_in(Value hello) {
 
 }  // namespace
 
-std::unique_ptr<net::ReplyFraming> resp_framing() { return std::make_unique<Framing>(); }
+net::PipelineOptions connection_to(const Address& address, const RedisSettings& settings,
+                                   std::shared_ptr<const net::TlsClientContext> tls) {
+  net::PipelineOptions options;
+  options.endpoint = address;
+  options.tls = std::move(tls);
+  options.name = fmt::format("component \"{}\" (state.redis)", settings.component);
+  options.connect_timeout = settings.connect_timeout;
+  options.reply_timeout = settings.read_timeout;
+  options.framing = [] { return std::make_unique<Framing>(); };
+  return options;
+}
+
+void append_hello(std::string& out, const Credentials& login) {
+  if (login.password.empty()) return resp::append_command(out, {"HELLO", "3"});
+  const std::string_view user = login.username.empty() ? std::string_view("default") : login.username;
+  resp::append_command(out, {"HELLO", "3", "AUTH", user, login.password});
+}
 
 Server::Server(net::Loop& loop, Address address, Options options)
     : loop_(loop), address_(std::move(address)), text_(address_.text()), options_(std::move(options)) {}
@@ -67,15 +81,8 @@ Server::Server(net::Loop& loop, Address address, Options options)
 Server::~Server() = default;
 
 std::unique_ptr<net::Pipeline> Server::make_pipeline(std::string_view purpose) {
-  const RedisSettings& settings = options_.settings;
-  net::PipelineOptions pipeline;
-  pipeline.endpoint = endpoint_of(address_);
-  pipeline.tls = options_.tls;
-  pipeline.name = fmt::format("component \"{}\" (state.redis)", settings.component);
-  pipeline.connect_timeout = settings.connect_timeout;
-  pipeline.reply_timeout = settings.read_timeout;
-  pipeline.idle_close = settings.idle_close;
-  pipeline.framing = resp_framing;
+  net::PipelineOptions pipeline = connection_to(address_, options_.settings, options_.tls);
+  pipeline.idle_close = options_.settings.idle_close;
   pipeline.greeting = [this, purpose](net::Pipeline& connected) { return greet(connected, purpose); };
   pipeline.on_lost = [this] {
     if (options_.on_lost) options_.on_lost();
@@ -121,15 +128,9 @@ Task<void> Server::close(SteadyTime deadline) {
 // HELLO says everything in one exchange (Redis 6 and later, Valkey). Older servers know no HELLO, and a user's list of
 // permitted commands may lack it: then AUTH and RESP2 do.
 Task<Status> Server::greet(net::Pipeline& pipeline, std::string_view purpose) {
-  const Credentials& login = options_.login;
   const std::string name = fmt::format("holdfast-{}-{}", options_.settings.component, purpose);
   std::string request;
-  if (login.password.empty()) {
-    resp::append_command(request, {"HELLO", "3"});
-  } else {
-    const std::string_view user = login.username.empty() ? std::string_view("default") : login.username;
-    resp::append_command(request, {"HELLO", "3", "AUTH", user, login.password});
-  }
+  append_hello(request, options_.login);
   bool said_hello = true;
   {
     auto hello = co_await pipeline.call_first(request, 1, kNoDeadline);
@@ -157,19 +158,14 @@ Task<Status> Server::greet(net::Pipeline& pipeline, std::string_view purpose) {
   const std::uint32_t replies = 1U + (selects ? 1U : 0U) + (reads_replica ? 1U : 0U);
   auto answers = co_await pipeline.call_first(request, replies, kNoDeadline);
   if (!answers) co_return fail(std::move(answers.error()));
-  resp::Scanner scanner;
   std::string_view rest = *answers;
+  resp::Reply reply;
   for (std::uint32_t i = 0; i < replies; ++i) {
-    const auto length = scanner.scan(rest);
-    if (!length) co_return fail(length.error());
-    const std::string_view one = rest.substr(0, *length);
-    rest.remove_prefix(*length);
-    if (i == 0 || !resp::is_error(one)) continue;
-    const auto reply = resp::Reply::parse(one);
-    if (!reply) co_return fail(reply.error());
+    if (auto read = reply.read(rest); !read) co_return read;
+    if (i == 0 || reply.root().kind() != Kind::error) continue;
     const bool of_select = selects && i == 1;
     co_return fail(describe(place(), of_select ? fmt::format("select database {}", database) : "read from a replica",
-                            reply->root().text()));
+                            reply.root().text()));
   }
   co_return Status();
 }

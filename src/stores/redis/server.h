@@ -38,10 +38,13 @@ enum class Work : std::uint8_t { hot, bulk };
 // What a server has to be for us to use it.
 enum class Wanted : std::uint8_t { anything, primary, replica };
 
-// The RESP framing of a connection.
-std::unique_ptr<net::ReplyFraming> resp_framing();
+// What all connections of a component have in common.
+net::PipelineOptions connection_to(const Address& address, const RedisSettings& settings,
+                                   std::shared_ptr<const net::TlsClientContext> tls);
+// HELLO with the credentials, if there are any: one reply.
+void append_hello(std::string& out, const Credentials& login);
 
-class Server : public std::enable_shared_from_this<Server> {
+class Server {
  public:
   struct Options {
     const RedisSettings& settings;

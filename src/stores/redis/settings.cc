@@ -341,11 +341,6 @@ constinit const std::array<Setting, kFieldCount> kFields =
 const std::array<std::string_view, 4> kDaprFeatures{"ETAG", "TRANSACTIONAL", "TTL", "KEYS_LIKE"};
 const std::array<std::string_view, 5> kDaprFeaturesWithJson{"ETAG", "TRANSACTIONAL", "TTL", "KEYS_LIKE", "QUERY_API"};
 
-std::string Address::text() const {
-  if (!unix_path.empty()) return unix_path;
-  return host.contains(':') ? fmt::format("[{}]:{}", host, port) : fmt::format("{}:{}", host, port);
-}
-
 Result<std::vector<Address>> parse_addresses(std::string_view text, std::uint16_t port, bool port_is_given) {
   std::vector<Address> addresses;
   while (true) {

@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "base/result.h"
+#include "net/endpoint.h"
 #include "state/component.h"
 #include "stores/redis/query_text.h"
 
@@ -22,16 +23,8 @@ extern const std::array<state::Setting, kFieldCount> kFields;
 extern const std::array<std::string_view, 4> kDaprFeatures;
 extern const std::array<std::string_view, 5> kDaprFeaturesWithJson;
 
-// Where a server listens: a host and a port, or the path of a Unix socket.
-struct Address {
-  std::string host;  // without brackets
-  std::uint16_t port = 0;
-  std::string unix_path;
-
-  // "10.0.0.7:6379", "[::1]:6379", "/run/redis.sock".
-  std::string text() const;
-  friend bool operator==(const Address&, const Address&) = default;
-};
+// Where a server listens.
+using Address = net::Endpoint;
 
 enum class Topology : std::uint8_t { node, cluster, sentinel };
 

@@ -66,28 +66,22 @@ Capabilities capabilities_of(const RedisSettings& settings, const Router& router
   return can;
 }
 
-class GetCommands final : public Request {
+// The commands of a reading, by what mapping.h makes of the request.
+class ReadCommands final : public Request {
  public:
-  explicit GetCommands(const state::GetRequest& request) : request_(request) { replies = kGetReplies; }
+  using Append = void (*)(std::string& out, const state::GetRequest& request, Expiry expiry);
+  ReadCommands(const state::GetRequest& request, Append append, std::uint32_t count)
+      : request_(request), append_(append) {
+    replies = count;
+  }
   Status append(std::string& out, const Server& server, const Try&) override {
-    append_get(out, request_, server.facts().expiry);
+    append_(out, request_, server.facts().expiry);
     return {};
   }
 
  private:
   const state::GetRequest& request_;
-};
-
-class GetOtherCommands final : public Request {
- public:
-  explicit GetOtherCommands(const state::GetRequest& request) : request_(request) { replies = kGetOtherReplies; }
-  Status append(std::string& out, const Server& server, const Try&) override {
-    append_get_other(out, request_, server.facts().expiry);
-    return {};
-  }
-
- private:
-  const state::GetRequest& request_;
+  const Append append_;
 };
 
 // Any write: what Context says may change from try to try.
@@ -107,7 +101,6 @@ class WriteCommands final : public Request {
  private:
   Append append_;
 };
-
 
 }  // namespace
 
@@ -232,7 +225,7 @@ Status RedisStore::confirm(const Request& request, const Answer& answer, std::st
 }
 
 Task<Result<std::optional<Record>>> RedisStore::get(CallContext context, state::GetRequest request) {
-  GetCommands commands(request);
+  ReadCommands commands(request, append_get, kGetReplies);
   prepare_read(commands, request.key, context);
   Answer answer;
   if (auto asked = co_await exchange_.run(commands, answer); !asked) co_return fail(std::move(asked.error()));
@@ -248,7 +241,7 @@ Task<Result<std::optional<Record>>> RedisStore::get(CallContext context, state::
 }
 
 Task<Result<std::optional<Record>>> RedisStore::get_other(CallContext context, state::GetRequest request) {
-  GetOtherCommands commands(request);
+  ReadCommands commands(request, append_get_other, kGetOtherReplies);
   prepare_read(commands, request.key, context);
   Answer answer;
   if (auto asked = co_await exchange_.run(commands, answer); !asked) co_return fail(std::move(asked.error()));

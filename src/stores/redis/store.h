@@ -103,6 +103,8 @@ class RedisStore final : public state::StateStore {
   Status check_going_on(const state::CallContext& context) const;
   Task<Result<std::vector<state::ListedRecord>>> records_of(state::CallContext context, std::vector<std::string> keys,
                                                             bool want_values, bool want_fields);
+  Task<Result<std::size_t>> add_records(state::CallContext context, state::ListRequest request,
+                                        std::span<const std::string> keys, state::ListPage& page);
   Task<Result<Batch>> scan(ServerRef server, state::CallContext context, std::string cursor, std::string glob,
                            std::uint32_t count);
   Task<Result<std::string>> run_id_of(ServerRef server, state::CallContext context);

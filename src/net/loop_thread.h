@@ -1,0 +1,27 @@
+// A loop on a thread of its own, for as long as it lives.
+#pragma once
+
+#include <thread>
+
+#include "net/loop.h"
+
+namespace holdfast::net {
+
+class LoopThread {
+ public:
+  LoopThread() : thread_([this] { loop_.run(); }) {}
+  ~LoopThread() {
+    loop_.stop();
+    thread_.join();
+  }
+  LoopThread(const LoopThread&) = delete;
+  LoopThread& operator=(const LoopThread&) = delete;
+
+  Loop& loop() { return loop_; }
+
+ private:
+  Loop loop_;
+  std::thread thread_;
+};
+
+}  // namespace holdfast::net
