@@ -11,6 +11,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 
 #include "base/encoding.h"
 #include "base/log.h"
@@ -36,6 +37,13 @@ constexpr std::size_t kManyOperations = 32;
 constexpr Milliseconds kLongTimeout{2000};
 
 SteadyTime now() { return std::chrono::steady_clock::now(); }
+
+// Forty-eight random bits: eight characters.
+std::string random_name() {
+  std::array<unsigned char, 6> bytes{};
+  random_fill(bytes);
+  return base64url_encode({reinterpret_cast<const char*>(bytes.data()), bytes.size()});
+}
 
 Capabilities capabilities_of(const RedisSettings& settings, const Router& router) {
   const ServerRef primary = router.primary_of(0);
@@ -109,7 +117,7 @@ RedisCore::RedisCore(RedisSettings settings, Milliseconds init_timeout, const st
       init_timeout_(init_timeout),
       clock_(environment.clock),
       only_looks_(environment.only_look),
-      process_(base64url_encode(std::to_string(random_u64())).substr(0, 8)) {}
+      process_(random_name()) {}
 
 Result<std::shared_ptr<state::StoreCore>> RedisCore::make(RedisSettings settings, Milliseconds init_timeout,
                                                           const state::StoreEnvironment& environment) {
