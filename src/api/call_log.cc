@@ -66,7 +66,7 @@ void log_http_call(const CallLog& options, const http::Request& request, std::st
                    const http::Response& response, Milliseconds duration) {
   if (options.omit_health_checks && is_health(path)) return;
   const std::string method = options.obfuscate_urls ? std::string(operation_name(request.method, path))
-                                                    : fmt::format("{} {}", request.method_text, path);
+                                                    : fmt::format("{} {}", request.method_text(), path);
   log::write(log::Level::info, kScope, "HTTP API Called",
              {{"method", method},
               {"code", std::to_string(response.status)},

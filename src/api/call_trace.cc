@@ -93,11 +93,11 @@ void CallTrace::finish(std::string name) {
 
 void finish_http_trace(CallTrace& trace, const http::Request& request, std::string_view path,
                        const http::Response& response) {
-  const std::string call = fmt::format("{} {}", request.method_text, path);
+  const std::string call = fmt::format("{} {}", request.method_text(), path);
   trace.add("dapr.api", call);
   trace.add("dapr.protocol", "http");
   trace.add("dapr.status_code", std::to_string(response.status));
-  trace.add("http.request.method", request.method_text);
+  trace.add("http.request.method", std::string(request.method_text()));
   trace.add("url.full", std::string(path));
   if (const std::string_view host = request.headers.find("host"); !host.empty())
     trace.add("server.address", std::string(host));

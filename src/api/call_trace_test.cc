@@ -35,7 +35,7 @@ class CallTraceTest : public testing::Test {
   http::Request request(std::string_view traceparent = {}) {
     http::Request request;
     request.method = http::Method::get;
-    request.method_text = "GET";
+    request.method = http::Method::get;
     request.headers.add("host", "localhost:3500");
     if (!traceparent.empty()) request.headers.add("traceparent", traceparent);
     return request;

@@ -53,7 +53,7 @@ struct TaskPromise : TaskPromiseBase {
   void return_value(U&& result) {
     value.emplace(std::forward<U>(result));
   }
-  T take() {
+  T&& take() {
     if (exception) std::rethrow_exception(exception);
     return std::move(*value);
   }
@@ -96,7 +96,9 @@ class [[nodiscard]] Task {
     handle_.promise().continuation = caller;
     return handle_;
   }
-  T await_resume() { return handle_.promise().take(); }
+  // The result stands in the coroutine's frame, which lives as long as the Task: `co_return co_await call()` moves it once.
+  // A reference bound to it outlives the expression only if the Task does.
+  decltype(auto) await_resume() { return handle_.promise().take(); }
 
  private:
   Handle handle_ = nullptr;

@@ -334,11 +334,10 @@ std::string MetricsSources::page(const service::Runtime& runtime) const {
   return out;
 }
 
-Task<http::Response> MetricsHandler::handle(http::Request&) {
-  http::Response response;
+Task<void> MetricsHandler::handle(http::Request&, http::Response& response) {
   response.content_type = "text/plain; version=0.0.4; charset=utf-8";
   response.body = sources_.page(runtime_);
-  co_return response;
+  co_return;
 }
 
 namespace {

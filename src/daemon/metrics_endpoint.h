@@ -67,7 +67,7 @@ class MetricsHandler final : public net::Handler {
  public:
   MetricsHandler(const MetricsSources& sources, const service::Runtime& runtime)
       : sources_(sources), runtime_(runtime) {}
-  Task<http::Response> handle(http::Request& request) override;
+  Task<void> handle(http::Request& request, http::Response& response) override;
 
  private:
   const MetricsSources& sources_;

@@ -41,6 +41,11 @@ class Charge {
     held_ += more;
     return true;
   }
+  // Another holder of the same budget: nothing held, `free` bytes free.
+  void begin(std::int64_t free) {
+    release();
+    free_ = free;
+  }
   void release() {
     if (held_ > 0) budget_->give(held_);
     held_ = 0;

@@ -24,8 +24,8 @@ class BodyStream {
 class Handler {
  public:
   virtual ~Handler() = default;
-  // `request` lives until the task ends. Whatever the task throws becomes a 500 with close.
-  virtual Task<http::Response> handle(http::Request& request) = 0;
+  // Fills `response`, which comes empty. Both live until the task ends. Whatever the task throws becomes a 500 with close.
+  virtual Task<void> handle(http::Request& request, http::Response& response) = 0;
 
   // Asked once the head of an HTTP/2 request is there: whether to call handle_stream now rather than handle
   // when the body is complete.

@@ -109,10 +109,10 @@ Task<bool> Session::answer() {
   http::Request& request = parser_.request();
   http::Response response;
   try {
-    response = co_await connection_.handler().handle(request);
+    co_await connection_.handler().handle(request, response);
   } catch (const std::exception& e) {
     log::error("holdfast.net", "a request handler failed: {}", e.what());
-    response = {};
+    response.clear();
     response.status = 500;
     response.close = true;
   }

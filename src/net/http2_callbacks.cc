@@ -11,10 +11,17 @@ nghttp2_nv http2_field(std::string_view name, std::string_view value) {
           NGHTTP2_NV_FLAG_NO_COPY_NAME | NGHTTP2_NV_FLAG_NO_COPY_VALUE};
 }
 
+void append_fields(std::vector<nghttp2_nv>& fields, const http::HeaderBlock& block) {
+  for (std::size_t i = 0; i < block.size(); ++i) fields.push_back(http2_field(block.name(i), block.value(i)));
+}
+
 // nghttp2's callbacks, with the session as user data and the Http2Stream as stream user data.
 struct Http2Callbacks {
   static Http2Session& session(void* user) { return *static_cast<Http2Session*>(user); }
-  static Http2Stream* stream(nghttp2_session* h2, std::int32_t id) {
+  // Frames of one request mostly follow one another: the stream opened last needs no look-up.
+  static Http2Stream* stream(nghttp2_session* h2, std::int32_t id, void* user) {
+    Http2Stream* const newest = session(user).newest_stream_;
+    if (newest != nullptr && newest->id == id && !newest->closed) return newest;
     return static_cast<Http2Stream*>(nghttp2_session_get_stream_user_data(h2, id));
   }
 
@@ -33,7 +40,7 @@ struct Http2Callbacks {
 
   static int header(nghttp2_session* h2, const nghttp2_frame* frame, const std::uint8_t* name, std::size_t name_bytes,
                     const std::uint8_t* value, std::size_t value_bytes, std::uint8_t, void* user) {
-    Http2Stream* s = stream(h2, frame->hd.stream_id);
+    Http2Stream* s = stream(h2, frame->hd.stream_id, user);
     if (s == nullptr || frame->headers.cat != NGHTTP2_HCAT_REQUEST) return 0;
     s->head_bytes += name_bytes + value_bytes + 32;  // RFC 9113 6.5.2
     if (s->head_bytes > session(user).connection.options().h2_head_bytes_max) {
@@ -43,8 +50,8 @@ struct Http2Callbacks {
     const std::string_view n(reinterpret_cast<const char*>(name), name_bytes);
     const std::string_view v(reinterpret_cast<const char*>(value), value_bytes);
     if (n == ":method") {
-      s->request.method_text = v;
       s->request.method = http::parse_method(v);
+      if (s->request.method == http::Method::other) s->request.unknown_method = v;
     } else if (n == ":path") {
       s->request.target = v;
     } else if (n == ":authority") {
@@ -58,7 +65,7 @@ struct Http2Callbacks {
   static int frame_recv(nghttp2_session* h2, const nghttp2_frame* frame, void* user) {
     Http2Session& self = session(user);
     self.count_frame(*frame);
-    Http2Stream* s = stream(h2, frame->hd.stream_id);
+    Http2Stream* s = stream(h2, frame->hd.stream_id, user);
     if (s == nullptr) return 0;
     const bool ended = (frame->hd.flags & NGHTTP2_FLAG_END_STREAM) != 0;
     if (frame->hd.type == NGHTTP2_HEADERS && frame->headers.cat == NGHTTP2_HCAT_REQUEST) self.finish_head(*s);
@@ -69,16 +76,18 @@ struct Http2Callbacks {
     return 0;
   }
 
-  static int data_chunk(nghttp2_session* h2, std::uint8_t, std::int32_t id, const std::uint8_t* data,
+  static int data_chunk(nghttp2_session* h2, std::uint8_t flags, std::int32_t id, const std::uint8_t* data,
                         std::size_t bytes, void* user) {
-    if (Http2Stream* s = stream(h2, id))
+    if (Http2Stream* s = stream(h2, id, user))
       session(user).take_body(*s, {reinterpret_cast<const char*>(data), bytes});
-    nghttp2_session_consume(h2, id, bytes);
+    // The stream's window matters while more may come; the connection's is opened once for all that was received.
+    if ((flags & NGHTTP2_FLAG_END_STREAM) == 0) nghttp2_session_consume_stream(h2, id, bytes);
+    session(user).consumed_ += bytes;
     return 0;
   }
 
   static int stream_close(nghttp2_session* h2, std::int32_t id, std::uint32_t, void* user) {
-    if (Http2Stream* s = stream(h2, id)) session(user).stream_closed(*s);
+    if (Http2Stream* s = stream(h2, id, user)) session(user).stream_closed(*s);
     return 0;
   }
 
@@ -105,7 +114,7 @@ struct Http2Callbacks {
   static void submit_trailers(nghttp2_session* h2, std::int32_t id, Http2Stream& s) {
     std::vector<nghttp2_nv>& fields = s.session.fields_;
     fields.clear();
-    for (const auto& [name, value] : s.response.trailers) fields.push_back(http2_field(name, value));
+    append_fields(fields, s.response.trailers);
     nghttp2_submit_trailer(h2, id, fields.data(), fields.size());
   }
 

@@ -43,8 +43,17 @@ nghttp2_option* session_options() {
 
 }  // namespace
 
-Http2Stream::Http2Stream(Http2Session& owner, std::int32_t number, Budget& budget, std::int64_t free_bytes)
-    : session(owner), id(number), charge(budget, free_bytes, kChargeStep) {}
+Http2Stream::Http2Stream(Http2Session& owner) : session(owner), charge(owner.connection.budget(), 0, kChargeStep) {}
+
+void Http2Stream::begin(std::int32_t number, std::int64_t free_bytes) {
+  static_cast<Http2StreamState&>(*this) = {};
+  id = number;
+  request.clear();
+  request.is_http2 = true;
+  request.cancel = &cancel;
+  response.clear();
+  charge.begin(free_bytes);
+}
 
 Task<std::optional<std::string>> Http2Stream::read() {
   struct Wait {
@@ -103,26 +112,17 @@ Http2Stream& Http2Session::open(std::int32_t id) {
   const std::int64_t free_bytes = open_streams_ < kFreeStreams ? kFreeBytesPerStream : 0;
   std::unique_ptr<Http2Stream> stream;
   if (!spares_.empty()) {
-    // Reuse the buffers of a closed stream: a request then allocates next to nothing.
     stream = std::move(spares_.back());
     spares_.pop_back();
-    http::Request request = std::move(stream->request);
-    std::string body = std::move(stream->response.body);
-    std::destroy_at(stream.get());
-    std::construct_at(stream.get(), *this, id, connection.budget(), free_bytes);
-    stream->request = std::move(request);
-    stream->request.clear();
-    stream->response.body = std::move(body);
-    stream->response.body.clear();
   } else {
-    stream = std::make_unique<Http2Stream>(*this, id, connection.budget(), free_bytes);
+    stream = std::make_unique<Http2Stream>(*this);
   }
-  stream->request.is_http2 = true;
-  stream->request.cancel = &stream->cancel;
+  stream->begin(id, free_bytes);
   Http2Stream& ref = *stream.release();  // the list owns it; forget() takes it back
   ref.next = streams_;
   if (streams_ != nullptr) streams_->previous = &ref;
   streams_ = &ref;
+  newest_stream_ = &ref;
   ++open_streams_;
   ++half_sent_;
   return ref;
@@ -131,17 +131,26 @@ Http2Stream& Http2Session::open(std::int32_t id) {
 namespace {
 
 Task<void> run_handler(Http2Session& session, Http2Stream& stream) {
-  Handler& handler = session.connection.handler();
-  std::optional<http::Response> response;
   try {
-    response.emplace(co_await (stream.streaming ? handler.handle_stream(stream.request, stream)
-                                                : handler.handle(stream.request)));
+    co_await session.connection.handler().handle(stream.request, stream.response);
   } catch (const std::exception& e) {
     log::error("holdfast.net", "a request handler failed: {}", e.what());
-    response.emplace();
-    response->status = 500;
+    stream.response.clear();
+    stream.response.status = 500;
   }
-  session.answer(stream, std::move(*response));
+  session.answer(stream);
+}
+
+Task<void> run_stream_handler(Http2Session& session, Http2Stream& stream) {
+  http::Response response;
+  try {
+    response = co_await session.connection.handler().handle_stream(stream.request, stream);
+  } catch (const std::exception& e) {
+    log::error("holdfast.net", "a request handler failed: {}", e.what());
+    response.clear();
+    response.status = 500;
+  }
+  session.finish_stream(stream, std::move(response));
 }
 
 }  // namespace
@@ -156,7 +165,7 @@ void Http2Session::finish_head(Http2Stream& stream) {
     stream.streaming = true;
     stream.handling = true;
     ++handling_;
-    start(run_handler(*this, stream));
+    start(run_stream_handler(*this, stream));
   }
 }
 
@@ -177,11 +186,13 @@ void Http2Session::dispatch(Http2Stream& stream) {
   stream.handling = true;
   ++handling_;
   if (stream.head_too_large) {
-    http::Response response;
-    response.status = 431;
-    return answer(stream, std::move(response));
+    stream.response.status = 431;
+    return answer(stream);
   }
-  if (stream.overloaded) return answer(stream, connection.handler().overloaded(stream.request));
+  if (stream.overloaded) {
+    stream.response = connection.handler().overloaded(stream.request);
+    return answer(stream);
+  }
   start(run_handler(*this, stream));
 }
 
@@ -215,34 +226,39 @@ void Http2Session::take_body(Http2Stream& stream, std::string_view bytes) {
   if (stream.reader) std::exchange(stream.reader, nullptr).resume();
 }
 
-void Http2Session::answer(Http2Stream& stream, http::Response response) {
+// The handler has ended. True when nobody is left to hear the answer.
+bool Http2Session::let_go(Http2Stream& stream) {
   stream.handling = false;
   --handling_;
   if (stream.closed || dead_) {
     forget(stream);
     if (handling_ == 0 && settled_) std::exchange(settled_, nullptr).resume();
-    return;
+    return true;
   }
   stream.answered = true;
-  if (stream.streaming) {
-    stream.finished = true;
+  return false;
+}
+
+void Http2Session::answer(Http2Stream& stream) {
+  if (let_go(stream)) return;
+  if (!stream.charge.cover(kStreamBytes + stream.request.body.size() + stream.response.body.size()))
+    stream.response = connection.handler().overloaded(stream.request);
+  submit_head(stream, !stream.response.body.empty());
+  pump_soon();
+}
+
+void Http2Session::finish_stream(Http2Stream& stream, http::Response response) {
+  if (let_go(stream)) return;
+  stream.finished = true;
+  if (stream.head_sent) {
     stream.response.trailers = std::move(response.trailers);
     stream.response.has_trailers = response.has_trailers;
-    if (stream.head_sent) {
-      if (stream.deferred) nghttp2_session_resume_data(h2_, stream.id);
-      stream.deferred = false;
-      return pump_soon();
-    }
-    stream.response.body = std::move(response.body);
-    stream.response.status = response.status;
-    stream.response.content_type = response.content_type;
-    stream.response.headers = std::move(response.headers);
-  } else if (!stream.charge.cover(kStreamBytes + stream.request.body.size() + response.body.size())) {
-    stream.response = connection.handler().overloaded(stream.request);
+    if (stream.deferred) nghttp2_session_resume_data(h2_, stream.id);
+    stream.deferred = false;
   } else {
     stream.response = std::move(response);
+    submit_head(stream, !stream.response.body.empty());
   }
-  submit_head(stream, !stream.response.body.empty());
   pump_soon();
 }
 
@@ -276,7 +292,7 @@ void Http2Session::submit_head(Http2Stream& stream, bool body_follows) {
     nghttp2_submit_response(h2_, stream.id, fields_.data(), fields_.size(), &provider);
   } else if (stream.response.has_trailers) {
     // "Trailers-Only" of gRPC: one HEADERS frame with everything.
-    for (const auto& [name, value] : stream.response.trailers) fields_.push_back(http2_field(name, value));
+    append_fields(fields_, stream.response.trailers);
     nghttp2_submit_response(h2_, stream.id, fields_.data(), fields_.size(), nullptr);
   } else {
     nghttp2_submit_response(h2_, stream.id, fields_.data(), fields_.size(), nullptr);
@@ -307,6 +323,7 @@ void Http2Session::forget(Http2Stream& stream) {
   --open_streams_;
   (stream.previous != nullptr ? stream.previous->next : streams_) = stream.next;
   if (stream.next != nullptr) stream.next->previous = stream.previous;
+  if (newest_stream_ == &stream) newest_stream_ = nullptr;
   stream.charge.release();
   if (spares_.size() < kSparesMax && stream.request.body.capacity() + stream.response.body.capacity() < kSpareBytes)
     spares_.push_back(std::move(owned));
@@ -441,6 +458,7 @@ Task<void> Http2Session::run(std::string received) {
     const ssize_t used =
         nghttp2_session_mem_recv(h2_, reinterpret_cast<const std::uint8_t*>(in.data()), in.size());
     receiving_ = false;
+    if (consumed_ > 0) nghttp2_session_consume_connection(h2_, std::exchange(consumed_, 0));
     pump();
     if (dead_) break;
     const bool over = nghttp2_session_want_read(h2_) == 0 && nghttp2_session_want_write(h2_) == 0;

@@ -16,21 +16,12 @@ namespace holdfast::net {
 
 class Http2Session;
 
-struct Http2Stream final : BodyStream {
-  // The first few streams of a connection have a free allowance; what more of them hold is charged from the first byte.
-  Http2Stream(Http2Session& owner, std::int32_t number, Budget& budget, std::int64_t free_bytes);
-
-  Task<std::optional<std::string>> read() override;
-  bool write(std::string bytes, std::string_view content_type) override;
-
-  Http2Session& session;
-  std::int32_t id;
-  http::Request request;
-  http::Response response;
+// What a stream begins with.
+struct Http2StreamState {
+  std::int32_t id = 0;
   std::size_t body_at = 0;   // what of response.body has been framed
   std::size_t head_bytes = 0;
   std::size_t discarded = 0;  // of a body that nobody wants any more
-  Charge charge;
   Cancellation cancel;
   bool handling = false;      // a handler runs: the stream must outlive it
   bool closed = false;        // nghttp2 has let go of it
@@ -46,8 +37,24 @@ struct Http2Stream final : BodyStream {
   bool deferred = false;
   std::coroutine_handle<> reader = nullptr;
   // The session's list.
-  Http2Stream* previous = nullptr;
-  Http2Stream* next = nullptr;
+  struct Http2Stream* previous = nullptr;
+  struct Http2Stream* next = nullptr;
+};
+
+struct Http2Stream final : BodyStream, Http2StreamState {
+  explicit Http2Stream(Http2Session& owner);
+
+  Task<std::optional<std::string>> read() override;
+  bool write(std::string bytes, std::string_view content_type) override;
+
+  // Ready for another request, with the buffers of the last one: a request then allocates next to nothing. The first few
+  // streams of a connection have a free allowance; what more of them hold is charged from the first byte.
+  void begin(std::int32_t number, std::int64_t free_bytes);
+
+  Http2Session& session;
+  http::Request request;
+  http::Response response;
+  Charge charge;
 };
 
 class Http2Session {
@@ -62,7 +69,10 @@ class Http2Session {
 
   Connection& connection;
 
-  void answer(Http2Stream& stream, http::Response response);
+  // The stream's response is complete.
+  void answer(Http2Stream& stream);
+  // The end of a streaming answer: its trailers, or all of it when nothing was written.
+  void finish_stream(Http2Stream& stream, http::Response response);
   void stream_wrote(Http2Stream& stream);
   void pump_soon();
   Scheduler& loop() { return connection.loop(); }
@@ -85,6 +95,7 @@ class Http2Session {
   void count_frame(const nghttp2_frame& frame);
   void pump();
   Task<void> write_rest();
+  bool let_go(Http2Stream& stream);
   void set_deadline();
   void begin_drain();
   bool end_idle();
@@ -101,10 +112,12 @@ class Http2Session {
   bool writing_ = false;    // write_rest runs
   bool dead_ = false;       // the socket failed
   bool going_away_ = false;
+  Http2Stream* newest_stream_ = nullptr;  // null once it is forgotten
   std::int32_t newest_ = 0;
   std::int32_t skipped_above_ = 0;  // the last gap that the peer left between stream identifiers
   std::int32_t skipped_below_ = 0;
   std::size_t open_streams_ = 0;
+  std::size_t consumed_ = 0;  // of bodies, since the connection's window was opened last
   std::size_t half_sent_ = 0;  // streams whose request is not complete
   SteadyTime second_{};
   std::uint32_t resets_ = 0;
@@ -114,6 +127,7 @@ class Http2Session {
 
 // A header field whose bytes live until its frame is sent.
 nghttp2_nv http2_field(std::string_view name, std::string_view value);
+void append_fields(std::vector<nghttp2_nv>& fields, const http::HeaderBlock& block);
 // The data provider of every answer; its source is the Http2Stream.
 ssize_t http2_read_body(nghttp2_session* h2, std::int32_t id, std::uint8_t* to, std::size_t room, std::uint32_t* flags,
                         nghttp2_data_source* source, void* user);

@@ -69,8 +69,7 @@ Task<void> EchoHandler::hold(const http::Request& request) {
   --tally_->held;
 }
 
-Task<http::Response> EchoHandler::handle(http::Request& request) {
-  http::Response response;
+Task<void> EchoHandler::handle(http::Request& request, http::Response& response) {
   response.content_type = "text/plain";
   if (request.body_too_large) response.status = 413;
   if (request.target == "/held") co_await hold(request);
@@ -83,7 +82,6 @@ Task<http::Response> EchoHandler::handle(http::Request& request) {
   } else if (response.status == 200) {
     response.body = request.body.empty() ? request.target : request.body;
   }
-  co_return response;
 }
 
 Task<http::Response> EchoHandler::handle_stream(http::Request&, BodyStream& stream) {
@@ -92,7 +90,7 @@ Task<http::Response> EchoHandler::handle_stream(http::Request&, BodyStream& stre
   --tally_->reading;
   http::Response response;
   response.has_trailers = true;
-  response.trailers.emplace_back("done", "yes");
+  response.trailers.add_lower("done", "yes");
   co_return response;
 }
 

@@ -36,7 +36,7 @@ class EchoHandler final : public Handler {
  public:
   explicit EchoHandler(Loop& loop, Tally* tally = nullptr, int number = 0)
       : loop_(loop), tally_(tally), number_(number) {}
-  Task<http::Response> handle(http::Request& request) override;
+  Task<void> handle(http::Request& request, http::Response& response) override;
   bool wants_stream(const http::Request& head) override { return head.target == "/stream"; }
   Task<http::Response> handle_stream(http::Request& head, BodyStream& stream) override;
 

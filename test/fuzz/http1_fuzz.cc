@@ -28,7 +28,7 @@ bool agree(const Seen& a, const Seen& b) {
 
 std::string text_of(http::Http1Parser& parser) {
   const http::Request& request = parser.request();
-  std::string out = request.method_text + ' ' + request.target + '\n';
+  std::string out = std::string(request.method_text()) + ' ' + request.target + '\n';
   for (std::size_t i = 0; i < request.headers.size(); ++i) {
     out += request.headers.name(i);
     out += ':';

@@ -19,13 +19,13 @@ void set_trailers(http::Response& response, const GrpcStatus& status) {
   response.status = 200;
   response.content_type = kContentType;
   response.has_trailers = true;
-  response.trailers.emplace_back("grpc-status", std::to_string(static_cast<int>(status.code)));
-  if (status.code == Code::ok) return;
+  if (status.code == Code::ok) return response.trailers.add_lower("grpc-status", "0");
   response.body.clear();
-  response.trailers.emplace_back("grpc-message", grpc::encode_message(status.message));
+  response.trailers.add_lower("grpc-status", std::to_string(static_cast<int>(status.code)));
+  response.trailers.add_lower("grpc-message", grpc::encode_message(status.message));
   if (!status.details.empty())
-    response.trailers.emplace_back("grpc-status-details-bin",
-                                   grpc::encode_details(status.code, status.message, status.details));
+    response.trailers.add_lower("grpc-status-details-bin",
+                                grpc::encode_details(status.code, status.message, status.details));
 }
 
 http::Response status_response(const GrpcStatus& status) {
@@ -144,10 +144,9 @@ http::Response GrpcFront::overloaded(const http::Request&) {
   return status_response({Code::unavailable, "too many bytes in flight; try again later", {}});
 }
 
-Task<http::Response> GrpcFront::handle(http::Request& request) {
+Task<void> GrpcFront::handle(http::Request& request, http::Response& response) {
   const SteadyTime began = context_.observes() ? std::chrono::steady_clock::now() : SteadyTime();
   const std::size_t request_bytes = request.body.size();
-  http::Response response;
   CallTrace trace(context_.tracing, request, CallTrace::Protocol::grpc);
   const std::string store = trace.is_sampled() ? store_named_in(request.body) : std::string();
   const GrpcStatus status = co_await unary(request, response.body);
@@ -155,7 +154,6 @@ Task<http::Response> GrpcFront::handle(http::Request& request) {
   trace.add_headers(response);
   if (trace.is_sampled()) finish_grpc_trace(trace, request.target, store, status.code != Code::ok, status.message);
   if (context_.observes()) observe(request, status, request_bytes, response.body.size(), began);
-  co_return response;
 }
 
 bool GrpcFront::knows(std::string_view full_method) const {

@@ -54,7 +54,7 @@ class GrpcFront final : public net::Handler {
             std::uint64_t message_bytes_max);
   ~GrpcFront() override;
 
-  Task<http::Response> handle(http::Request& request) override;
+  Task<void> handle(http::Request& request, http::Response& response) override;
   bool wants_stream(const http::Request& head) override;
   Task<http::Response> handle_stream(http::Request& head, net::BodyStream& stream) override;
   http::Response overloaded(const http::Request& head) override;

@@ -67,9 +67,9 @@ http::Response HttpFront::overloaded(const http::Request& head) {
   return is_grpc(head) ? grpc_.overloaded(head) : net::Handler::overloaded(head);
 }
 
-Task<http::Response> HttpFront::handle(http::Request& request) {
-  if (is_grpc(request)) return grpc_.handle(request);
-  return route(request);
+Task<void> HttpFront::handle(http::Request& request, http::Response& response) {
+  if (is_grpc(request)) return grpc_.handle(request, response);
+  return route(request, response);
 }
 
 std::optional<http::Response> HttpFront::refusal(const http::Request& request, std::string_view path) {
@@ -88,22 +88,24 @@ Task<http::Response> HttpFront::answer(http::Request& request, const Target& tar
   return v1_.handle(request, path, target.query);
 }
 
-Task<http::Response> HttpFront::route(http::Request& request) {
+Task<void> HttpFront::route(http::Request& request, http::Response& response) {
   const SteadyTime began = context_.observes() ? std::chrono::steady_clock::now() : SteadyTime();
   const std::size_t request_bytes = request.body.size();
   const Target target = Target::split(request.target);
   const CleanPath cleaned(target.raw_path);
   const std::string_view path = cleaned.path();
-  if (auto preflight = cors_preflight(context_.allowed_origins, request)) co_return std::move(*preflight);
+  if (auto preflight = cors_preflight(context_.allowed_origins, request)) {
+    response = std::move(*preflight);
+    co_return;
+  }
   CallTrace trace(context_.tracing, request, CallTrace::Protocol::http);
-  http::Response response = co_await answer(request, target, path);
+  response = co_await answer(request, target, path);
   if (!is_health(request, path)) {
     trace.add_headers(response);
     if (trace.is_sampled()) finish_http_trace(trace, request, path, response);
   }
   add_cors_headers(context_.allowed_origins, request, response);
   if (context_.observes()) observe(request, path, request_bytes, response, began);
-  co_return response;
 }
 
 void HttpFront::observe(const http::Request& request, std::string_view path, std::size_t request_bytes,
@@ -118,14 +120,15 @@ void HttpFront::observe(const http::Request& request, std::string_view path, std
     log_http_call(context_.call_log, request, path, response, Milliseconds(static_cast<std::int64_t>(elapsed_ms)));
 }
 
-Task<http::Response> PublicFront::handle(http::Request& request) {
+Task<void> PublicFront::handle(http::Request& request, http::Response& response) {
   const Target target = Target::split(request.target);
   const CleanPath cleaned(target.raw_path);
   const std::string_view path = cleaned.path();
   const bool is_metadata = request.method == http::Method::get && path == "/v1.0/metadata";
   if (is_health(request, path) || (is_metadata && context_.access.serves(path)))
-    co_return co_await v1_.handle(request, path, target.query);
-  co_return unknown_route();
+    response = co_await v1_.handle(request, path, target.query);
+  else
+    response = unknown_route();
 }
 
 }  // namespace holdfast::api

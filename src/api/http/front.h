@@ -17,13 +17,13 @@ class HttpFront final : public net::Handler {
   // `grpc` gets requests with a gRPC content type; it outlives this, as do the others.
   HttpFront(service::Service& service, service::Runtime& runtime, LoopContext& context, net::Handler& grpc);
 
-  Task<http::Response> handle(http::Request& request) override;
+  Task<void> handle(http::Request& request, http::Response& response) override;
   bool wants_stream(const http::Request& head) override;
   Task<http::Response> handle_stream(http::Request& head, net::BodyStream& stream) override;
   http::Response overloaded(const http::Request& head) override;
 
  private:
-  Task<http::Response> route(http::Request& request);
+  Task<void> route(http::Request& request, http::Response& response);
   Task<http::Response> answer(http::Request& request, const Target& target, std::string_view path);
   // Nothing when the call may go on.
   std::optional<http::Response> refusal(const http::Request& request, std::string_view path);
@@ -43,7 +43,7 @@ class PublicFront final : public net::Handler {
   PublicFront(service::Service& service, service::Runtime& runtime, LoopContext& context)
       : context_(context), v1_(service, runtime) {}
 
-  Task<http::Response> handle(http::Request& request) override;
+  Task<void> handle(http::Request& request, http::Response& response) override;
 
  private:
   LoopContext& context_;

@@ -29,8 +29,8 @@ class Sink final : public beast::basic_parser<true> {
  private:
   void on_request_impl(beast::verb, boost::beast::string_view method, boost::beast::string_view target, int version,
                        ErrorCode&) override {
-    request_.method_text = view(method);
-    request_.method = http::parse_method(request_.method_text);
+    request_.method = http::parse_method(view(method));
+    if (request_.method == Method::other) request_.unknown_method = view(method);
     request_.target = view(target);
     version_ = version;
   }

@@ -1,5 +1,7 @@
 #include "wire/http/message.h"
 
+#include <cstring>
+
 #include "base/encoding.h"
 
 namespace holdfast::http {
@@ -52,7 +54,11 @@ void HeaderBlock::add_lower(std::string_view name, std::string_view value) {
 void HeaderBlock::append(std::string_view name, std::string_view value) {
   const auto at = static_cast<std::uint32_t>(text_.size());
   const auto name_bytes = static_cast<std::uint32_t>(name.size());
-  text_.append(name).append(value);
+  text_.resize_and_overwrite(at + name.size() + value.size(), [at, name, value](char* text, std::size_t bytes) {
+    std::memcpy(text + at, name.data(), name.size());
+    std::memcpy(text + at + name.size(), value.data(), value.size());
+    return bytes;
+  });
   entries_.push_back({at, name_bytes, at + name_bytes, static_cast<std::uint32_t>(value.size())});
 }
 
@@ -71,12 +77,22 @@ bool HeaderBlock::has(std::string_view wanted) const {
 
 void Request::clear() {
   method = Method::other;
-  method_text.clear();
+  unknown_method.clear();
   target.clear();
   headers.clear();
   body.clear();
   body_too_large = false;
   cancel = nullptr;
+}
+
+void Response::clear() {
+  status = 200;
+  content_type = {};
+  headers.clear();
+  body.clear();
+  trailers.clear();
+  has_trailers = false;
+  close = false;
 }
 
 std::string_view reason_phrase(int status) {

@@ -58,7 +58,7 @@ class HeaderBlock {
 
 struct Request {
   Method method = Method::other;
-  std::string method_text;
+  std::string unknown_method;  // the text of Method::other
   std::string target;  // as sent: path and query, still escaped
   HeaderBlock headers;
   std::string body;
@@ -66,7 +66,8 @@ struct Request {
   bool is_http2 = false;
   const Cancellation* cancel = nullptr;  // set when the client goes away; null: not watched
 
-  void clear();
+  std::string_view method_text() const { return method == Method::other ? unknown_method : name_of(method); }
+  void clear();  // keeps the buffers
 };
 
 struct Response {
@@ -76,9 +77,11 @@ struct Response {
   std::string_view content_type;  // a literal; empty: none
   Headers headers;
   std::string body;
-  Headers trailers;  // HTTP/2 only
+  HeaderBlock trailers;  // HTTP/2 only
   bool has_trailers = false;
   bool close = false;  // HTTP/1.1: no further request on this connection
+
+  void clear();  // keeps the buffers
 };
 
 std::string_view reason_phrase(int status);
