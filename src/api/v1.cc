@@ -169,17 +169,13 @@ Task<ApiResult<std::optional<Record>>> V1::get(StoreEntry& entry, CallContext co
   co_return std::move(*record);
 }
 
-Task<ApiResult<std::vector<V1BulkItem>>> V1::bulk_get(StoreEntry& entry, CallContext context,
-                                                      std::vector<std::string>& keys) {
-  for (const std::string& key : keys)
+Task<ApiResult<std::vector<Result<std::optional<Record>>>>> V1::bulk_get(StoreEntry& entry, CallContext context,
+                                                                         std::span<const std::string_view> keys) {
+  for (const std::string_view key : keys)
     if (auto ok = Service::check_key(key); !ok) co_return std::unexpected(illegal_key(entry.name, key, false));
   std::vector<GetRequest> requests(keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i) requests[i].key = keys[i];
-  auto records = co_await service_.get_many(Call{entry, context}, requests);
-  std::vector<V1BulkItem> items;
-  items.reserve(keys.size());
-  for (std::size_t i = 0; i < keys.size(); ++i) items.push_back({keys[i], std::move(records[i])});
-  co_return items;
+  co_return co_await service_.get_many(Call{entry, context}, requests);
 }
 
 Task<ApiResult<bool>> V1::save(StoreEntry& entry, CallContext context, std::vector<V1Item>& items) {

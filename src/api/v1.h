@@ -4,6 +4,7 @@
 
 #include <expected>
 #include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -34,11 +35,6 @@ struct V1Operation {
   V1Item item;
 };
 
-struct V1BulkItem {
-  std::string_view key;
-  Result<std::optional<state::Record>> record;
-};
-
 std::string_view find_metadata(const state::Pairs& metadata, std::string_view name);
 // Replaces or adds.
 void set_metadata(state::Pairs& metadata, std::string_view name, std::string_view value);
@@ -56,8 +52,10 @@ class V1 {
 
   Task<ApiResult<std::optional<state::Record>>> get(service::StoreEntry& entry, state::CallContext context,
                                                     std::string key, std::string consistency);
-  Task<ApiResult<std::vector<V1BulkItem>>> bulk_get(service::StoreEntry& entry, state::CallContext context,
-                                                    std::vector<std::string>& keys);
+  // A result for each key, in their order.
+  Task<ApiResult<std::vector<Result<std::optional<state::Record>>>>> bulk_get(service::StoreEntry& entry,
+                                                                              state::CallContext context,
+                                                                              std::span<const std::string_view> keys);
   // Nothing is written when an item has no key, or an illegal one.
   Task<ApiResult<bool>> save(service::StoreEntry& entry, state::CallContext context, std::vector<V1Item>& items);
   Task<ApiResult<bool>> erase(service::StoreEntry& entry, state::CallContext context, V1Item& item);

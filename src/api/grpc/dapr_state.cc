@@ -106,6 +106,22 @@ bool decode_get_state(std::string_view message, GetStateFields& out) {
   return r.ok() && is_utf8(out.store) && is_utf8(out.key);
 }
 
+bool decode_bulk_get_state(std::string_view message, BulkGetFields& out) {
+  protobuf::Reader r(message);
+  while (r.next()) {
+    if (!r.is_bytes()) continue;
+    if (r.field() == 1) out.store = r.bytes();
+    if (r.field() == 2) {
+      if (!is_utf8(r.bytes())) return false;
+      out.keys.push_back(r.bytes());
+    }
+    // Dapr's metadata of a bulk get changes nothing; that it is malformed does.
+    state::Pairs metadata;
+    if (r.field() == 4 && !decode_map_entry(r.bytes(), metadata)) return false;
+  }
+  return r.ok() && is_utf8(out.store);
+}
+
 bool decode_save_state(std::string_view message, SaveStateFields& out) {
   protobuf::Reader r(message);
   while (r.next()) {
@@ -171,27 +187,42 @@ Task<GrpcStatus> DaprState::save(GrpcCall& call) {
   co_return done ? GrpcStatus::ok() : grpc_status(done.error());
 }
 
-Task<GrpcStatus> DaprState::bulk_get(GrpcCall& call) {
-  pb::GetBulkStateRequest request;
-  if (!parse_message(call.message, request)) co_return malformed();
-  const auto entry = v1_.find_store(request.store_name());
-  if (!entry) co_return grpc_status(entry.error());
-  std::vector<std::string> keys(request.keys().begin(), request.keys().end());
-  const auto items = co_await v1_.bulk_get(**entry, call.context, keys);
-  if (!items) co_return grpc_status(items.error());
-  std::string encoded;
-  for (const V1BulkItem& item : *items) {
-    encoded.clear();
-    protobuf::append_bytes(encoded, 1, item.key);
-    if (!item.record) {
-      protobuf::append_bytes(encoded, 4, describe(item.record.error()).text);
-    } else if (const auto& record = *item.record) {
-      protobuf::append_bytes(encoded, 2, record->value);
-      protobuf::append_bytes(encoded, 3, record->etag);
-      if (record->expires_at) protobuf::append_map_entry(encoded, 5, "ttlExpireTime", ttl_expire_time(*record));
-    }
-    protobuf::append_message(call.out, 1, encoded);
+namespace {
+
+// One BulkStateItem, whose size has to stand in front of it.
+void append_bulk_item(std::string& out, std::string_view key, const Result<std::optional<state::Record>>& result) {
+  static constexpr std::string_view kExpires = "ttlExpireTime";
+  using protobuf::bytes_field_size;
+  std::string_view value, etag;
+  std::string error, expires;
+  if (!result) {
+    error = describe(result.error()).text;
+  } else if (const auto& record = *result) {
+    value = record->value;
+    etag = record->etag;
+    expires = ttl_expire_time(*record);
   }
+  protobuf::append_message_head(out, 1,
+                                bytes_field_size(key) + bytes_field_size(value) + bytes_field_size(etag) +
+                                    bytes_field_size(error) +
+                                    (expires.empty() ? 0 : protobuf::map_entry_size(kExpires, expires)));
+  protobuf::append_bytes(out, 1, key);
+  protobuf::append_bytes(out, 2, value);
+  protobuf::append_bytes(out, 3, etag);
+  protobuf::append_bytes(out, 4, error);
+  if (!expires.empty()) protobuf::append_map_entry(out, 5, kExpires, expires);
+}
+
+}  // namespace
+
+Task<GrpcStatus> DaprState::bulk_get(GrpcCall& call) {
+  BulkGetFields fields;
+  if (!decode_bulk_get_state(call.message, fields)) co_return malformed();
+  const auto entry = v1_.find_store(fields.store);
+  if (!entry) co_return grpc_status(entry.error());
+  const auto records = co_await v1_.bulk_get(**entry, call.context, fields.keys);
+  if (!records) co_return grpc_status(records.error());
+  for (std::size_t i = 0; i < fields.keys.size(); ++i) append_bulk_item(call.out, fields.keys[i], (*records)[i]);
   co_return GrpcStatus::ok();
 }
 

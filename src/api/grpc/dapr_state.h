@@ -1,5 +1,5 @@
-// The state methods of dapr.proto.runtime.v1.Dapr. GetState and SaveState, the hottest, are read and written by hand;
-// the rest by libprotobuf.
+// The state methods of dapr.proto.runtime.v1.Dapr. GetState, SaveState and GetBulkState, the hottest, are read and
+// written by hand; the rest by libprotobuf.
 #pragma once
 
 #include "api/grpc/dispatch.h"
@@ -25,7 +25,7 @@ class DaprState final : public GrpcService {
   json::Parser parser_;
 };
 
-// Decoding of the two hot requests, apart for tests and fuzzing. False for malformed input.
+// Decoding of the hot requests, apart for tests and fuzzing. False for malformed input.
 struct GetStateFields {
   std::string_view store;
   std::string_view key;
@@ -33,6 +33,11 @@ struct GetStateFields {
   state::Pairs metadata;
 };
 bool decode_get_state(std::string_view message, GetStateFields& out);
+struct BulkGetFields {
+  std::string_view store;
+  std::vector<std::string_view> keys;
+};
+bool decode_bulk_get_state(std::string_view message, BulkGetFields& out);
 struct SaveStateFields {
   std::string_view store;
   std::vector<V1Item> items;

@@ -105,13 +105,13 @@ Task<Response> V1Routes::save(Request& request, std::string store, std::string_v
 
 namespace {
 
-void append_bulk_item(std::string& out, const V1BulkItem& item) {
+void append_bulk_item(std::string& out, std::string_view key, const Result<std::optional<state::Record>>& result) {
   out += R"({"key":)";
-  json::append_string(out, item.key);
-  if (!item.record) {
+  json::append_string(out, key);
+  if (!result) {
     out += R"(,"error":)";
-    json::append_string(out, describe(item.record.error()).text);
-  } else if (const auto& record = *item.record) {
+    json::append_string(out, describe(result.error()).text);
+  } else if (const auto& record = *result) {
     const std::size_t before = out.size();
     if (!record->value.empty()) {
       out += R"(,"data":)";
@@ -139,12 +139,13 @@ Task<Response> V1Routes::bulk_get(Request& request, std::string store, std::stri
     co_return error_response(malformed_request(fmt::format("failed deserializing HTTP body: {}", kTooLarge)));
   auto body = decode_bulk_get(parser_, request.body);
   if (!body) co_return error_response(malformed_request("failed deserializing HTTP body: " + body.error().message));
-  const auto items = co_await v1_.bulk_get(**entry, context_of(request), body->keys);
-  if (!items) co_return error_response(items.error());
+  const std::vector<std::string_view> keys(body->keys.begin(), body->keys.end());
+  const auto records = co_await v1_.bulk_get(**entry, context_of(request), keys);
+  if (!records) co_return error_response(records.error());
   std::string out = "[";
-  for (const V1BulkItem& item : *items) {
-    if (out.size() > 1) out += ',';
-    append_bulk_item(out, item);
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    if (i > 0) out += ',';
+    append_bulk_item(out, keys[i], (*records)[i]);
   }
   out += "]\n";
   co_return json_response(200, std::move(out));

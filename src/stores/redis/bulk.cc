@@ -41,7 +41,7 @@ bool is_passing_error_in(resp::Value reply) {
 }  // namespace
 
 Task<void> RedisStore::get_chunk(CallContext context, std::span<const state::GetRequest> requests,
-                                 std::vector<std::size_t> places, std::span<std::optional<OneResult>> results) {
+                                 std::vector<std::size_t> places, std::span<OneResult> results) {
   std::vector<const state::GetRequest*> wanted;
   for (const std::size_t place : places) wanted.push_back(&requests[place]);
   GetChunk chunk(std::move(wanted));
@@ -52,7 +52,7 @@ Task<void> RedisStore::get_chunk(CallContext context, std::span<const state::Get
   // Keys may have moved apart, and be on their way: those that fail are asked for alone.
   std::vector<std::size_t> alone;
   if (auto asked = co_await exchange_.run(chunk, answer); !asked) {
-    for (const std::size_t place : places) results[place].emplace(fail(asked.error()));
+    for (const std::size_t place : places) results[place] = fail(asked.error());
     co_return;
   }
   const WallTime now = core_.clock().wall();
@@ -62,7 +62,7 @@ Task<void> RedisStore::get_chunk(CallContext context, std::span<const state::Get
     auto read = hash.read(answer.replies);
     if (read) read = expires.read(answer.replies);
     if (!read) {
-      results[place].emplace(fail(std::move(read.error())));
+      results[place] = fail(std::move(read.error()));
       continue;
     }
     auto got = read_get(answer.server->place(), requests[place], hash.root(), expires.root(), now,
@@ -71,19 +71,19 @@ Task<void> RedisStore::get_chunk(CallContext context, std::span<const state::Get
     if (is_passing_error || (got && got->is_other_type)) {
       alone.push_back(place);
     } else if (got) {
-      results[place].emplace(std::move(got->record));
+      *results[place] = std::move(got->record);
     } else {
-      results[place].emplace(fail(std::move(got.error())));
+      results[place] = fail(std::move(got.error()));
     }
   }
-  for (const std::size_t place : alone) results[place].emplace(co_await get(context, requests[place]));
+  for (const std::size_t place : alone) results[place] = co_await get(context, requests[place]);
 }
 
 Task<std::vector<OneResult>> RedisStore::get_many(CallContext context, std::span<const state::GetRequest> requests) {
   std::map<int, std::vector<std::size_t>> by_shard;
   for (std::size_t i = 0; i < requests.size(); ++i)
     by_shard[router_->is_cluster() ? router_->shard_of(key_slot(requests[i].key)) : 0].push_back(i);
-  std::vector<std::optional<OneResult>> results(requests.size());
+  std::vector<OneResult> results(requests.size());
   // All are sent in this turn of the loop; then they are waited for together.
   std::size_t open = 1;
   Arrival<bool> done;
@@ -99,10 +99,7 @@ Task<std::vector<OneResult>> RedisStore::get_many(CallContext context, std::span
     }
   finish();
   co_await done;
-  std::vector<OneResult> out;
-  out.reserve(results.size());
-  for (auto& result : results) out.push_back(std::move(*result));
-  co_return out;
+  co_return results;
 }
 
 }  // namespace holdfast::stores::redis

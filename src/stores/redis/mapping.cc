@@ -151,14 +151,45 @@ bool is_flag(Value value) { return value.kind() == Kind::integer && (value.integ
 
 // ---- Reading one record
 
+namespace {
+
+// The commands of a reading around the key, which stands in them twice.
+struct ReadTexts {
+  std::string front;
+  std::string middle;
+};
+
+ReadTexts make_read_texts(bool want_value, bool want_fields, Expiry expiry) {
+  ReadTexts made;
+  resp::begin_command(made.front, 4 + (want_value ? 1 : 0) + (want_fields ? 1 : 0));
+  resp::append_argument(made.front, "HMGET");
+  resp::append_argument(made.middle, "version");
+  resp::append_argument(made.middle, "hf:m");
+  if (want_value) resp::append_argument(made.middle, "data");
+  if (want_fields) resp::append_argument(made.middle, "hf:c");
+  resp::begin_command(made.middle, 2);
+  resp::append_argument(made.middle, name_of(expiry));
+  return made;
+}
+
+const ReadTexts& read_texts(bool want_value, bool want_fields, Expiry expiry) {
+  static const std::vector<ReadTexts> made = [] {
+    std::vector<ReadTexts> all;
+    for (int i = 0; i < 8; ++i)
+      all.push_back(make_read_texts((i & 1) != 0, (i & 2) != 0, (i & 4) != 0 ? Expiry::at : Expiry::left));
+    return all;
+  }();
+  return made[(want_value ? 1U : 0U) | (want_fields ? 2U : 0U) | (expiry == Expiry::at ? 4U : 0U)];
+}
+
+}  // namespace
+
 void append_get(std::string& out, const state::GetRequest& request, Expiry expiry) {
-  resp::begin_command(out, 4 + (request.want_value ? 1 : 0) + (request.want_fields ? 1 : 0));
-  for (const std::string_view argument :
-       {std::string_view("HMGET"), request.key, std::string_view("version"), std::string_view("hf:m")})
-    resp::append_argument(out, argument);
-  if (request.want_value) resp::append_argument(out, "data");
-  if (request.want_fields) resp::append_argument(out, "hf:c");
-  resp::append_command(out, {name_of(expiry), request.key});
+  const ReadTexts& texts = read_texts(request.want_value, request.want_fields, expiry);
+  out += texts.front;
+  resp::append_argument(out, request.key);
+  out += texts.middle;
+  resp::append_argument(out, request.key);
 }
 
 namespace {
@@ -192,11 +223,11 @@ Result<Got> read_get(const Place& place, const state::GetRequest& request, Value
   // No version, or an empty one: a hash that is no record of ours or Dapr's.
   if (hash[0].text().empty()) return Got{};
   state::Record record;
-  record.etag = hash[0].text();
+  record.etag = std::string(hash[0].text());
   if (request.want_value) {
     if (hash[2].is_null())
       return fail(describe(place, Doing{"read", request.key}.text(), "WRONGTYPE a hash with a version and no data"));
-    record.value = hash[2].text();
+    record.value = std::string(hash[2].text());
   }
   read_hash_fields(request, hash, record);
   auto is_there = read_expiry(place, Doing{"read", request.key}, expires, expiry, now, record);

@@ -1,6 +1,6 @@
 #include "stores/redis/record_text.h"
 
-#include <array>
+#include <algorithm>
 #include <charconv>
 
 #include "state/pairs.h"
@@ -10,17 +10,19 @@ namespace {
 
 constexpr std::string_view kJson = "application/json";
 
-// By hand: this is done for every save.
+// By hand, into room that was made before: this is done for every save.
+constexpr std::size_t kNumberBytes = 21;  // 20 digits and ':'
+
 template <class Number>
-void append_number(std::string& out, Number number) {
-  std::array<char, 20> digits;
-  out.append(digits.data(), std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr);
-  out += ':';
+char* write_number(char* to, Number number) {
+  to = std::to_chars(to, to + kNumberBytes, number).ptr;
+  *to++ = ':';
+  return to;
 }
 
-void append_piece(std::string& out, std::string_view text) {
-  append_number(out, text.size());
-  out += text;
+char* write_piece(char* to, std::string_view text) {
+  to = write_number(to, text.size());
+  return std::copy(text.begin(), text.end(), to);
 }
 
 // Takes "NUMBER:" off the front.
@@ -50,25 +52,36 @@ bool take_content_type(std::string_view& text, std::string_view& out) {
 }  // namespace
 
 std::string make_tail(const TailInput& input) {
+  const std::string tags = state::encode_pairs(input.tags);
+  const std::string indexes = state::encode_pairs(input.indexes);
+  const std::size_t texts = input.modified_by.size() + input.content_type.size() + tags.size() + indexes.size() +
+                            input.write_id.size();
   std::string out;
-  out.reserve(48 + input.modified_by.size() + input.content_type.size() + input.write_id.size());
-  out += input.shape == state::Shape::json ? "j:" : "b:";
-  append_number(out, input.modified.us);
-  append_piece(out, input.modified_by);
-  if (input.content_type == kJson)
-    out += '~';
-  else
-    append_piece(out, input.content_type);
-  append_piece(out, state::encode_pairs(input.tags));
-  append_piece(out, state::encode_pairs(input.indexes));
-  append_piece(out, input.write_id);
+  out.resize_and_overwrite(2 + 6 * kNumberBytes + texts, [&](char* text, std::size_t) {
+    char* to = text;
+    *to++ = input.shape == state::Shape::json ? 'j' : 'b';
+    *to++ = ':';
+    to = write_number(to, input.modified.us);
+    to = write_piece(to, input.modified_by);
+    if (input.content_type == kJson)
+      *to++ = '~';
+    else
+      to = write_piece(to, input.content_type);
+    to = write_piece(to, tags);
+    to = write_piece(to, indexes);
+    to = write_piece(to, input.write_id);
+    return static_cast<std::size_t>(to - text);
+  });
   return out;
 }
 
 std::string make_created(WallTime created, std::string_view created_by) {
   std::string out;
-  append_number(out, created.us);
-  return out += created_by;
+  out.resize_and_overwrite(kNumberBytes + created_by.size(), [&](char* text, std::size_t) {
+    char* const to = write_number(text, created.us);
+    return static_cast<std::size_t>(std::copy(created_by.begin(), created_by.end(), to) - text);
+  });
+  return out;
 }
 
 std::optional<std::string_view> believed_tail(std::string_view modified, std::string_view version) {

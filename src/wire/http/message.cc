@@ -1,6 +1,6 @@
 #include "wire/http/message.h"
 
-#include <cstring>
+#include <algorithm>
 
 #include "base/encoding.h"
 
@@ -55,8 +55,7 @@ void HeaderBlock::append(std::string_view name, std::string_view value) {
   const auto at = static_cast<std::uint32_t>(text_.size());
   const auto name_bytes = static_cast<std::uint32_t>(name.size());
   text_.resize_and_overwrite(at + name.size() + value.size(), [at, name, value](char* text, std::size_t bytes) {
-    std::memcpy(text + at, name.data(), name.size());
-    std::memcpy(text + at + name.size(), value.data(), value.size());
+    std::copy(value.begin(), value.end(), std::copy(name.begin(), name.end(), text + at));
     return bytes;
   });
   entries_.push_back({at, name_bytes, at + name_bytes, static_cast<std::uint32_t>(value.size())});

@@ -1,5 +1,8 @@
 #include "wire/protobuf/fields.h"
 
+#include <algorithm>
+#include <bit>
+
 namespace holdfast::protobuf {
 
 bool Reader::stop() {
@@ -66,10 +69,41 @@ void append_uint(std::string& out, std::uint32_t field, std::uint64_t value) {
   append_varint(out, value);
 }
 
-void append_message(std::string& out, std::uint32_t field, std::string_view value) {
+namespace {
+
+std::size_t varint_size(std::uint64_t value) { return (static_cast<std::size_t>(std::bit_width(value | 1)) + 6) / 7; }
+
+std::size_t message_field_size(std::string_view value) { return 1 + varint_size(value.size()) + value.size(); }
+
+char* write_varint(char* to, std::uint64_t value) {
+  for (; value >= 0x80; value >>= 7) *to++ = static_cast<char>(value | 0x80);
+  *to++ = static_cast<char>(value);
+  return to;
+}
+
+}  // namespace
+
+void append_message_head(std::string& out, std::uint32_t field, std::size_t size) {
   append_varint(out, field << 3 | 2);
-  append_varint(out, value.size());
-  out += value;
+  append_varint(out, size);
+}
+
+std::size_t bytes_field_size(std::string_view value) { return value.empty() ? 0 : message_field_size(value); }
+
+std::size_t map_entry_size(std::string_view key, std::string_view value) {
+  const std::size_t entry = message_field_size(key) + message_field_size(value);
+  return 1 + varint_size(entry) + entry;
+}
+
+// Room is made once for all of it.
+void append_message(std::string& out, std::uint32_t field, std::string_view value) {
+  static constexpr std::size_t kHeadBytesMost = 15;  // two varints, of 32 and 64 bits
+  const std::size_t before = out.size();
+  out.resize_and_overwrite(before + kHeadBytesMost + value.size(), [&](char* text, std::size_t) {
+    char* to = write_varint(text + before, field << 3 | 2);
+    to = write_varint(to, value.size());
+    return static_cast<std::size_t>(std::copy(value.begin(), value.end(), to) - text);
+  });
 }
 
 void append_fixed64(std::string& out, std::uint32_t field, std::uint64_t value) {
@@ -83,10 +117,9 @@ void append_bytes(std::string& out, std::uint32_t field, std::string_view value)
 }
 
 void append_map_entry(std::string& out, std::uint32_t field, std::string_view key, std::string_view value) {
-  std::string entry;
-  append_message(entry, 1, key);
-  append_message(entry, 2, value);
-  append_message(out, field, entry);
+  append_message_head(out, field, message_field_size(key) + message_field_size(value));
+  append_message(out, 1, key);
+  append_message(out, 2, value);
 }
 
 }  // namespace holdfast::protobuf

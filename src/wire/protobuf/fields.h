@@ -44,6 +44,11 @@ void append_fixed64(std::string& out, std::uint32_t field, std::uint64_t value);
 void append_bytes(std::string& out, std::uint32_t field, std::string_view value);
 // As append_bytes, but also when empty: sub-messages and map entries.
 void append_message(std::string& out, std::uint32_t field, std::string_view value);
+// What stands in front of a sub-message of `size` bytes that the caller appends next.
+void append_message_head(std::string& out, std::uint32_t field, std::size_t size);
+// How many bytes append_bytes() appends, and append_map_entry(), for a field number below 16.
+std::size_t bytes_field_size(std::string_view value);
+std::size_t map_entry_size(std::string_view key, std::string_view value);
 void append_map_entry(std::string& out, std::uint32_t field, std::string_view key, std::string_view value);
 
 }  // namespace holdfast::protobuf

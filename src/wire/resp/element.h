@@ -2,6 +2,7 @@
 // replies, so that what one lets pass the other understands; nobody else needs it.
 #pragma once
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -36,24 +37,41 @@ bool is_type(char type);
 // `line` is without its CRLF and not empty. The error says what is wrong with it, to stand behind "not RESP: ".
 std::expected<Element, std::string_view> read_element(std::string_view line);
 
-// The header of a short string, "$1234\r\n", which most of all lines are; `bytes` begins with it. Nothing for everything
-// else, also for what is wrong: then the line is to be read as a whole.
-struct ShortBulk {
-  std::size_t header_bytes = 0;
-  std::uint64_t count = 0;
+// "$100\r\n", "*4\r\n", ":1764132000000\r\n", "$-1\r\n": which nearly all lines are. Read without a look at the rest.
+struct ShortLine {
+  Kind kind = Kind::null;
+  std::uint32_t bytes = 0;  // of the whole line; 0: it is not one of these
+  std::uint64_t count = 0;  // of a string and an array
 };
-inline std::optional<ShortBulk> read_short_bulk(std::string_view bytes) {
-  constexpr std::size_t kDigitsMost = 5;
-  if (!bytes.starts_with('$')) return std::nullopt;
-  ShortBulk bulk{.header_bytes = 1, .count = 0};
-  for (; bulk.header_bytes < bytes.size() && bulk.header_bytes <= kDigitsMost; ++bulk.header_bytes) {
-    const char c = bytes[bulk.header_bytes];
-    if (c < '0' || c > '9') break;
-    bulk.count = bulk.count * 10 + static_cast<std::uint64_t>(c - '0');
+// `bytes` begins with the line. Whatever is longer, wrong or of another type is left to read_element().
+inline ShortLine read_short_line(std::string_view bytes) {
+  constexpr std::uint32_t kDigitsMost = 15;
+  if (bytes.size() < 4) return {};
+  ShortLine line;
+  switch (bytes[0]) {
+    case '$': line.kind = Kind::text; break;
+    case '*': line.kind = Kind::array; break;
+    case ':': line.kind = Kind::integer; break;
+    default: return {};
   }
-  if (bulk.header_bytes == 1 || bytes.substr(bulk.header_bytes, 2) != "\r\n") return std::nullopt;
-  bulk.header_bytes += 2;
-  return bulk;
+  std::uint32_t at = 1;
+  if (bytes[1] == '-') {
+    if (line.kind != Kind::integer) {
+      if (bytes.substr(2, 3) != "1\r\n") return {};
+      return {.kind = Kind::null, .bytes = 5};
+    }
+    at = 2;
+  }
+  const std::uint32_t digits = at;
+  const auto most = static_cast<std::uint32_t>(std::min<std::size_t>(bytes.size() - 1, digits + kDigitsMost));
+  for (; at < most; ++at) {
+    const unsigned digit = static_cast<unsigned char>(bytes[at]) - static_cast<unsigned>('0');
+    if (digit > 9) break;
+    line.count = line.count * 10 + digit;
+  }
+  if (at == digits || at >= most || bytes[at] != '\r' || bytes[at + 1] != '\n') return {};
+  line.bytes = at + 2;
+  return line;
 }
 
 // Decimal digits with an optional minus, within 64 bits, and nothing else.

@@ -7,6 +7,24 @@
 
 namespace holdfast::resp {
 
+namespace {
+
+constexpr Node kNull{.text = nullptr, .text_bytes = 0, .children = 0, .nodes = 1, .kind = Kind::null};
+
+}  // namespace
+
+Reply::Reply() { few_[0] = kNull; }
+
+inline void Reply::append(const Node& node) {
+  if (size_ == kFew && many_.empty()) many_.assign(few_.begin(), few_.end());
+  if (size_ < kFew && many_.empty()) {
+    few_[size_] = node;
+  } else {
+    many_.push_back(node);
+  }
+  ++size_;
+}
+
 // Reads one reply into its list of nodes.
 class ReplyReader {
  public:
@@ -32,10 +50,7 @@ class ReplyReader {
   }
 
   bool value(std::size_t depth) {
-    if (const auto short_one = read_short_bulk(left_)) {
-      left_.remove_prefix(short_one->header_bytes);
-      return bulk({.kind = Kind::text, .form = Form::bulk, .count = short_one->count});
-    }
+    if (take_short_scalar()) return true;
     std::optional<Element> element = next();
     while (element && element->form == Form::attribute) {
       if (!skip_attribute(*element, depth)) return false;
@@ -44,13 +59,36 @@ class ReplyReader {
     if (!element) return false;
     switch (element->form) {
       case Form::line:
-        reply_.append({.text = element->text, .kind = element->kind});
+        add(element->kind, element->text);
         return true;
       case Form::bulk:
         return bulk(*element);
       default:
         return aggregate(*element, depth);
     }
+  }
+
+  // A string or a number as nearly all are. False for everything else, also for what is wrong.
+  bool take_short_scalar() {
+    const ShortLine line = read_short_line(left_);
+    if (line.bytes == 0 || line.kind == Kind::array) return false;
+    std::size_t end = line.bytes;
+    std::string_view text;
+    if (line.kind == Kind::text) {
+      if (left_.size() - end < line.count + 2) return false;
+      text = left_.substr(end, line.count);
+      end += line.count + 2;
+      if (left_[end - 2] != '\r' || left_[end - 1] != '\n') return false;
+    } else if (line.kind == Kind::integer) {
+      text = left_.substr(1, end - 3);
+    }
+    add(line.kind, text);
+    left_.remove_prefix(end);
+    return true;
+  }
+
+  void add(Kind kind, std::string_view text) {
+    reply_.append({.text = text.data(), .text_bytes = text.size(), .children = 0, .nodes = 1, .kind = kind});
   }
 
   std::optional<Element> next() {
@@ -65,11 +103,12 @@ class ReplyReader {
 
   bool bulk(const Element& element) {
     if (left_.size() < 2 || element.count > left_.size() - 2) return wrong("a reply that breaks off");
-    if (left_.substr(element.count, 2) != "\r\n") return wrong("a string is longer than announced");
+    if (left_[element.count] != '\r' || left_[element.count + 1] != '\n')
+      return wrong("a string is longer than announced");
     std::string_view text = left_.substr(0, element.count);
     left_.remove_prefix(element.count + 2);
     text.remove_prefix(element.skipped);
-    reply_.append({.text = text, .kind = element.kind});
+    add(element.kind, text);
     return true;
   }
 
@@ -77,7 +116,11 @@ class ReplyReader {
     if (element.kind == Kind::push && depth > 0) return wrong("a push stands inside a reply");
     const std::size_t at = reply_.size_;
     if (element.count > std::numeric_limits<std::uint32_t>::max()) return wrong("too many elements");
-    reply_.append({.children = static_cast<std::uint32_t>(element.count), .kind = element.kind});
+    reply_.append({.text = nullptr,
+                   .text_bytes = 0,
+                   .children = static_cast<std::uint32_t>(element.count),
+                   .nodes = 1,
+                   .kind = element.kind});
     if (!members(element.count, depth)) return false;
     reply_.node(at).nodes = static_cast<std::uint32_t>(reply_.size_ - at);
     return true;
@@ -93,7 +136,7 @@ class ReplyReader {
   bool members(std::uint64_t count, std::size_t depth) {
     if (count > 0 && depth == kDepthMost) return wrong("aggregates are nested too deep");
     while (count-- > 0)
-      if (!value(depth + 1)) return false;
+      if (!take_short_scalar() && !value(depth + 1)) return false;
     return true;
   }
 
@@ -101,16 +144,6 @@ class ReplyReader {
   Reply& reply_;
   std::string_view reason_;
 };
-
-void Reply::append(const Node& node) {
-  if (size_ == kFew && many_.empty()) many_.assign(few_.begin(), few_.end());
-  if (size_ < kFew && many_.empty()) {
-    few_[size_] = node;
-  } else {
-    many_.push_back(node);
-  }
-  ++size_;
-}
 
 void Reply::truncate(std::size_t size) {
   if (!many_.empty()) many_.resize(size);
@@ -139,7 +172,6 @@ std::int64_t Value::integer() const { return kind() == Kind::integer ? parse_int
 double Value::real() const { return kind() == Kind::real ? parse_real(text()).value_or(0) : 0; }
 
 Value Value::operator[](std::size_t index) const {
-  static constexpr Node kNull;
   if (index >= size()) return Value(kNull);
   if (node_->nodes == node_->children + 1) return Value(node_[index + 1]);  // none of them has members
   Iterator at = begin();

@@ -19,10 +19,11 @@
 namespace holdfast::resp {
 
 struct Node {
-  std::string_view text = {};
-  std::uint32_t children = 0;
-  std::uint32_t nodes = 1;  // itself and everything below it
-  Kind kind = Kind::null;
+  const char* text;
+  std::size_t text_bytes;
+  std::uint32_t children;
+  std::uint32_t nodes;  // itself and everything below it
+  Kind kind;
 };
 
 // A value inside a Reply, which has to outlive it and stay where it is; so do the bytes that the reply was read from.
@@ -37,7 +38,7 @@ class Value {
 
   // A string's bytes, an error's message, a number's digits; empty for null and for what has members. A verbatim string
   // ("=") is without its format.
-  std::string_view text() const { return node_->text; }
+  std::string_view text() const { return {node_->text, node_->text_bytes}; }
   // 0 for what is no integer; to_integer() tells the difference.
   std::int64_t integer() const;
   double real() const;
@@ -86,6 +87,8 @@ class Reply {
   // The same for the first of several, in the place of what this was before: `bytes` is then what follows it.
   Status read(std::string_view& bytes);
 
+  Reply();
+
   Value root() const { return Value(nodes()[0]); }
 
  private:
@@ -99,7 +102,7 @@ class Reply {
   void truncate(std::size_t size);
 
   std::size_t size_ = 0;
-  std::array<Node, kFew> few_;
+  std::array<Node, kFew> few_;  // only what was appended has a value
   std::vector<Node> many_;  // all of them, once there are more than fit into few_
 };
 

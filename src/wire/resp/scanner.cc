@@ -23,32 +23,57 @@ void Scanner::reset() {
   failure_.clear();
 }
 
-std::unexpected<Error> Scanner::broken(std::string reason) {
+Scanner::Step Scanner::broken(std::string reason) {
   failure_ = "not RESP: " + std::move(reason);
-  return fail(Errc::internal, failure_);
+  return Step::broken;
 }
 
 Result<std::size_t> Scanner::scan(std::string_view bytes) {
-  if (!failure_.empty()) return fail(Errc::internal, failure_);
-  while (missing_[0] > 0) {
-    const Result<Step> step = bulk_end_ > 0 ? take_bulk(bytes) : take_line(bytes);
-    if (!step) return fail(step.error());
-    if (*step == Step::more) return 0;
-  }
+  Step step = failure_.empty() ? Step::next : Step::broken;
+  if (step == Step::next && bulk_end_ == 0) skip_usual(bytes);
+  while (step == Step::next && missing_[0] > 0)
+    step = bulk_end_ > 0 ? take_bulk(bytes) : take_line(bytes);
+  if (step == Step::broken) return fail(Errc::internal, failure_);
+  if (step == Step::more) return 0;
   const std::size_t length = begin_;
   reset();
   return length;
 }
 
-Result<Scanner::Step> Scanner::take_line(std::string_view bytes) {
-  if (bytes.size() <= begin_) return Step::more;
-  if (const auto bulk = read_short_bulk(bytes.substr(begin_)); bulk && bulk->header_bytes <= limits_.line_bytes_max) {
-    begin_ += bulk->header_bytes;
-    searched_ = begin_;
-    if (const Status taken = take_element({.kind = Kind::text, .form = Form::bulk, .count = bulk->count}); !taken)
-      return fail(taken.error());
-    return Step::next;
+// Strings, integers and arrays of them that are there as a whole and within all bounds, which nearly all replies consist
+// of. Stops at what else there is.
+void Scanner::skip_usual(std::string_view bytes) {
+  std::size_t at = begin_;
+  while (missing_[0] > 0 && at < bytes.size()) {
+    const ShortLine line = read_short_line(bytes.substr(at));
+    if (line.bytes == 0 || line.bytes > limits_.line_bytes_max) break;
+    std::size_t end = at + line.bytes;
+    if (line.kind == Kind::array) {
+      if (line.count > limits_.elements_max - elements_ || depth_ == limits_.depth_max || end > limits_.reply_bytes_max)
+        break;
+      elements_ += line.count;
+      at = end;
+      if (line.count > 0)
+        missing_[++depth_] = line.count;
+      else
+        finish_element();
+      continue;
+    }
+    if (line.kind == Kind::text) {
+      if (line.count > limits_.bulk_bytes_max || bytes.size() - end < line.count + 2) break;
+      end += line.count + 2;
+      if (bytes[end - 2] != '\r' || bytes[end - 1] != '\n') break;
+    }
+    if (end > limits_.reply_bytes_max) break;
+    at = end;
+    finish_element();
   }
+  begin_ = at;
+  searched_ = std::max(searched_, at);
+}
+
+Scanner::Step Scanner::take_line(std::string_view bytes) {
+  if (bytes.size() <= begin_) return Step::more;
   // Before the line's end is there: a peer that speaks something else may never send one.
   if (!is_type(bytes[begin_])) return broken("a reply begins with byte 0x" + hex_encode(bytes.substr(begin_, 1)));
   const void* found = std::memchr(bytes.data() + searched_, '\n', bytes.size() - searched_);
@@ -62,39 +87,43 @@ Result<Scanner::Step> Scanner::take_line(std::string_view bytes) {
   const auto element = read_element(bytes.substr(begin_, end - 2 - begin_));
   if (!element) return broken(std::string(element.error()));
   begin_ = searched_ = end;
-  if (const Status taken = take_element(*element); !taken) return fail(taken.error());
+  switch (element->form) {
+    case Form::line:
+      return finish_line();
+    case Form::bulk:
+      return begin_bulk(element->count);
+    case Form::aggregate:
+    case Form::attribute:
+      return enter(*element);
+  }
   return Step::next;
 }
 
-Result<Scanner::Step> Scanner::take_bulk(std::string_view bytes) {
+Scanner::Step Scanner::finish_line() {
+  if (begin_ > limits_.reply_bytes_max) return broken(over("a reply is too long", limits_.reply_bytes_max));
+  finish_element();
+  return Step::next;
+}
+
+Scanner::Step Scanner::begin_bulk(std::uint64_t bytes) {
+  if (bytes > limits_.bulk_bytes_max) return broken(over("a string is too long", limits_.bulk_bytes_max));
+  if (begin_ > limits_.reply_bytes_max || bytes > limits_.reply_bytes_max - begin_)
+    return broken(over("a reply is too long", limits_.reply_bytes_max));
+  bulk_end_ = begin_ + bytes + 2;
+  return Step::next;
+}
+
+Scanner::Step Scanner::take_bulk(std::string_view bytes) {
   if (bytes.size() < bulk_end_) return Step::more;
-  if (bytes.substr(bulk_end_ - 2, 2) != "\r\n") return broken("a string is longer than announced");
+  if (bytes[bulk_end_ - 2] != '\r' || bytes[bulk_end_ - 1] != '\n') return broken("a string is longer than announced");
   begin_ = searched_ = bulk_end_;
   bulk_end_ = 0;
   finish_element();
   return Step::next;
 }
 
-Status Scanner::take_element(const Element& element) {
+Scanner::Step Scanner::enter(const Element& element) {
   if (begin_ > limits_.reply_bytes_max) return broken(over("a reply is too long", limits_.reply_bytes_max));
-  switch (element.form) {
-    case Form::line:
-      finish_element();
-      return {};
-    case Form::bulk:
-      if (element.count > limits_.bulk_bytes_max) return broken(over("a string is too long", limits_.bulk_bytes_max));
-      if (element.count > limits_.reply_bytes_max - begin_)
-        return broken(over("a reply is too long", limits_.reply_bytes_max));
-      bulk_end_ = begin_ + element.count + 2;
-      return {};
-    case Form::aggregate:
-    case Form::attribute:
-      return enter(element);
-  }
-  return {};
-}
-
-Status Scanner::enter(const Element& element) {
   if (element.kind == Kind::push && depth_ > 0) return broken("a push stands inside a reply");
   // The attribute itself is counted, or attributes without members would have no end.
   const std::uint64_t own = element.form == Form::attribute ? 1 : 0;
@@ -105,11 +134,11 @@ Status Scanner::enter(const Element& element) {
   missing_[depth_] += own;
   if (element.count == 0) {
     finish_element();
-    return {};
+    return Step::next;
   }
   if (depth_ == limits_.depth_max) return broken(over("aggregates are nested too deep", limits_.depth_max));
   missing_[++depth_] = element.count;
-  return {};
+  return Step::next;
 }
 
 void Scanner::finish_element() {

@@ -42,14 +42,16 @@ class Scanner {
   void reset();
 
  private:
-  enum class Step { more, next };  // whether bytes are missing
+  enum class Step : std::uint8_t { next, more, broken };  // `more`: bytes are missing; `broken`: failure_ says why
 
-  Result<Step> take_line(std::string_view bytes);
-  Result<Step> take_bulk(std::string_view bytes);
-  Status take_element(const Element& element);
-  Status enter(const Element& element);
+  void skip_usual(std::string_view bytes);
+  Step take_line(std::string_view bytes);
+  Step take_bulk(std::string_view bytes);
+  Step finish_line();
+  Step begin_bulk(std::uint64_t bytes);
+  Step enter(const Element& element);
   void finish_element();
-  std::unexpected<Error> broken(std::string reason);
+  Step broken(std::string reason);
 
   Limits limits_;
   std::size_t begin_ = 0;     // of the line or bulk string that is read now
