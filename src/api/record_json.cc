@@ -61,6 +61,10 @@ void append_record_json(std::string& out, const service::StoreEntry& entry, std:
   append_null(text, "isolationKey");
   append_name(text, "ttl");
   text += std::to_string(remaining_seconds(record, now));
+  if (record.expires_at)
+    append_text(text, "expires", rfc3339_ticks(*record.expires_at));
+  else
+    append_null(text, "expires");
   append_text(text, "etag", entity_tag(record.etag));
   append_text(text, "contentType", content_type_of(record));
   const std::size_t before = text.size();

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "api/patch.h"
 #include "base/encoding.h"
 #include "state/keys.h"
 #include "wire/json/json.h"
@@ -106,25 +107,23 @@ Result<service::StoreRef> V2::find_store(std::string_view name) {
   return entry;
 }
 
-namespace {
+const std::string& key_of(const Command& command) {
+  return std::visit([](const auto& one) -> const std::string& { return one.key; }, command);
+}
 
-// Unspecified is session here, unlike v1, whose unspecified calls go where daprd's go.
 void default_to_session(const StoreEntry& entry, CallContext& context) {
   if (context.consistency == Consistency::unspecified && entry.consistency == Consistency::unspecified)
     context.consistency = Consistency::session;
 }
 
-}  // namespace
-
-Task<Result<PutOutcome>> V2::put(StoreEntry& entry, CallContext context, PutCommand& command) {
-  if (auto ok = check_v2_key(command.key); !ok) co_return fail(ok.error());
-  default_to_session(entry, context);
+Result<SetRequest> V2::prepare(const StoreEntry& entry, PutCommand& command) const {
+  if (auto ok = check_v2_key(command.key); !ok) return fail(ok.error());
   SetRequest request;
   request.key = command.key;
   request.value = command.value;
   if (is_json_type(command.content_type) && !command.force_bytes) {
     if (!json::is_valid(command.value))
-      co_return fail(Errc::invalid_argument, "the body is not one valid JSON value, though its content type says so");
+      return fail(Errc::invalid_argument, "the body is not one valid JSON value, though its content type says so");
     request.shape = Shape::json;
   }
   request.when = command.when.precondition();
@@ -137,16 +136,27 @@ Task<Result<PutOutcome>> V2::put(StoreEntry& entry, CallContext context, PutComm
     request.modified_by = command.modified_by;
   }
   request.want_record = command.want_record;
-  auto written = co_await service_.set(Call{entry, context}, request);
-  if (!written) co_return fail(written.error());
-  PutOutcome outcome;
-  outcome.etag = entity_tag(written->etag);
-  outcome.created = written->created;
+  return request;
+}
+
+Outcome outcome_of(const SetRequest& request, Written written) {
+  Outcome outcome;
+  outcome.etag = entity_tag(written.etag);
+  outcome.created = written.created;
   outcome.record.shape = request.shape;
-  outcome.record.etag = std::move(written->etag);
-  outcome.record.expires_at = written->expires_at;
-  outcome.record.fields = std::move(written->fields);
-  co_return outcome;
+  outcome.record.etag = std::move(written.etag);
+  outcome.record.expires_at = written.expires_at;
+  outcome.record.fields = std::move(written.fields);
+  return outcome;
+}
+
+Task<Result<Outcome>> V2::put(StoreEntry& entry, CallContext context, PutCommand& command) {
+  auto request = prepare(entry, command);
+  if (!request) co_return fail(request.error());
+  default_to_session(entry, context);
+  auto written = co_await service_.set(Call{entry, context}, *request);
+  if (!written) co_return fail(std::move(written.error()));
+  co_return outcome_of(*request, std::move(*written));
 }
 
 Task<Result<std::optional<Record>>> V2::get(StoreEntry& entry, CallContext context, std::string key, bool want_value) {
@@ -165,15 +175,65 @@ Task<Result<Deleted>> V2::erase(StoreEntry& entry, CallContext context, std::str
   co_return co_await service_.erase(Call{entry, context}, DeleteRequest{key, when.precondition()});
 }
 
-Task<Result<service::Listing>> V2::list(StoreEntry& entry, CallContext context, ListRequest request) {
-  if (!entry.store->capabilities().list)
-    co_return fail(Errc::unsupported, fmt::format("state store {} cannot list its keys", entry.name));
-  if (request.limit == 0) request.limit = kListLimitDefault;
-  if (request.limit > kListLimitMax)
-    co_return fail(Errc::invalid_argument, fmt::format("limit is {}; at most {} are allowed", request.limit, kListLimitMax));
+namespace {
+
+using service::Change;
+
+std::unexpected<Error> nothing_to_patch() {
+  return fail(Errc::not_found, "there is no record to patch; PUT one first");
+}
+
+// What is patched, as JSON text.
+Result<Change> patched_json(PatchCommand::Kind kind, std::string_view body, const Record* now) {
+  Result<std::string> text = fail(Errc::internal, "no such patch");
+  if (kind == PatchCommand::Kind::merge) {
+    if (now == nullptr) return nothing_to_patch();
+    text = merge_patch(now->value, body);
+  } else if (kind == PatchCommand::Kind::increment) {
+    const auto increment = read_increment(body);
+    if (!increment) return fail(increment.error());
+    text =
+        incremented(now != nullptr ? std::string_view(now->value) : std::string_view(increment->initial), *increment);
+  } else {
+    text = with_element(now != nullptr ? std::string_view(now->value) : "[]", body);
+  }
+  if (!text) return fail(std::move(text.error()));
+  Change change{std::move(*text), now != nullptr ? now->shape : Shape::json, "application/json"};
+  if (now != nullptr) change.content_type = content_type_of(*now);
+  return change;
+}
+
+Result<Change> appended(std::string_view bytes, const Record* now) {
+  if (now == nullptr) return Change{std::string(bytes), Shape::bytes, "application/octet-stream"};
+  Change change{now->value, now->shape, content_type_of(*now)};
+  change.value += bytes;
+  if (change.shape == Shape::json && !json::is_valid(change.value))
+    return fail(Errc::invalid_argument, "the stored value is JSON, and would be none with these bytes behind it");
+  return change;
+}
+
+}  // namespace
+
+Task<Result<Outcome>> V2::patch(StoreEntry& entry, CallContext context, PatchCommand& command) {
+  if (auto ok = check_v2_key(command.key); !ok) co_return fail(ok.error());
   default_to_session(entry, context);
-  request.want_fields = request.want_values;
-  co_return co_await service_.list(Call{entry, context}, request);
+  service::UpdateRequest request;
+  request.key = command.key;
+  request.when = command.when.precondition();
+  request.ttl = command.ttl;
+  if (entry.trust_created_by) request.modified_by = command.modified_by;
+  request.want_record = command.want_record;
+  const service::Changing changing = [&command](const Record* now) {
+    return command.kind == PatchCommand::Kind::append ? appended(command.body, now)
+                                                      : patched_json(command.kind, command.body, now);
+  };
+  auto updated = co_await service_.update(Call{entry, context}, request, changing);
+  if (!updated) co_return fail(std::move(updated.error()));
+  SetRequest written;
+  written.shape = updated->change.shape;
+  Outcome outcome = outcome_of(written, std::move(updated->written));
+  outcome.record.value = std::move(updated->change.value);
+  co_return outcome;
 }
 
 }  // namespace holdfast::api

@@ -28,6 +28,13 @@ std::unexpected<Error> in_callers_words(Error error, const StoreEntry& entry) {
 }
 
 template <class T>
+std::vector<Result<T>> in_callers_words(std::vector<Result<T>> results, const StoreEntry& entry) {
+  for (Result<T>& result : results)
+    if (!result) result = in_callers_words(std::move(result.error()), entry);
+  return results;
+}
+
+template <class T>
 std::vector<Result<T>> all_failed(std::size_t count, const Error& error) {
   return std::vector<Result<T>>(count, fail(error));
 }
@@ -102,7 +109,7 @@ Task<std::vector<Result<std::optional<Record>>>> Service::get_many(Call call, st
   keys.reserve(requests.size());
   for (std::size_t i = 0; i < requests.size(); ++i)
     mapped[i].key = keys.emplace_back(stored_key(call.entry, requests[i].key));
-  co_return co_await call.entry.store->get_many(call.context, mapped);
+  co_return in_callers_words(co_await call.entry.store->get_many(call.context, mapped), call.entry);
 }
 
 Task<Result<Written>> Service::set(Call call, SetRequest request) {
@@ -132,7 +139,7 @@ Task<std::vector<Result<Written>>> Service::set_many(Call call, std::span<const 
     admitted.back().key = keys[i];
     places.push_back(i);
   }
-  auto written = co_await call.entry.store->set_many(call.context, admitted);
+  auto written = in_callers_words(co_await call.entry.store->set_many(call.context, admitted), call.entry);
   for (std::size_t i = 0; i < places.size(); ++i) results[places[i]].emplace(std::move(written[i]));
   std::vector<Result<Written>> out;
   out.reserve(results.size());
@@ -157,7 +164,7 @@ Task<std::vector<Result<Deleted>>> Service::erase_many(Call call, std::span<cons
   keys.reserve(requests.size());
   for (std::size_t i = 0; i < requests.size(); ++i)
     mapped[i].key = keys.emplace_back(stored_key(call.entry, requests[i].key));
-  co_return co_await call.entry.store->erase_many(call.context, mapped);
+  co_return in_callers_words(co_await call.entry.store->erase_many(call.context, mapped), call.entry);
 }
 
 Task<Result<std::vector<Written>>> Service::transact(Call call, std::span<const Operation> operations) {
@@ -213,6 +220,111 @@ Task<Result<Listing>> Service::list(Call call, ListRequest request) {
   if (!page->cursor.empty())
     listing.cursor = seal_cursor(call.entry.name, user_prefix, clock_.wall(), page->cursor);
   co_return listing;
+}
+
+namespace {
+
+// Of a LIKE pattern that is to mean `text` itself.
+std::string like_literal(std::string_view text) {
+  std::string out;
+  for (const char c : text) {
+    if (c == '%' || c == '_' || c == '\\') out += '\\';
+    out += c;
+  }
+  return out;
+}
+
+}  // namespace
+
+Task<Result<std::uint64_t>> Service::erase_prefix(Call call, std::string_view user_prefix) {
+  if (!call.entry.store->capabilities().delete_prefix)
+    co_return fail(Errc::unsupported, fmt::format("state store {} cannot delete by prefix", call.entry.name));
+  const std::string prefix = stored_key(call.entry, user_prefix);
+  if (auto ok = admit(call, {}, 0); !ok) co_return fail(ok.error());
+  if (auto level = choose_level(call, true); !level) co_return fail(level.error());
+  co_return co_await call.entry.store->erase_prefix(call.context, {prefix, call.entry.key_prefix.size()});
+}
+
+Task<Result<KeyPage>> Service::keys_like(Call call, LikeRequest request) {
+  if (!call.entry.store->capabilities().keys_like)
+    co_return fail(Errc::unsupported, fmt::format("state store {} cannot list keys by a pattern", call.entry.name));
+  if (request.pattern.empty()) co_return fail(Errc::invalid_argument, "the pattern is empty");
+  const std::string scope = "like:" + std::string(request.pattern);
+  const std::string pattern = like_literal(call.entry.key_prefix) + std::string(request.pattern);
+  std::string position;
+  if (!request.cursor.empty()) {
+    auto opened = open_cursor(request.cursor, call.entry.name, scope, clock_.wall());
+    if (!opened) co_return fail(opened.error());
+    position = std::move(*opened);
+  }
+  request.pattern = pattern;
+  request.cursor = position;
+  auto page = co_await call.entry.store->keys_like(call.context, request);
+  if (!page) co_return fail(page.error());
+  const std::size_t own_bytes = call.entry.key_prefix.size();
+  std::erase_if(page->keys, [own_bytes](const std::string& key) { return !is_listable(key, own_bytes); });
+  for (std::string& key : page->keys) key.erase(0, own_bytes);
+  if (!page->cursor.empty()) page->cursor = seal_cursor(call.entry.name, scope, clock_.wall(), page->cursor);
+  co_return page;
+}
+
+Task<Result<Updated>> Service::update(Call call, UpdateRequest request, const Changing& changing) {
+  if (!call.entry.store->capabilities().etag)
+    co_return fail(
+        Errc::unsupported,
+        fmt::format("state store {} has no conditional writes, which a change in place needs", call.entry.name));
+  const KeyTurns::Turn turn = co_await turns_.of(call.entry.name + '\n' + std::string(request.key));
+  for (int round = 0; round < kUpdateRounds; ++round) {
+    auto updated = co_await try_update(call, request, changing);
+    if (!updated) co_return fail(std::move(updated.error()));
+    if (*updated) co_return std::move(**updated);
+  }
+  co_return fail(Errc::conflict,
+                 fmt::format("nothing was changed: others wrote \"{}\" in state store {} first, {} times "
+                             "in a row. Try again",
+                             request.key, call.entry.name, kUpdateRounds));
+}
+
+Task<Result<std::optional<Updated>>> Service::try_update(Call call, UpdateRequest request, const Changing& changing) {
+  // What is read has to be the newest there is, however weak a promise the caller asks of the write.
+  Call reading = call;
+  reading.context.consistency = Consistency::strong;
+  if (!served_level(call.entry, Consistency::strong, false)) reading.context.consistency = Consistency::unspecified;
+  auto now = co_await get(reading, {.key = request.key, .want_value = true, .want_fields = true});
+  if (!now) co_return fail(std::move(now.error()));
+  const Record* const record = *now ? &**now : nullptr;
+  const std::string_view etag = record != nullptr ? std::string_view(record->etag) : std::string_view();
+  if (!request.when.holds(record != nullptr ? &etag : nullptr)) {
+    Error error(Errc::precondition_failed, fmt::format("nothing was changed: \"{}\" in state store {} is not what the "
+                                                       "request expected. Read it again and decide anew",
+                                                       request.key, call.entry.name));
+    error.current_etag = etag;
+    co_return fail(std::move(error));
+  }
+  auto change = changing(record);
+  if (!change) {
+    if (change.error().code == Errc::precondition_failed) change.error().current_etag = etag;
+    co_return fail(std::move(change.error()));
+  }
+  SetRequest write;
+  write.key = request.key;
+  write.value = change->value;
+  write.shape = change->shape;
+  write.when = record != nullptr ? Precondition::one_of({&etag, 1}) : Precondition::absent();
+  write.ttl = request.ttl;
+  write.keep_expiry = !request.ttl && record != nullptr && record->expires_at.has_value();
+  write.content_type = change->content_type;
+  write.modified_by = request.modified_by;
+  if (record == nullptr) write.created_by = request.modified_by;
+  write.want_record = request.want_record;
+  if (record != nullptr && record->fields) {
+    write.tags = record->fields->tags;
+    write.indexes = record->fields->indexes;
+  }
+  auto written = co_await set(call, write);
+  if (written) co_return Updated{std::move(*written), std::move(*change)};
+  if (written.error().code == Errc::precondition_failed) co_return std::nullopt;
+  co_return fail(std::move(written.error()));
 }
 
 }  // namespace holdfast::service

@@ -4,12 +4,14 @@
 // ends. One object per loop. v1 and v2, HTTP and gRPC differ only in how they decode, encode and name failures.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <span>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "service/key_turns.h"
 #include "service/store_table.h"
 #include "state/query.h"
 #include "state/store.h"
@@ -26,6 +28,28 @@ struct Call {
 struct Listing {
   std::vector<state::ListedRecord> items;
   std::string cursor;
+};
+
+// What an update in place makes of a record. `now` is null where there is none. An error leaves everything as it is and
+// is the update's result.
+struct Change {
+  std::string value;
+  state::Shape shape = state::Shape::bytes;
+  std::string content_type;
+};
+using Changing = std::function<Result<Change>(const state::Record* now)>;
+
+struct UpdateRequest {
+  std::string_view key;
+  state::Precondition when;
+  std::optional<Milliseconds> ttl;  // unset: the record goes on expiring when it did
+  std::string_view modified_by;     // empty: the context's principal
+  bool want_record = false;
+};
+
+struct Updated {
+  state::Written written;
+  Change change;
 };
 
 class Service {
@@ -55,6 +79,15 @@ class Service {
   Task<Result<std::vector<state::Written>>> transact(Call call, std::span<const state::Operation> operations);
   // `own_prefix` false: v1 queries see every key of the store, as Dapr's do.
   Task<Result<state::QueryPage>> query(Call call, state::Query query);
+  // Reads a record, changes it and writes it back, as if nobody else did meanwhile: the write carries the etag that was
+  // read, and the round is done again when another came first, which on this loop waits. Keeps expiry, tags and index
+  // entries. Errc::unsupported without etags; Errc::conflict after kUpdateRounds.
+  static constexpr int kUpdateRounds = 16;
+  Task<Result<Updated>> update(Call call, UpdateRequest request, const Changing& changing);
+  // Of the records whose keys begin with `prefix`, which may be empty; how many there were.
+  Task<Result<std::uint64_t>> erase_prefix(Call call, std::string_view prefix);
+  // request.pattern and request.cursor are the caller's. Keys are in no order.
+  Task<Result<state::KeyPage>> keys_like(Call call, state::LikeRequest request);
   // request.prefix and request.cursor are the caller's; own_bytes is ignored. Errc::invalid_argument for a cursor
   // that is not ours, Errc::not_found ("cursor-expired") for one older than a day.
   Task<Result<Listing>> list(Call call, state::ListRequest request);
@@ -65,8 +98,12 @@ class Service {
   Status admit(const Call& call, std::string_view stored_key, std::size_t value_bytes) const;
   Status admit_write(const Call& call, std::string_view stored_key, const state::SetRequest& request) const;
 
+  // One round of update(); nothing when another write came first.
+  Task<Result<std::optional<Updated>>> try_update(Call call, UpdateRequest request, const Changing& changing);
+
   StoreTable& stores_;
   const Clock& clock_;
+  KeyTurns turns_;
 };
 
 }  // namespace holdfast::service

@@ -106,6 +106,7 @@ struct SetRequest {
   Shape shape = Shape::bytes;
   Precondition when;
   std::optional<Milliseconds> ttl;  // unset: keep for ever, which clears an earlier TTL
+  bool keep_expiry = false;  // a live record goes on expiring when it did, to the millisecond; without a ttl only
   std::string_view content_type;
   PairsView tags;
   PairsView indexes;

@@ -78,8 +78,14 @@ class Bench {
   void measure_server(const std::string& name, pid_t pid, int http_port, int grpc_port, const std::string& store,
                       const std::string& row_store, pid_t backend = 0);
   void measure_floors();
-  double ratio_in_turns(pid_t sidecar, int sidecar_port, pid_t floor, int floor_port, const std::string& protocol,
-                        const Operation& operation);
+  // Something that is loaded: which process, where, with what.
+  struct Side {
+    pid_t pid;
+    int port;
+    const Operation& operation;
+  };
+  double ratio_in_turns(const std::string& protocol, const Side& side, const Side& floor);
+  void compare_v2();
   void measure_database();
   void measure_redis();
   void compare();
@@ -168,18 +174,40 @@ void Bench::measure_sidecar() {
   bar("resident after the load", resident_mib(sidecar.pid()), "MiB", 0);
 }
 
-// How often the sidecar's CPU per request the floor's is, both loaded in turn with 32 in flight.
-double Bench::ratio_in_turns(pid_t sidecar, int sidecar_port, pid_t floor, int floor_port, const std::string& protocol,
-                             const Operation& operation) {
+// How often the floor's CPU per request the side's is, both loaded in turn with 32 in flight.
+double Bench::ratio_in_turns(const std::string& protocol, const Side& side, const Side& floor) {
   std::vector<double> ratios;
+  const auto cost = [&protocol](const Side& of) {
+    const Load load{"127.0.0.1", of.port, 32, kTurnSeconds};
+    return measure_operation(of.pid, 0, load, protocol, of.operation).cpu_us;
+  };
   for (int turn = 0; turn < kTurns; ++turn) {
-    const Load ours{"127.0.0.1", sidecar_port, 32, kTurnSeconds};
-    const Load bare{"127.0.0.1", floor_port, 32, kTurnSeconds};
-    const double cost = measure_operation(sidecar, 0, ours, protocol, operation).cpu_us;
-    const double floor_cost = measure_operation(floor, 0, bare, protocol, operation).cpu_us;
-    if (floor_cost > 0) ratios.push_back(cost / floor_cost);
+    const double ours = cost(side);
+    const double bare = cost(floor);
+    if (bare > 0) ratios.push_back(ours / bare);
   }
-  return middle(std::move(ratios), protocol + " " + operation.name);
+  return middle(std::move(ratios), protocol + " " + side.operation.name);
+}
+
+// Our own API beside Dapr's.
+void Bench::compare_v2() {
+  const int http = free_port();
+  const int grpc = free_port();
+  const Process sidecar(sidecar_command(http, grpc), kServerCore, "");
+  wait_for_port(http);
+  fetch_http(Load{"127.0.0.1", http, 1, 1}, seed_request("memory"));
+  std::map<std::string, Operation> v1;
+  for (const Operation& operation : operations_on("memory")) v1[operation.name] = operation;
+  for (const Operation& operation : v2_operations_on("memory")) {
+    fetch_http(Load{"127.0.0.1", http, 1, 1}, operation.http);
+    fetch_grpc(Load{"127.0.0.1", grpc, 1, 1}, operation.grpc_path, operation.grpc_message);
+    for (const std::string protocol : {"http", "grpc"}) {
+      const int port = protocol == "http" ? http : grpc;
+      bar(fmt::format("{} {} in memory by v2: CPU over the same by v1", protocol, operation.name),
+          ratio_in_turns(protocol, {sidecar.pid(), port, operation}, {sidecar.pid(), port, v1[operation.name]}), "x",
+          1.15);
+    }
+  }
 }
 
 // The same bytes in and out, for the operations that the bars are about.
@@ -208,7 +236,8 @@ void Bench::measure_floors() {
       }
       if (operation.name == "get" || operation.name == "save")
         bar(fmt::format("{} {} in memory, 32 in flight: CPU over the bare loop", protocol, operation.name),
-            ratio_in_turns(sidecar.pid(), protocol == "http" ? http : grpc, floor.pid(), port, protocol, operation),
+            ratio_in_turns(protocol, {sidecar.pid(), protocol == "http" ? http : grpc, operation},
+                           {floor.pid(), port, operation}),
             "x", 1.6);
     }
   }
@@ -276,6 +305,7 @@ Report Bench::run() {
   measure_sidecar();
   std::cerr << "floors\n";
   measure_floors();
+  compare_v2();
   measure_database();
   std::cerr << "Redis\n";
   measure_redis();

@@ -70,6 +70,18 @@ std::vector<Operation> operations_on(const std::string& store) {
   return all;
 }
 
+std::vector<Operation> v2_operations_on(const std::string& store) {
+  const std::string path = "/v2/state/" + store + "/key-0";
+  const std::string service = "/holdfast.v2.State/";
+  std::string key;
+  protobuf::append_bytes(key, 1, store);
+  protobuf::append_bytes(key, 2, "key-0");
+  std::string put = key;
+  protobuf::append_bytes(put, 3, kValue);
+  return {{"get", http_request("GET", path, ""), service + "Get", key},
+          {"save", http_request("PUT", path, value_text()), service + "Put", put}};
+}
+
 std::string seed_request(const std::string& store) {
   std::string items;
   for (int i = 0; i < 100; ++i)

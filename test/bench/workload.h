@@ -19,6 +19,8 @@ std::string http_request(const std::string& method, const std::string& path, con
 
 // get, save, bulk-get-100 and transaction-2 on keys that seed_request() has saved.
 std::vector<Operation> operations_on(const std::string& store);
+// get and save again, by /v2 and holdfast.v2.State.
+std::vector<Operation> v2_operations_on(const std::string& store);
 std::string seed_request(const std::string& store);
 // JSON text of a value.
 std::string value_text();

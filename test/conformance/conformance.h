@@ -47,6 +47,7 @@ struct Subject {
   // operation; false: as Dapr's API, which can neither.
   bool rich_transactions = true;
   bool shows_indexes = true;  // RecordFields::indexes come back
+  bool keeps_expiry = true;   // SetRequest::keep_expiry reaches the store
   // The keys of a case share a part in braces, which puts them into one hash slot of a cluster.
   bool shared_tag = false;
   // False for a cluster over which the keys of a case are spread: it has no transactions of several.
@@ -195,6 +196,9 @@ class EdgesConformance : public StoreTest {};
 
 #define HOLDFAST_NEEDS_RICH_TRANSACTIONS() \
   if (!GetParam().rich_transactions) GTEST_SKIP() << "Dapr's transactions, the way to this store, cannot say this"
+
+#define HOLDFAST_NEEDS_KEPT_EXPIRY() \
+  if (!GetParam().keeps_expiry) GTEST_SKIP() << "the API, the way to this store, keeps expiry only where it updates"
 
 #define HOLDFAST_CONFORMANCE_ONE(prefix, suite, ...) \
   INSTANTIATE_TEST_SUITE_P(                          \

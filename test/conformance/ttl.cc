@@ -73,6 +73,56 @@ TEST_P(TtlConformance, AWriteWithoutATimeClearsTheEarlierOne) {
   EXPECT_EQ(store().value(key("a")), "2");
 }
 
+// What an update in place needs: counting a record up must neither keep it alive nor end it.
+TEST_P(TtlConformance, AWriteMayKeepTheTimeThatThereIs) {
+  HOLDFAST_NEEDS(ttl);
+  HOLDFAST_NEEDS_KEPT_EXPIRY();
+  const std::string name = key("a");
+  ASSERT_TRUE(store().set(put_for(name, "1", kLongTtl)));
+  const auto expires = store().record(name).expires_at;
+  state::SetRequest keep = put(name, "2");
+  keep.keep_expiry = true;
+  for (int i = 0; i < 3; ++i) {
+    const auto written = store().set(keep);
+    ASSERT_TRUE(written) << written.error().message;
+    ASSERT_TRUE(written->expires_at);
+    EXPECT_NEAR(static_cast<double>(written->expires_at->ms()), static_cast<double>(expires->ms()), 1000);
+  }
+  EXPECT_EQ(store().value(name), "2");
+  EXPECT_EQ(store().record(name).expires_at, expires);
+  ASSERT_TRUE(store().set(put(name, "3")));
+  ASSERT_TRUE(store().set(keep));
+  EXPECT_FALSE(store().record(name).expires_at) << "there was no time to keep";
+}
+
+TEST_P(TtlConformance, KeepingTheTimeOfWhatIsNotThereIsNone) {
+  HOLDFAST_NEEDS(ttl);
+  HOLDFAST_NEEDS_KEPT_EXPIRY();
+  ASSERT_TRUE(store().set(put_for(key("a"), "1", kShortTtl)));
+  run_out(key("a"), kShortTtl);
+  for (const char* rest : {"a", "b"}) {
+    const std::string name = key(rest);
+    state::SetRequest keep = put(name, "2");
+    keep.keep_expiry = true;
+    ASSERT_TRUE(store().set(keep));
+    EXPECT_FALSE(store().record(name).expires_at) << rest;
+  }
+}
+
+TEST_P(TtlConformance, ATransactionKeepsTimesToo) {
+  HOLDFAST_NEEDS(ttl);
+  HOLDFAST_NEEDS_KEPT_EXPIRY();
+  HOLDFAST_NEEDS_TRANSACTIONS_OF(1);
+  const std::string name = key("a");
+  ASSERT_TRUE(store().set(put_for(name, "1", kLongTtl)));
+  const auto expires = store().record(name).expires_at;
+  state::SetRequest keep = put(name, "2");
+  keep.keep_expiry = true;
+  ASSERT_TRUE(store().transact({keep}));
+  EXPECT_EQ(store().value(name), "2");
+  EXPECT_EQ(store().record(name).expires_at, expires);
+}
+
 TEST_P(TtlConformance, AGuardedWriteWithoutATimeClearsTheEarlierOne) {
   HOLDFAST_NEEDS(ttl);
   HOLDFAST_NEEDS(etag);

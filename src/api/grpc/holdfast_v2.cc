@@ -69,13 +69,129 @@ void fill_record(pb::Record& out, const std::string& store, const std::string& k
   for (const auto& [name, value] : record.fields->tags) (*out.mutable_tags())[name] = value;
 }
 
+void fill_failure(pb::Failure& out, const Error& error) {
+  out.set_code(static_cast<int>(v2_grpc_code(error.code)));
+  out.set_reason(std::string(v2_reason(error.code)));
+  out.set_message(error.message);
+  if (!error.current_etag.empty()) out.set_current_etag(entity_tag(error.current_etag));
+}
+
+void fill_result(pb::WriteResult& out, const std::string& store, const Command& command, const Outcome& outcome) {
+  out.set_key(key_of(command));
+  if (outcome.existed) out.set_existed(*outcome.existed);
+  const auto* put = std::get_if<PutCommand>(&command);
+  if (put == nullptr) return;
+  out.set_etag(outcome.etag);
+  if (outcome.created) out.set_created(*outcome.created);
+  if (!put->want_record) return;
+  fill_record(*out.mutable_record(), store, put->key, outcome.record);
+  out.mutable_record()->set_value(put->value);
+}
+
+Result<std::optional<Milliseconds>> ttl_of(std::int64_t ttl_ms) {
+  if (ttl_ms < -1) return fail(Errc::invalid_argument, "ttl_ms is below -1");
+  if (ttl_ms <= 0) return std::nullopt;
+  return Milliseconds(ttl_ms);
+}
+
+std::string type_or_bytes(const std::string& content_type) {
+  return content_type.empty() ? "application/octet-stream" : content_type;
+}
+
+Result<Command> put_of(pb::WriteOperation& from, bool want_record) {
+  pb::WriteOperation::Put& put = *from.mutable_put();
+  auto ttl = ttl_of(put.ttl_ms());
+  if (!ttl) return fail(std::move(ttl.error()));
+  PutCommand command;
+  command.key = from.key();
+  command.value = std::move(*put.mutable_value());
+  command.content_type = type_or_bytes(put.content_type());
+  command.when = conditions_of(from.when());
+  command.ttl = *ttl;
+  command.tags = pairs_of(put.tags());
+  command.indexes = pairs_of(put.indexes());
+  command.created_by = put.created_by();
+  command.modified_by = put.modified_by();
+  command.want_record = want_record;
+  return command;
+}
+
+Result<std::vector<Command>> commands_of(google::protobuf::RepeatedPtrField<pb::WriteOperation>& from,
+                                         std::string_view list, bool want_records) {
+  std::vector<Command> commands;
+  for (pb::WriteOperation& operation : from) {
+    Result<Command> command = fail(Errc::invalid_argument, "there is neither put, delete nor check");
+    if (operation.has_put()) command = put_of(operation, want_records);
+    if (operation.has_delete_()) command = DeleteCommand{operation.key(), conditions_of(operation.when())};
+    if (operation.has_check()) command = CheckCommand{operation.key(), conditions_of(operation.when())};
+    if (!command) return fail(with_context(std::move(command.error()), fmt::format("{}[{}]", list, commands.size())));
+    commands.push_back(std::move(*command));
+  }
+  return commands;
+}
+
+std::string increment_json(const pb::Increment& from) {
+  std::string out = "{";
+  const auto add = [&out](std::string_view name, const std::string& number) {
+    if (!number.empty()) out += fmt::format("{}\"{}\":{}", out.size() > 1 ? "," : "", name, number);
+  };
+  add("by", from.by());
+  add("initial", from.initial());
+  add("min", from.min());
+  add("max", from.max());
+  return out + "}";
+}
+
+Result<PatchCommand> patch_of(pb::PatchRequest& from) {
+  PatchCommand command;
+  switch (from.patch_case()) {
+    case pb::PatchRequest::kMerge:
+      command.kind = PatchCommand::Kind::merge;
+      command.body = std::move(*from.mutable_merge());
+      break;
+    case pb::PatchRequest::kIncrement:
+      command.kind = PatchCommand::Kind::increment;
+      command.body = increment_json(from.increment());
+      break;
+    case pb::PatchRequest::kAppend:
+      command.kind = PatchCommand::Kind::append;
+      command.body = std::move(*from.mutable_append());
+      break;
+    case pb::PatchRequest::kAppendElement:
+      command.kind = PatchCommand::Kind::append_element;
+      command.body = std::move(*from.mutable_append_element());
+      break;
+    default:
+      return fail(Errc::invalid_argument, "there is no patch; set merge, increment, append or append_element");
+  }
+  if (from.has_ttl_ms()) {
+    auto ttl = ttl_of(from.ttl_ms());
+    if (!ttl) return fail(std::move(ttl.error()));
+    command.ttl = ttl->value_or(Milliseconds(0));
+  }
+  command.key = from.key();
+  command.when = conditions_of(from.when());
+  command.want_record = from.want_record();
+  command.modified_by = from.modified_by();
+  return command;
+}
+
 class HoldfastV2 final : public GrpcService {
  public:
   HoldfastV2(service::Service& service, const service::Runtime& runtime) : v2_(service, runtime) {
-    unary_.emplace("/holdfast.v2.State/Put", [this](GrpcCall& call) { return put(call); });
-    unary_.emplace("/holdfast.v2.State/Get", [this](GrpcCall& call) { return get(call); });
-    unary_.emplace("/holdfast.v2.State/Delete", [this](GrpcCall& call) { return erase(call); });
-    unary_.emplace("/holdfast.v2.State/List", [this](GrpcCall& call) { return list(call); });
+    const auto add = [this](const char* name, auto method) {
+      unary_.emplace(std::string("/holdfast.v2.State/") + name,
+                     [this, method](GrpcCall& call) { return (this->*method)(call); });
+    };
+    add("Put", &HoldfastV2::put);
+    add("Get", &HoldfastV2::get);
+    add("Delete", &HoldfastV2::erase);
+    add("Patch", &HoldfastV2::patch);
+    add("List", &HoldfastV2::list);
+    add("DeletePrefix", &HoldfastV2::erase_prefix);
+    add("BatchGet", &HoldfastV2::batch_get);
+    add("BatchWrite", &HoldfastV2::batch_write);
+    add("Transact", &HoldfastV2::transact);
   }
 
  private:
@@ -84,13 +200,14 @@ class HoldfastV2 final : public GrpcService {
     if (!parse_message(call.message, request)) co_return malformed();
     const auto entry = v2_.find_store(request.store());
     if (!entry) co_return failure(entry.error());
-    if (request.ttl_ms() < -1) co_return failure(Error(Errc::invalid_argument, "ttl_ms is below -1"));
+    const auto ttl = ttl_of(request.ttl_ms());
+    if (!ttl) co_return failure(ttl.error());
     PutCommand command;
     command.key = request.key();
     command.value = std::move(*request.mutable_value());
-    command.content_type = request.content_type().empty() ? "application/octet-stream" : request.content_type();
+    command.content_type = type_or_bytes(request.content_type());
     command.when = conditions_of(request.when());
-    if (request.ttl_ms() > 0) command.ttl = Milliseconds(request.ttl_ms());
+    command.ttl = *ttl;
     command.tags = pairs_of(request.tags());
     command.indexes = pairs_of(request.indexes());
     command.want_record = request.want_record();
@@ -146,16 +263,14 @@ class HoldfastV2 final : public GrpcService {
     if (!parse_message(call.message, request)) co_return malformed();
     const auto entry = v2_.find_store(request.store());
     if (!entry) co_return failure(entry.error());
-    state::ListRequest wanted;
-    wanted.prefix = request.prefix();
-    wanted.cursor = request.cursor();
-    wanted.limit = request.limit();
-    wanted.want_values = request.want_values();
-    const auto listing = co_await v2_.list(**entry, call.context, wanted);
+    call.context.consistency = level_of(request.consistency());
+    ListCommand command{request.prefix(), request.like(),        request.cursor(),
+                        request.limit(),  request.want_values(), pairs_of(request.tags())};
+    const auto listing = co_await v2_.list(**entry, call.context, command);
     if (!listing) co_return failure(listing.error());
     pb::ListResponse response;
     for (const auto& item : listing->items) {
-      if (wanted.want_values) {
+      if (command.want_values) {
         fill_record(*response.add_items(), request.store(), item.key, item.record);
       } else {
         auto& brief = *response.add_items();
@@ -164,6 +279,107 @@ class HoldfastV2 final : public GrpcService {
       }
     }
     response.set_cursor(listing->cursor);
+    response.AppendToString(&call.out);
+    co_return GrpcStatus::ok();
+  }
+
+  Task<GrpcStatus> erase_prefix(GrpcCall& call) {
+    pb::DeletePrefixRequest request;
+    if (!parse_message(call.message, request)) co_return malformed();
+    const auto entry = v2_.find_store(request.store());
+    if (!entry) co_return failure(entry.error());
+    call.context.consistency = level_of(request.consistency());
+    const auto erased =
+        co_await v2_.erase_prefix(**entry, call.context, request.prefix(), request.all(), request.limit());
+    if (!erased) co_return failure(erased.error());
+    pb::DeletePrefixResponse response;
+    response.set_deleted(erased->erased);
+    response.set_more(erased->is_more);
+    response.AppendToString(&call.out);
+    co_return GrpcStatus::ok();
+  }
+
+  Task<GrpcStatus> patch(GrpcCall& call) {
+    pb::PatchRequest request;
+    if (!parse_message(call.message, request)) co_return malformed();
+    const auto entry = v2_.find_store(request.store());
+    if (!entry) co_return failure(entry.error());
+    auto command = patch_of(request);
+    if (!command) co_return failure(command.error());
+    call.context.consistency = level_of(request.consistency());
+    const auto outcome = co_await v2_.patch(**entry, call.context, *command);
+    if (!outcome) co_return failure(outcome.error());
+    pb::PatchResponse response;
+    response.set_etag(outcome->etag);
+    if (outcome->created) response.set_created(*outcome->created);
+    response.set_value(outcome->record.value);
+    if (command->want_record) fill_record(*response.mutable_record(), request.store(), request.key(), outcome->record);
+    response.AppendToString(&call.out);
+    co_return GrpcStatus::ok();
+  }
+
+  Task<GrpcStatus> batch_get(GrpcCall& call) {
+    pb::BatchGetRequest request;
+    if (!parse_message(call.message, request)) co_return malformed();
+    const auto entry = v2_.find_store(request.store());
+    if (!entry) co_return failure(entry.error());
+    call.context.consistency = level_of(request.consistency());
+    const std::vector<std::string> keys(request.keys().begin(), request.keys().end());
+    const auto records = co_await v2_.batch_get(**entry, call.context, keys, !request.without_values());
+    if (!records) co_return failure(records.error());
+    pb::BatchGetResponse response;
+    for (std::size_t i = 0; i < keys.size(); ++i) {
+      pb::BatchGetResponse::Item& item = *response.add_items();
+      item.set_key(keys[i]);
+      const auto& found = (*records)[i];
+      if (!found)
+        fill_failure(*item.mutable_failure(), found.error());
+      else if (*found)
+        fill_record(*item.mutable_record(), request.store(), keys[i], **found);
+      else
+        fill_failure(*item.mutable_failure(), Error(Errc::not_found, "there is no record under this key"));
+    }
+    response.AppendToString(&call.out);
+    co_return GrpcStatus::ok();
+  }
+
+  Task<GrpcStatus> batch_write(GrpcCall& call) {
+    pb::BatchWriteRequest request;
+    if (!parse_message(call.message, request)) co_return malformed();
+    const auto entry = v2_.find_store(request.store());
+    if (!entry) co_return failure(entry.error());
+    call.context.consistency = level_of(request.consistency());
+    auto commands = commands_of(*request.mutable_items(), "items", request.want_records());
+    if (!commands) co_return failure(commands.error());
+    const auto results = co_await v2_.batch_write(**entry, call.context, *commands);
+    if (!results) co_return failure(results.error());
+    pb::BatchWriteResponse response;
+    for (std::size_t i = 0; i < results->size(); ++i) {
+      pb::WriteResult& item = *response.add_items();
+      if ((*results)[i]) {
+        fill_result(item, request.store(), (*commands)[i], *(*results)[i]);
+      } else {
+        item.set_key(key_of((*commands)[i]));
+        fill_failure(*item.mutable_failure(), (*results)[i].error());
+      }
+    }
+    response.AppendToString(&call.out);
+    co_return GrpcStatus::ok();
+  }
+
+  Task<GrpcStatus> transact(GrpcCall& call) {
+    pb::TransactRequest request;
+    if (!parse_message(call.message, request)) co_return malformed();
+    const auto entry = v2_.find_store(request.store());
+    if (!entry) co_return failure(entry.error());
+    call.context.consistency = level_of(request.consistency());
+    auto commands = commands_of(*request.mutable_operations(), "operations", request.want_records());
+    if (!commands) co_return failure(commands.error());
+    const auto outcomes = co_await v2_.transact(**entry, call.context, *commands);
+    if (!outcomes) co_return failure(outcomes.error());
+    pb::TransactResponse response;
+    for (std::size_t i = 0; i < outcomes->size(); ++i)
+      fill_result(*response.add_results(), request.store(), (*commands)[i], (*outcomes)[i]);
     response.AppendToString(&call.out);
     co_return GrpcStatus::ok();
   }

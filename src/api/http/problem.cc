@@ -8,59 +8,81 @@ namespace holdfast::api {
 
 namespace {
 
-struct Document {
-  int status;
-  std::string_view name;
-  std::string_view title;
-  std::string_view detail;
-  std::string_view instance;
-};
+constexpr std::string_view kProblem = "application/problem+json";
 
-std::string text_of(const Document& document) {
-  std::string out = R"({"type":)";
-  json::append_string(out, std::string("urn:holdfast:problem:") + std::string(document.name));
+// The members that every document has; the caller closes it.
+void append_document(std::string& out, int status, std::string_view name, std::string_view title,
+                     std::string_view detail) {
+  out += R"({"type":)";
+  json::append_string(out, std::string("urn:holdfast:problem:") + std::string(name));
   out += R"(,"title":)";
-  json::append_string(out, document.title);
-  out += R"(,"status":)" + std::to_string(document.status);
+  json::append_string(out, title);
+  out += R"(,"status":)" + std::to_string(status);
   out += R"(,"detail":)";
-  json::append_string(out, document.detail);
-  out += R"(,"instance":)";
-  json::append_string(out, document.instance);
-  return out;
+  json::append_string(out, detail);
 }
 
-http::Response response_of(int status, std::string body) {
+void append_instance(std::string& out, std::string_view instance) {
+  out += R"(,"instance":)";
+  json::append_string(out, instance);
+}
+
+// A cursor that is too old is Gone, whatever else is not found.
+bool is_old_cursor(const Error& error) { return error.code == Errc::not_found && error.message == "cursor-expired"; }
+
+void append_error(std::string& out, const Error& error, int status) {
+  if (is_old_cursor(error)) {
+    append_document(out, status, "cursor-expired", "The cursor is too old",
+                    "cursors are good for 24 hours; start the listing again");
+  } else {
+    append_document(out, status, name_of(error.code), v2_title(error.code), error.message);
+  }
+  if (!error.current_etag.empty()) {
+    out += R"(,"etag":)";
+    json::append_string(out, entity_tag(error.current_etag));
+  }
+  if (error.operation >= 0) out += R"(,"operation":)" + std::to_string(error.operation);
+}
+
+int status_of(const Error& error) { return is_old_cursor(error) ? 410 : v2_http_status(error.code); }
+
+http::Response response_of(const Error& error, int status, std::string_view instance) {
   http::Response response;
   response.status = status;
-  response.content_type = "application/problem+json";
-  response.body = std::move(body) + "}\n";
+  response.content_type = kProblem;
+  append_error(response.body, error, status);
+  append_instance(response.body, instance);
+  response.body += "}\n";
+  if (status == 503) response.headers.emplace_back("Retry-After", "1");
   return response;
 }
 
 }  // namespace
 
 http::Response problem(const Error& error, std::string_view instance) {
-  const int status = v2_http_status(error.code);
-  // A cursor that is too old is Gone, whatever else is not found.
-  const bool expired = error.code == Errc::not_found && error.message == "cursor-expired";
-  std::string body = text_of({expired ? 410 : status, expired ? "cursor-expired" : name_of(error.code),
-                              expired ? "The cursor is too old" : v2_title(error.code),
-                              expired ? "cursors are good for 24 hours; start the listing again" : error.message,
-                              instance});
-  if (!error.current_etag.empty()) {
-    body += R"(,"etag":)";
-    json::append_string(body, entity_tag(error.current_etag));
-  }
-  if (error.operation >= 0) body += R"(,"operation":)" + std::to_string(error.operation);
-  http::Response response = response_of(expired ? 410 : status, std::move(body));
+  http::Response response = response_of(error, status_of(error), instance);
   if (!error.current_etag.empty()) response.headers.emplace_back("ETag", entity_tag(error.current_etag));
-  if (status == 503) response.headers.emplace_back("Retry-After", "1");
   return response;
+}
+
+http::Response problem_of_transaction(const Error& error, std::string_view instance) {
+  return response_of(error, error.code == Errc::precondition_failed ? 409 : status_of(error), instance);
+}
+
+void append_problem(std::string& out, const Error& error) {
+  append_error(out, error, status_of(error));
+  out += '}';
 }
 
 http::Response problem(int status, std::string_view name, std::string_view title, std::string_view detail,
                        std::string_view instance) {
-  return response_of(status, text_of({status, name, title, detail, instance}));
+  http::Response response;
+  response.status = status;
+  response.content_type = kProblem;
+  append_document(response.body, status, name, title, detail);
+  append_instance(response.body, instance);
+  response.body += "}\n";
+  return response;
 }
 
 }  // namespace holdfast::api

@@ -1,4 +1,5 @@
-// Our HTTP API, /v2 (doc/api-v2.md, openapi.yaml).
+// Our HTTP API, /v2 (doc/api-v2.md, openapi.yaml). v2_routes.cc finds the route, v2_records.cc answers about one
+// record, v2_many.cc about many, v2_decode.h reads what they are asked.
 #pragma once
 
 #include "api/http/target.h"
@@ -6,6 +7,8 @@
 #include "wire/http/message.h"
 
 namespace holdfast::api {
+
+inline constexpr std::string_view kRecordType = "application/vnd.holdfast.record+json";
 
 class V2Routes {
  public:
@@ -19,11 +22,25 @@ class V2Routes {
   Task<http::Response> get(http::Request& request, service::StoreEntry& entry, std::string key, std::string_view query);
   Task<http::Response> erase(http::Request& request, service::StoreEntry& entry, std::string key,
                              std::string_view query);
+  Task<http::Response> patch(http::Request& request, service::StoreEntry& entry, std::string key,
+                             std::string_view query);
   Task<http::Response> list(http::Request& request, service::StoreEntry& entry, std::string_view query);
+  Task<http::Response> erase_prefix(http::Request& request, service::StoreEntry& entry, std::string_view query);
+  // POST /v2/state/{store}:VERB
+  Task<http::Response> verb_route(http::Request& request, service::StoreEntry& entry, std::string_view verb,
+                                  std::string_view query);
+  Task<http::Response> batch_get(http::Request& request, service::StoreEntry& entry, std::string_view query);
+  Task<http::Response> batch_write(http::Request& request, service::StoreEntry& entry, std::string_view query);
+  Task<http::Response> transact(http::Request& request, service::StoreEntry& entry, std::string_view query);
   Task<http::Response> health();
   http::Response stores();
   // Consistency and principal of a request; the problem when they cannot be read.
   Result<state::CallContext> context_of(const http::Request& request, std::string_view query) const;
+  Result<std::vector<Command>> commands_of(const http::Request& request, std::string_view list) const;
+  http::Response written(const http::Request& request, const service::StoreEntry& entry, std::string_view key,
+                         const Outcome& outcome, std::string_view value) const;
+  void append_outcome(std::string& out, const service::StoreEntry& entry, const Command& command,
+                      const Outcome& outcome) const;
 
   V2 v2_;
 };

@@ -143,7 +143,7 @@ Written MemoryCore::write(Shard& shard, Entry* entry, std::uint64_t hash, std::s
   entry->modified_by = request.modified_by.empty() ? principal : request.modified_by;
   entry->version = ++shard.version;
   assign(*entry, request);
-  set_expiry(shard, entry, expiry_at(request.ttl, now));
+  if (*written.created || !request.keep_expiry) set_expiry(shard, entry, expiry_at(request.ttl, now));
   if (feed_.is_active()) announce_put(*entry);
   written.etag = etag_of(*entry);
   written.expires_at = expiry_of(*entry);

@@ -110,7 +110,7 @@ Error precondition_failed(std::string_view key, const Precondition& when, std::s
 // ---- Writes as arguments of a script
 
 struct WriteArguments {
-  std::int64_t ttl_ms = 0;  // 0: none
+  std::string ttl;  // milliseconds, 0 for none; "k": keep what the record has
   std::string tail;
   std::string created;
 };
@@ -122,7 +122,7 @@ std::int64_t ttl_of(const state::SetRequest& request, const WriteContext& contex
 
 WriteArguments arguments_of(const state::SetRequest& request, const WriteContext& context) {
   const auto or_principal = [&](std::string_view by) { return by.empty() ? context.principal : by; };
-  return {ttl_of(request, context),
+  return {request.keep_expiry ? "k" : std::to_string(ttl_of(request, context)),
           make_tail({request.shape, context.now, or_principal(request.modified_by), request.content_type, request.tags,
                      request.indexes, context.write_id}),
           make_created(context.now, or_principal(request.created_by))};
@@ -134,12 +134,13 @@ Status check_document(const state::SetRequest& request) {
   return fail(Errc::invalid_argument, fmt::format("the value of \"{}\" is said to be JSON and is not", request.key));
 }
 
+// `left`: the milliseconds to live that a request for keeping them found.
 state::Written written_of(const state::SetRequest& request, const WriteContext& context, std::string_view version,
-                          bool created, std::string_view created_text) {
+                          bool created, std::string_view created_text, std::int64_t left) {
   state::Written written;
   written.etag = version;
   written.created = created;
-  if (const std::int64_t ttl = ttl_of(request, context); ttl > 0)
+  if (const std::int64_t ttl = request.keep_expiry ? std::min(left, kTtlMaxMs) : ttl_of(request, context); ttl > 0)
     written.expires_at = WallTime{context.now.us + ttl * 1000};
   if (request.want_record) written.fields = read_fields(created_text, arguments_of(request, context).tail);
   return written;
@@ -286,7 +287,7 @@ Status append_set(std::string& out, const state::SetRequest& request, const Writ
   resp::append_argument(out, request.key);
   append_when(out, *condition, context.is_repeat);
   resp::append_argument(out, request.value);
-  resp::append_argument(out, write.ttl_ms);
+  resp::append_argument(out, write.ttl);
   resp::append_argument(out, write.tail);
   resp::append_argument(out, write.created);
   for (const std::string& etag : condition->etags) resp::append_argument(out, etag);
@@ -306,8 +307,9 @@ Result<state::Written> read_set(const Place& place, const state::SetRequest& req
     case 0:
       return fail(precondition_failed(request.key, request.when, reply[1].text()));
     case 1:
-      if (reply.size() != 4 || !is_flag(reply[2])) break;
-      return written_of(request, context, reply[1].text(), reply[2].integer() == 1, reply[3].text());
+      if (reply.size() != 5 || !is_flag(reply[2])) break;
+      return written_of(request, context, reply[1].text(), reply[2].integer() == 1, reply[3].text(),
+                        reply[4].integer());
     case 2:
       return fail(
           Errc::outcome_unknown,
@@ -406,7 +408,7 @@ void append_operation(std::string& out, const state::Operation& operation, const
   if (set == nullptr) return;
   const WriteArguments write = arguments_of(*set, context);
   resp::append_argument(out, set->value);
-  resp::append_argument(out, write.ttl_ms);
+  resp::append_argument(out, write.ttl);
   resp::append_argument(out, write.tail);
   resp::append_argument(out, write.created);
 }
@@ -443,14 +445,14 @@ Result<std::vector<state::Written>> read_transaction(const Place& place, std::sp
     error.operation = static_cast<int>(at);
     return fail(std::move(error));
   }
-  if (reply.size() != 1 + 3 * operations.size()) return fail(describe_nonsense(place, kDoing));
+  if (reply.size() != 1 + 4 * operations.size()) return fail(describe_nonsense(place, kDoing));
   std::vector<state::Written> written;
   written.reserve(operations.size());
   auto at = reply.begin();
   for (const state::Operation& operation : operations) {
-    const Value version = *++at, flag = *++at, created = *++at;
+    const Value version = *++at, flag = *++at, created = *++at, left = *++at;
     if (const auto* set = std::get_if<state::SetRequest>(&operation))
-      written.push_back(written_of(*set, context, version.text(), flag.integer() == 1, created.text()));
+      written.push_back(written_of(*set, context, version.text(), flag.integer() == 1, created.text(), left.integer()));
     else
       written.emplace_back();
   }

@@ -360,11 +360,22 @@ Result<state::Written> written(const std::string& reply, state::SetRequest reque
   return read_set(kPlace, request, context_at(), canned.root());
 }
 
+TEST(Set, WhatItKeepsIsReportedAsItWasFound) {
+  state::SetRequest request = put("k", "v");
+  request.keep_expiry = true;
+  std::string out;
+  ASSERT_TRUE(append_set(out, request, context_at()));
+  EXPECT_EQ(words_of(out)[6], "k");
+  EXPECT_EQ(written("*5\r\n:1\r\n$1\r\n8\r\n:0\r\n$5\r\n5:you\r\n:70\r\n", request)->expires_at,
+            WallTime{kNow.us + 70'000});
+  EXPECT_EQ(written("*5\r\n:1\r\n$1\r\n8\r\n:0\r\n$5\r\n5:you\r\n:-1\r\n", request)->expires_at, std::nullopt);
+}
+
 TEST(Set, ItsReplyIsTheNewRecord) {
   state::SetRequest request = put("k", "v");
   request.ttl = Milliseconds(10);
   request.want_record = true;
-  const auto result = written("*4\r\n:1\r\n$1\r\n8\r\n:0\r\n$5\r\n5:you\r\n", request);
+  const auto result = written("*5\r\n:1\r\n$1\r\n8\r\n:0\r\n$5\r\n5:you\r\n:0\r\n", request);
   ASSERT_TRUE(result);
   EXPECT_EQ(result->etag, "8");
   EXPECT_EQ(result->created, false);
@@ -417,7 +428,8 @@ TEST(Transaction, NamesEveryKeyOnceAndPacksItsOperations) {
                                          "1", "0", "b:1700000000000000:4:app10:0:0:0:", "1700000000000000:app1", "d",
                                          "2", "a", "0", "c", "1", "p", "0"));
   const Canned applied(
-      "*10\r\n:1\r\n$1\r\n8\r\n:0\r\n$2\r\n5:\r\n$0\r\n\r\n:1\r\n$0\r\n\r\n$0\r\n\r\n:0\r\n$0\r\n\r\n");
+      "*13\r\n:1\r\n$1\r\n8\r\n:0\r\n$2\r\n5:\r\n:0\r\n$0\r\n\r\n:1\r\n$0\r\n\r\n:0\r\n$0\r\n\r\n:0\r\n$0\r\n\r\n:"
+      "0\r\n");
   const auto written = read_transaction(kPlace, operations, context_at(), applied.root());
   ASSERT_TRUE(written);
   ASSERT_EQ(written->size(), 3u);

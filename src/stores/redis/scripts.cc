@@ -62,7 +62,7 @@ if again then
 w=string.lower(w)
 local e=m and string.find(m,':',1,true)
 local tail=e and string.sub(m,e+1)
-if tail==a[4] or tail==a[4]..'+' then return {1,string.sub(m,1,e-1),tail==a[4] and 0 or 1,c or ''} end
+if tail==a[4] or tail==a[4]..'+' then return {1,string.sub(m,1,e-1),tail==a[4] and 0 or 1,c or '',redis.call('PTTL',k)} end
 end
 local ok=true
 if w=='o' or w=='l' then
@@ -91,9 +91,19 @@ if not kept then c=a[5] end
 m=n..':'..a[4]..(live and '' or '+')
 )";
 
+// The time to live is 0 for none, or "k" to keep what there is: RedisJSON, and replacing a key, drop it. Inside a
+// script time stands still, so what is left and is set again is the same moment.
+constexpr std::string_view kLeft = R"(
+local left=0
+if a[3]=='k' then
+if live then left=redis.call('PTTL',k) end
+a[3]=left>0 and left or '0'
+end
+)";
+
 constexpr std::string_view kExpire = R"(
 if a[3]=='0' then redis.call('PERSIST',k) else redis.call('PEXPIRE',k,a[3]) end
-return {1,n,live and 0 or 1,c}
+return {1,n,live and 0 or 1,c,left}
 )";
 
 std::string set_hash_source() {
@@ -108,6 +118,7 @@ if s.err then
   lua += "end\n";
   lua += kJudgeWrite;
   lua += kNextVersion;
+  lua += kLeft;
   lua += R"(
 if other then redis.call('UNLINK',k) kept=false end
 if kept then redis.call('HSET',k,'data',a[2],'version',n,'hf:m',m)
@@ -125,16 +136,17 @@ std::string set_json_source() {
   lua += kReadDocument;
   lua += kJudgeWrite;
   lua += kNextVersion;
+  lua += kLeft;
   lua += R"(
-local dump,left
+local dump,rest
 if other then
-dump,left=redis.call('DUMP',k),redis.call('PTTL',k)
+dump,rest=redis.call('DUMP',k),redis.call('PTTL',k)
 redis.call('UNLINK',k)
 end
 local r=redis.pcall('JSON.SET',k,'$','{"data":'..a[2]..',"version":'..n..',"hf:c":'..cjson.encode(c)..
 ',"hf:m":'..cjson.encode(m)..'}')
 if r.err then
-if dump then redis.call('RESTORE',k,left>0 and left or 0,dump) end
+if dump then redis.call('RESTORE',k,rest>0 and rest or 0,dump) end
 return r
 end
 )";
@@ -213,7 +225,7 @@ local out={1}
 for _,op in ipairs(ops) do
 local kind,i,p=op[1],op[2],op[3]
 local k,s=KEYS[i],states[i]
-local version,flag,fields='',0,''
+local version,flag,fields,rest='',0,'',0
 if kind=='d' then
 flag=s.live and 1 or 0
 redis.call('UNLINK',k)
@@ -228,6 +240,11 @@ end
 local c=s.c
 if not (s.live and c and s.m and string.sub(s.m,1,#s.v+1)==s.v..':') then c=a[p+3] end
 local m=n..':'..a[p+2]
+local left=0
+if a[p+1]=='k' then
+if s.live then left=redis.call('PTTL',k) end
+a[p+1]=left>0 and left or '0'
+end
 if kind=='h' then
 if s.other then redis.call('UNLINK',k) end
 redis.call('HSET',k,'data',a[p],'version',n,'hf:m',m,'hf:c',c)
@@ -245,12 +262,13 @@ return r
 end
 end
 if a[p+1]=='0' then redis.call('PERSIST',k) else redis.call('PEXPIRE',k,a[p+1]) end
-version,flag,fields=n,s.live and 0 or 1,c
+version,flag,fields,rest=n,s.live and 0 or 1,c,left
 states[i]={v=n,c=c,m=m,live=true,other=kind=='j'}
 end
 out[#out+1]=version
 out[#out+1]=flag
 out[#out+1]=fields
+out[#out+1]=rest
 end
 return out
 )";

@@ -99,7 +99,9 @@ int RecordWriter::find(std::string_view key, Found& found) {
   if (!find_.is_null(2)) expiration = find_.text(2);
   if (!find_.is_null(3)) exact_ms = find_.integer(3);
   found.has_row = true;
-  found.is_live = judge(expiration, exact_ms, now_).is_live;
+  const Liveness liveness = judge(expiration, exact_ms, now_);
+  found.is_live = liveness.is_live;
+  found.expires_at = liveness.expires_at;
   found.rowid = find_.integer(0);
   found.etag = find_.text(1);
   return SQLITE_OK;
@@ -120,7 +122,7 @@ int RecordWriter::put(const state::SetRequest& request, std::string_view princip
                       state::Written& written) {
   written.etag = uuid_v4();
   written.created = !found.is_live;
-  written.expires_at = expiry_after(now_, request.ttl);
+  written.expires_at = found.is_live && request.keep_expiry ? found.expires_at : expiry_after(now_, request.ttl);
   std::string_view value = request.value;
   if (request.shape == state::Shape::bytes) value = encoded_ = base64_encode(request.value);
   if (const int code = put_row(request, found, written, value); code != SQLITE_OK) return code;
@@ -223,7 +225,7 @@ int RecordWriter::remove_expired(int limit, int& removed) {
     if (code != SQLITE_DONE) return code;
   }
   for (const auto& [rowid, key] : rows) {
-    const Found found{.has_row = true, .is_live = false, .rowid = rowid, .etag = {}};
+    const Found found{.has_row = true, .is_live = false, .rowid = rowid, .etag = {}, .expires_at = {}};
     if (const int code = remove(key, found); code != SQLITE_OK) return code;
     ++removed;
   }

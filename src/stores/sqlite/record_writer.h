@@ -31,6 +31,7 @@ class RecordWriter {
     bool is_live = false;
     std::int64_t rowid = 0;
     std::string etag;
+    std::optional<WallTime> expires_at;  // of a live row
   };
   int find(std::string_view key, Found& found);
   // A Found to use again and again, so that its etag is not allocated for every write.

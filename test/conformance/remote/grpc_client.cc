@@ -37,6 +37,7 @@ void read_error_info(std::string_view info, GrpcAnswer& answer) {
     protobuf::Reader entry(fields.bytes());
     while (entry.next()) (entry.field() == 1 ? name : value) = entry.bytes();
     if (name == "current_etag") answer.etag_tag = value;
+    if (name == "operation") answer.operation = value;
   }
 }
 

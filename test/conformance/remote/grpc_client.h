@@ -17,6 +17,7 @@ struct GrpcAnswer {
   std::string message;   // grpc-message
   std::string reason;    // of the ErrorInfo
   std::string etag_tag;  // "current_etag" of the ErrorInfo
+  std::string operation;  // "operation" of the ErrorInfo
   std::string body;      // the one message
 };
 

@@ -2,12 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
+#include "conformance/remote/grpc_forms.h"
 #include "conformance/remote/reach.h"
 #include "dapr/proto/runtime/v1/dapr.pb.h"
 #include "grpc/health/v1/health.pb.h"
-#include "holdfast/v2/state.pb.h"
 
 namespace holdfast::conformance {
 
@@ -20,93 +18,6 @@ namespace common = ::dapr::proto::common::v1;
 namespace {
 
 using grpc::Code;
-
-Errc code_of(const GrpcAnswer& answer) {
-  if (answer.reason == "ETAG_INVALID") return Errc::etag_invalid;
-  if (answer.reason == "OUTCOME_UNKNOWN") return Errc::outcome_unknown;
-  if (answer.reason == "OVERLOADED") return Errc::overloaded;
-  if (answer.reason == "REPLICATION_SHORTFALL") return Errc::replication_shortfall;
-  switch (answer.code) {
-    case Code::invalid_argument:
-      return Errc::invalid_argument;
-    case Code::unimplemented:
-      return Errc::unsupported;
-    case Code::permission_denied:
-      return Errc::denied;
-    case Code::not_found:
-      return Errc::not_found;
-    case Code::failed_precondition:
-      return Errc::precondition_failed;
-    case Code::aborted:
-      return Errc::conflict;
-    case Code::unavailable:
-      return Errc::unavailable;
-    case Code::deadline_exceeded:
-      return Errc::deadline_exceeded;
-    default:
-      return Errc::internal;
-  }
-}
-
-pb::Consistency level_of(Consistency level) {
-  switch (level) {
-    case Consistency::unspecified:
-      break;
-    case Consistency::eventual:
-      return pb::CONSISTENCY_EVENTUAL;
-    case Consistency::consistent_prefix:
-      return pb::CONSISTENCY_CONSISTENT_PREFIX;
-    case Consistency::session:
-      return pb::CONSISTENCY_SESSION;
-    case Consistency::bounded_staleness:
-      return pb::CONSISTENCY_BOUNDED_STALENESS;
-    case Consistency::quorum:
-      return pb::CONSISTENCY_QUORUM;
-    case Consistency::strong:
-      return pb::CONSISTENCY_STRONG;
-  }
-  return pb::CONSISTENCY_UNSPECIFIED;
-}
-
-// Sets `when` only where there is a condition.
-template <class Request>
-void set_condition(Request& request, const Precondition& when) {
-  switch (when.kind) {
-    case Precondition::Kind::any:
-      return;
-    case Precondition::Kind::absent:
-      request.mutable_when()->set_absent(true);
-      return;
-    case Precondition::Kind::present:
-      request.mutable_when()->set_present(true);
-      return;
-    case Precondition::Kind::one_of:
-      break;
-  }
-  for (const std::string_view etag : when.etags) request.mutable_when()->mutable_etags()->add_values(tag_of(etag));
-}
-
-WallTime time_of(const google::protobuf::Timestamp& time) {
-  return WallTime{time.seconds() * 1'000'000 + time.nanos() / 1000};
-}
-
-Record record_of(const pb::Record& from, bool want_fields) {
-  Record record;
-  record.value = from.value();
-  record.shape = from.content_type() == kJsonType ? Shape::json : Shape::bytes;
-  record.etag = etag_of(from.etag());
-  if (from.has_expires()) record.expires_at = time_of(from.expires());
-  if (!want_fields || !from.has_created()) return record;
-  RecordFields& fields = record.fields.emplace();
-  fields.created = time_of(from.created());
-  fields.created_by = from.created_by();
-  fields.modified = time_of(from.modified());
-  fields.modified_by = from.modified_by();
-  if (from.content_type() != kBytesType) fields.content_type = from.content_type();
-  for (const auto& [name, value] : from.tags()) fields.tags.emplace_back(name, value);
-  std::ranges::sort(fields.tags);
-  return record;
-}
 
 void set_condition(common::StateItem& item, const Precondition& when) {
   if (when.kind == Precondition::Kind::absent)
@@ -147,23 +58,28 @@ Status RemoteGrpcStore::dapr(std::string_view method, const Request& request, Re
   const auto answer = client_->call("/dapr.proto.runtime.v1.Dapr/" + std::string(method), request.SerializeAsString());
   if (!answer) return fail(answer.error());
   if (answer->code != Code::ok) {
-    const Errc otherwise = answer->code == Code::unavailable ? Errc::overloaded : code_of(*answer);
+    const Errc otherwise = answer->code == Code::unavailable ? Errc::overloaded : code_of(answer->code, answer->reason);
     return fail(code_of_text(answer->message, otherwise), answer->message);
   }
   if (!out.ParseFromString(answer->body)) return fail(Errc::internal, "the answer's message cannot be read");
   return {};
 }
 
+Result<std::string> RemoteGrpcStore::call_v2(std::string_view method, const std::string& message) {
+  auto answer = client_->call("/holdfast.v2.State/" + std::string(method), message);
+  if (!answer) return fail(answer.error());
+  if (answer->code == Code::ok) return std::move(answer->body);
+  Error error(code_of(answer->code, answer->reason), answer->message);
+  error.current_etag = etag_of(answer->etag_tag);
+  if (!answer->operation.empty()) error.operation = std::stoi(answer->operation);
+  return fail(std::move(error));
+}
+
 template <class Request, class Response>
 Status RemoteGrpcStore::v2(std::string_view method, const Request& request, Response& out) {
-  const auto answer = client_->call("/holdfast.v2.State/" + std::string(method), request.SerializeAsString());
+  const auto answer = call_v2(method, request.SerializeAsString());
   if (!answer) return fail(answer.error());
-  if (answer->code != Code::ok) {
-    Error error(code_of(*answer), answer->message);
-    error.current_etag = etag_of(answer->etag_tag);
-    return fail(std::move(error));
-  }
-  if (!out.ParseFromString(answer->body)) return fail(Errc::internal, "the answer's message cannot be read");
+  if (!out.ParseFromString(*answer)) return fail(Errc::internal, "the answer's message cannot be read");
   return {};
 }
 

@@ -10,7 +10,7 @@
 
 namespace holdfast::conformance {
 
-class RemoteGrpcStore final : public state::StateStore {
+class RemoteGrpcStore : public state::StateStore {
  public:
   RemoteGrpcStore(std::unique_ptr<GrpcClient> client, std::string store, const state::Capabilities& can)
       : client_(std::move(client)), store_(std::move(store)), can_(can) {}
@@ -30,6 +30,11 @@ class RemoteGrpcStore final : public state::StateStore {
   Task<Result<state::ListPage>> list(state::CallContext context, state::ListRequest request) override;
   Task<Status> ping(state::CallContext context) override;
   Task<Status> close(state::CallContext context) override;
+
+ protected:
+  const std::string& store() const { return store_; }
+  // One of our calls: the message of its answer.
+  Result<std::string> call_v2(std::string_view method, const std::string& message);
 
  private:
   // The status of one of Dapr's calls, and its message into `out`.

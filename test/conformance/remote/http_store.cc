@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/encoding.h"
+#include "conformance/remote/http_forms.h"
 #include "conformance/remote/reach.h"
 
 namespace holdfast::conformance {
@@ -26,28 +27,6 @@ void unwrap(Record& record) {
   record.shape = Shape::bytes;
 }
 
-std::string json_text(std::string_view text) {
-  std::string out;
-  json::append_string(out, text);
-  return out;
-}
-
-std::string text_of(json::Object from, std::string_view name) {
-  std::string_view text;
-  return from[name].get(text) == simdjson::SUCCESS ? std::string(text) : std::string();
-}
-
-void add_parameter(std::string& target, std::string_view name, std::string_view value) {
-  target += target.find('?') == std::string::npos ? '?' : '&';
-  target += percent_encode(name);
-  target += '=';
-  target += percent_encode(value);
-}
-
-void add_level(std::string& target, Consistency level) {
-  if (level != Consistency::unspecified) add_parameter(target, "consistency", name_of(level));
-}
-
 void add_conditions(HttpRequest& request, const Precondition& when) {
   switch (when.kind) {
     case Precondition::Kind::any:
@@ -66,28 +45,8 @@ void add_conditions(HttpRequest& request, const Precondition& when) {
   request.headers.emplace_back("If-Match", tags);
 }
 
-Errc code_of_problem(std::string_view type) {
-  constexpr std::string_view kPrefix = "urn:holdfast:problem:";
-  if (!type.starts_with(kPrefix)) return Errc::internal;
-  const std::string_view name = type.substr(kPrefix.size());
-  for (int i = 0; i <= static_cast<int>(Errc::internal); ++i)
-    if (name_of(static_cast<Errc>(i)) == name) return static_cast<Errc>(i);
-  return Errc::internal;
-}
-
-std::unexpected<Error> problem_of(const HttpAnswer& answer) {
-  json::Parser parser;
-  const auto body = parser.parse(answer.body);
-  if (answer.header("content-type") != "application/problem+json" || !body || !body->is_object())
-    return fail(Errc::internal, fmt::format("status {} without a problem document", answer.status));
-  const json::Object problem = body->get_object().value();
-  Error error(code_of_problem(text_of(problem, "type")), text_of(problem, "detail"));
-  error.current_etag = etag_of(text_of(problem, "etag"));
-  return fail(std::move(error));
-}
-
 // Of Dapr's routes.
-std::unexpected<Error> error_of(const HttpAnswer& answer) {
+std::unexpected<Error> dapr_error_of(const HttpAnswer& answer) {
   Errc code = Errc::internal;
   if (answer.status == 400) code = Errc::invalid_argument;
   if (answer.status == 503) code = Errc::overloaded;
@@ -162,6 +121,7 @@ Result<ListedRecord> RemoteHttpStore::read_record(json::Object from) {
   item.key = text_of(from, "id");
   item.record.etag = etag_of(text_of(from, "etag"));
   if (can_.record_fields) item.record.fields = fields_of(from);
+  item.record.expires_at = parse_time(text_of(from, "expires"));
   if (json::Element value; from["value"].get(value) == simdjson::SUCCESS) {
     item.record.shape = Shape::json;
     json::append_go(item.record.value, value);
@@ -255,7 +215,7 @@ Result<std::vector<std::optional<Record>>> RemoteHttpStore::bulk_get(std::span<c
   body += "]}";
   const auto answer = client_->send({"POST", v1_target("/bulk"), {}, std::move(body)});
   if (!answer) return fail(answer.error());
-  if (answer->status != 200) return error_of(*answer);
+  if (answer->status != 200) return dapr_error_of(*answer);
   const auto document = parser_.parse(answer->body);
   if (!document || !document->is_array()) return fail(Errc::internal, "the bulk answer is not an array");
   std::vector<std::optional<Record>> records;
@@ -315,7 +275,7 @@ Task<std::vector<Result<Written>>> RemoteHttpStore::set_many(CallContext context
   if (!answer) {
     after = fail(answer.error());
   } else if (answer->status != 204) {
-    after = error_of(*answer);
+    after = dapr_error_of(*answer);
   } else {
     after = bulk_get(reads);
   }
@@ -342,7 +302,7 @@ Task<Result<std::vector<Written>>> RemoteHttpStore::transact(CallContext, std::s
   body += "]}";
   const auto answer = client_->send({"POST", v1_target("/transaction"), {}, std::move(body)});
   if (!answer) co_return fail(answer.error());
-  if (answer->status != 204) co_return error_of(*answer);
+  if (answer->status != 204) co_return dapr_error_of(*answer);
   co_return std::vector<Written>(operations.size());
 }
 

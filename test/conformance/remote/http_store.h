@@ -13,7 +13,7 @@
 
 namespace holdfast::conformance {
 
-class RemoteHttpStore final : public state::StateStore {
+class RemoteHttpStore : public state::StateStore {
  public:
   RemoteHttpStore(std::unique_ptr<HttpClient> client, std::string store, const state::Capabilities& can)
       : client_(std::move(client)), store_(std::move(store)), can_(can) {}
@@ -32,11 +32,15 @@ class RemoteHttpStore final : public state::StateStore {
   Task<Status> ping(state::CallContext context) override;
   Task<Status> close(state::CallContext context) override;
 
+ protected:
+  HttpClient& client() { return *client_; }
+  const std::string& store() const { return store_; }
+  Result<state::ListedRecord> read_record(json::Object from);
+
  private:
   std::string target_of(std::string_view key) const;
   std::string v1_target(std::string_view verb) const;
   Result<state::Record> record_of(const HttpAnswer& answer, const state::GetRequest& request);
-  Result<state::ListedRecord> read_record(json::Object from);
   Result<std::vector<std::optional<state::Record>>> bulk_get(std::span<const state::GetRequest> requests);
 
   std::unique_ptr<HttpClient> client_;

@@ -41,7 +41,7 @@ state::Capabilities::Levels levels(json::Object from, std::string_view name) {
   return levels;
 }
 
-state::Capabilities read_capabilities(json::Object from) {
+state::Capabilities read_capabilities(json::Object from, Calls calls) {
   state::Capabilities can;
   can.etag = flag(from, "etag");
   can.record_fields = flag(from, "recordFields");
@@ -52,6 +52,8 @@ state::Capabilities read_capabilities(json::Object from) {
   can.snapshot_read = flag(from, "snapshotRead");
   can.list = flag(from, "list");
   can.ordered_list = flag(from, "orderedList");
+  can.keys_like = calls == Calls::ours && flag(from, "keysLike");
+  can.delete_prefix = calls == Calls::ours && flag(from, "deletePrefix");
   can.exact_json = flag(from, "exactJson");
   can.durable = flag(from, "durable");
   can.key_bytes_max = number(from, "keyBytesMax", 0);
@@ -63,7 +65,7 @@ state::Capabilities read_capabilities(json::Object from) {
 
 }  // namespace
 
-state::Capabilities reachable_of(std::uint16_t http_port, std::string_view store) {
+state::Capabilities reachable_of(std::uint16_t http_port, std::string_view store, Calls calls) {
   auto client = HttpClient::connect(http_port);
   if (!client) throw std::runtime_error(client.error().message);
   const auto answer = (*client)->send({"GET", "/v2/stores", {}, {}});
@@ -73,7 +75,7 @@ state::Capabilities reachable_of(std::uint16_t http_port, std::string_view store
   if (!document) throw std::runtime_error("/v2/stores is not JSON");
   for (const json::Element entry : (*document)["stores"].get_array().value()) {
     if (entry["name"].get_string().value() != store) continue;
-    return read_capabilities(entry["capabilities"].get_object().value());
+    return read_capabilities(entry["capabilities"].get_object().value(), calls);
   }
   throw std::runtime_error("the daemon has no store " + std::string(store));
 }

@@ -2,18 +2,24 @@
 // written in answers. Written anew on purpose: the daemon's own code would agree with itself.
 #pragma once
 
+#include <algorithm>
 #include <optional>
+#include <set>
+#include <span>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "base/clock.h"
 #include "state/store.h"
 
 namespace holdfast::conformance {
 
-// What GET /v2/stores says that the store can do, without what no call of this version reaches: patterns, deletion by
-// prefix, queries, index look-ups and watches. Throws when the daemon does not know the store.
-state::Capabilities reachable_of(std::uint16_t http_port, std::string_view store);
+// What GET /v2/stores says that the store can do, without what no call of this version reaches: queries, index look-ups
+// and watches, and through Dapr's calls for many records also patterns and deletion by prefix. Throws when the daemon
+// does not know the store.
+enum class Calls : std::uint8_t { daprs, ours };
+state::Capabilities reachable_of(std::uint16_t http_port, std::string_view store, Calls calls);
 
 // Etags are kept as the store made them; the APIs show them as entity tags.
 std::string tag_of(std::string_view etag);
@@ -35,5 +41,17 @@ std::int64_t whole_seconds(Milliseconds ttl);
 
 // Dapr's calls tell an etag's failure by their text alone; anything else is `otherwise`.
 Errc code_of_text(std::string_view text, Errc otherwise);
+
+// Batches of v2 refuse a key that stands there twice, because which comes first would be open.
+template <class Request>
+bool has_repeats(std::span<const Request> requests) {
+  std::set<std::string_view> seen;
+  return !std::ranges::all_of(requests, [&seen](const Request& request) { return seen.insert(request.key).second; });
+}
+
+template <class T>
+std::vector<Result<T>> all_failed(std::size_t count, const Error& error) {
+  return std::vector<Result<T>>(count, fail(error));
+}
 
 }  // namespace holdfast::conformance

@@ -1,4 +1,5 @@
-// The suite through the daemon of this build, over HTTP and over gRPC, on each of its stores.
+// The suite through the daemon of this build, over HTTP and over gRPC, on each of its stores; once with Dapr's calls
+// for many records beside ours for one, and once with ours for both, which see each other's data.
 //
 // What Dapr's transactions cannot say or answer is skipped (Subject::rich_transactions), as is reading back the entries
 // of secondary indexes, which no answer shows. Keys are users' keys, and writers are named by the request, because the
@@ -6,8 +7,8 @@
 #include <gtest/gtest.h>
 
 #include "conformance/conformance.h"
-#include "conformance/remote/grpc_store.h"
-#include "conformance/remote/http_store.h"
+#include "conformance/remote/grpc_many_store.h"
+#include "conformance/remote/http_many_store.h"
 #include "conformance/remote/reach.h"
 #include "conformance/remote/sidecar.h"
 
@@ -39,39 +40,50 @@ enum class Protocol { http, grpc };
 
 class RemoteInstance final : public Instance {
  public:
-  RemoteInstance(Protocol protocol, const char* store)
-      : protocol_(protocol), store_(store), can_(reachable_of(daemon().sidecar().http_port(), store)) {}
+  RemoteInstance(Protocol protocol, Calls calls, const char* store)
+      : protocol_(protocol),
+        calls_(calls),
+        store_(store),
+        can_(reachable_of(daemon().sidecar().http_port(), store, calls)) {}
 
   Result<std::unique_ptr<state::StateStore>> open(test::TestLoop&) override {
     if (protocol_ == Protocol::http) {
       auto client = HttpClient::connect(daemon().sidecar().http_port());
       if (!client) return fail(client.error());
+      if (calls_ == Calls::ours) return std::make_unique<RemoteHttpManyStore>(std::move(*client), store_, can_);
       return std::make_unique<RemoteHttpStore>(std::move(*client), store_, can_);
     }
     auto client = GrpcClient::connect(daemon().sidecar().grpc_port());
     if (!client) return fail(client.error());
+    if (calls_ == Calls::ours) return std::make_unique<RemoteGrpcManyStore>(std::move(*client), store_, can_);
     return std::make_unique<RemoteGrpcStore>(std::move(*client), store_, can_);
   }
 
  private:
   Protocol protocol_;
+  Calls calls_;
   std::string store_;
   state::Capabilities can_;
 };
 
-Subject remote(Protocol protocol, const char* store) {
+Subject remote(Protocol protocol, Calls calls, const char* store) {
   Subject subject;
-  subject.name = std::string(protocol == Protocol::http ? "http_" : "grpc_") + store;
-  subject.start = [protocol, store] { return std::make_shared<RemoteInstance>(protocol, store); };
+  subject.name =
+      std::string(protocol == Protocol::http ? "http_" : "grpc_") + (calls == Calls::ours ? "v2_" : "") + store;
+  subject.start = [protocol, calls, store] { return std::make_shared<RemoteInstance>(protocol, calls, store); };
   subject.raw_keys = false;
   subject.sees_principal = false;
-  subject.rich_transactions = false;
+  subject.rich_transactions = calls == Calls::ours;
   subject.shows_indexes = false;
+  subject.keeps_expiry = false;
   return subject;
 }
 
-HOLDFAST_CONFORMANCE(Remote, remote(Protocol::http, kMemoryStore), remote(Protocol::http, kSqliteStore),
-                     remote(Protocol::grpc, kMemoryStore), remote(Protocol::grpc, kSqliteStore));
+HOLDFAST_CONFORMANCE(
+    Remote, remote(Protocol::http, Calls::daprs, kMemoryStore), remote(Protocol::http, Calls::daprs, kSqliteStore),
+    remote(Protocol::http, Calls::ours, kMemoryStore), remote(Protocol::http, Calls::ours, kSqliteStore),
+    remote(Protocol::grpc, Calls::daprs, kMemoryStore), remote(Protocol::grpc, Calls::daprs, kSqliteStore),
+    remote(Protocol::grpc, Calls::ours, kMemoryStore), remote(Protocol::grpc, Calls::ours, kSqliteStore));
 
 }  // namespace
 }  // namespace holdfast::conformance

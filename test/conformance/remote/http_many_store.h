@@ -1,0 +1,33 @@
+// As RemoteHttpStore, with /v2's own calls for many records in the place of Dapr's: batches, transactions with every
+// condition, patterns and deletion by prefix.
+#pragma once
+
+#include "conformance/remote/http_store.h"
+
+namespace holdfast::conformance {
+
+class RemoteHttpManyStore final : public RemoteHttpStore {
+ public:
+  using RemoteHttpStore::RemoteHttpStore;
+
+  Task<std::vector<Result<std::optional<state::Record>>>> get_many(
+      state::CallContext context, std::span<const state::GetRequest> requests) override;
+  Task<std::vector<Result<state::Written>>> set_many(state::CallContext context,
+                                                     std::span<const state::SetRequest> requests) override;
+  Task<std::vector<Result<state::Deleted>>> erase_many(state::CallContext context,
+                                                       std::span<const state::DeleteRequest> requests) override;
+  Task<Result<std::vector<state::Written>>> transact(state::CallContext context,
+                                                     std::span<const state::Operation> operations) override;
+  Task<Result<state::KeyPage>> keys_like(state::CallContext context, state::LikeRequest request) override;
+  Task<Result<std::uint64_t>> erase_prefix(state::CallContext context, state::DeletePrefixRequest request) override;
+
+ private:
+  // The items of the answer, which has to hold as many; the document lives until the next call.
+  Result<json::Array> post(std::string_view verb, state::CallContext context, std::string body, bool want_records,
+                           std::string_view list, std::size_t count);
+  Result<state::Written> written_of(json::Object item);
+
+  json::Parser many_parser_;
+};
+
+}  // namespace holdfast::conformance
