@@ -1,6 +1,10 @@
 """Our own HTTP API about many records at once, and changes in place."""
 import concurrent.futures
 import json
+import os
+import pathlib
+import subprocess
+import sys
 
 import requests
 
@@ -201,6 +205,17 @@ def test_every_described_call_is_served_and_every_other_method_refused(sidecar, 
             elif not (method == "head" and "get" in item):
                 assert answer.status_code == 405, (method, path, answer.status_code)
                 assert method.upper() not in answer.headers["Allow"]
+
+
+def test_nothing_that_a_client_may_send_is_answered_otherwise_than_described(sidecar, tmp_path):
+    (tmp_path / "schemathesis.toml").write_text('[parameters]\nstore = "mem"\n')
+    checks = "not_a_server_error,status_code_conformance,response_schema_conformance,unsupported_method,negative_data_rejection"
+    ran = subprocess.run([pathlib.Path(sys.executable).with_name("schemathesis"), "--config-file", tmp_path / "schemathesis.toml",
+                          "run", f"{sidecar.url}/openapi.json", "--checks", checks, "--phases", "examples,coverage,fuzzing",
+                          "--max-examples", os.environ.get("HOLDFAST_SCHEMATHESIS_EXAMPLES", "25"), "--generation-deterministic",
+                          "--no-color"], capture_output=True, text=True, cwd=tmp_path, timeout=600)
+    assert ran.returncode == 0, ran.stdout[-6000:] + ran.stderr[-2000:]
+    assert "Tested: 12" in ran.stdout
 
 
 def test_counting_beside_plain_writes_loses_neither(sidecar, store, key):

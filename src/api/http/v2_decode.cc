@@ -90,6 +90,12 @@ Status read_parameters(std::string_view query, std::string_view known, Read read
   return {};
 }
 
+Result<bool> read_flag(std::string_view name, std::string_view value, bool& out) {
+  if (value != "true" && value != "false") return wrong(fmt::format("{} is neither true nor false", name));
+  out = value == "true";
+  return true;
+}
+
 Result<bool> read_limit(const std::string& value, std::uint32_t& out) {
   const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), out);
   if (error != std::errc() || end != value.data() + value.size() || out == 0 || out > kListLimitMax)
@@ -140,6 +146,7 @@ Status read_list_parameters(std::string_view query, ListCommand& out) {
   constexpr std::string_view kKnown = "prefix, like, limit, cursor, values, tag.NAME, consistency";
   return read_parameters(query, kKnown, [&out](const std::string& name, const std::string& value) -> Result<bool> {
     if (name == "limit") return read_limit(value, out.limit);
+    if (name == "values") return read_flag(name, value, out.want_values);
     if (name == "prefix") {
       out.prefix = value;
     } else if (name == "like") {
@@ -147,8 +154,6 @@ Status read_list_parameters(std::string_view query, ListCommand& out) {
       out.like = value;
     } else if (name == "cursor") {
       out.cursor = value;
-    } else if (name == "values") {
-      out.want_values = state::truthy(value);
     } else if (name.starts_with("tag.")) {
       out.tags.emplace_back(name.substr(4), value);
     } else {
@@ -162,13 +167,9 @@ Status read_erase_parameters(std::string_view query, ErasePrefixCommand& out) {
   constexpr std::string_view kKnown = "prefix, all, limit, consistency";
   return read_parameters(query, kKnown, [&out](const std::string& name, const std::string& value) -> Result<bool> {
     if (name == "limit") return read_limit(value, out.limit);
-    if (name == "prefix") {
-      out.prefix = value;
-    } else if (name == "all") {
-      out.all = state::truthy(value);
-    } else {
-      return false;
-    }
+    if (name == "all") return read_flag(name, value, out.all);
+    if (name != "prefix") return false;
+    out.prefix = value;
     return true;
   });
 }
