@@ -183,6 +183,17 @@ std::unexpected<Error> nothing_to_patch() {
   return fail(Errc::not_found, "there is no record to patch; PUT one first");
 }
 
+// What can be said of a patch without the record: a request that is wrong is told so whatever there is.
+Status check_patch(const PatchCommand& command) {
+  if (command.kind == PatchCommand::Kind::append) return {};
+  if (command.kind == PatchCommand::Kind::increment) {
+    if (auto increment = read_increment(command.body); !increment) return fail(std::move(increment.error()));
+    return {};
+  }
+  if (json::is_valid(command.body)) return {};
+  return fail(Errc::invalid_argument, "the body is not one valid JSON value, though its content type says so");
+}
+
 // What is patched, as JSON text.
 Result<Change> patched_json(PatchCommand::Kind kind, std::string_view body, const Record* now) {
   Result<std::string> text = fail(Errc::internal, "no such patch");
@@ -216,6 +227,7 @@ Result<Change> appended(std::string_view bytes, const Record* now) {
 
 Task<Result<Outcome>> V2::patch(StoreEntry& entry, CallContext context, PatchCommand& command) {
   if (auto ok = check_v2_key(command.key); !ok) co_return fail(ok.error());
+  if (auto ok = check_patch(command); !ok) co_return fail(std::move(ok.error()));
   default_to_session(entry, context);
   service::UpdateRequest request;
   request.key = command.key;
