@@ -16,6 +16,7 @@ std::size_t character_bytes(char lead) {
 }  // namespace
 
 bool is_listable(std::string_view key, std::size_t own_bytes) {
+  if (own_bytes == kEveryKey) return true;
   const std::string_view rest = key.substr(own_bytes);
   return rest.find(kKeySeparator) == std::string_view::npos && !rest.starts_with("outbox-");
 }

@@ -9,8 +9,11 @@ namespace holdfast::state {
 
 inline constexpr std::string_view kKeySeparator = "||";
 
+// As `own_bytes` of a listing: every stored key under the prefix, whoever it belongs to. What a migration walks.
+inline constexpr std::size_t kEveryKey = std::string_view::npos;
+
 // Whether a key under `own_bytes` of mapped prefix belongs to this listing: no further "||" after them, and not
-// an outbox marker ("outbox-...").
+// an outbox marker ("outbox-..."). With kEveryKey each does.
 bool is_listable(std::string_view key, std::size_t own_bytes);
 
 // The least key greater than every key that begins with `prefix`; nothing when there is none (all 0xff).

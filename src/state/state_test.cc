@@ -73,6 +73,7 @@ TEST(Keys, ListingsHideDeeperKeysAndOutboxMarkers) {
   EXPECT_TRUE(is_listable("app||my-outbox-1", 5));
   EXPECT_FALSE(is_listable("app||actor||7||x", 5));
   EXPECT_FALSE(is_listable("app||outbox-1", 5));
+  for (const char* key : {"", "app||cart", "app||actor||7||x", "app||outbox-1"}) EXPECT_TRUE(is_listable(key, kEveryKey));
 }
 
 // ---- consistency names ----

@@ -143,7 +143,7 @@ struct Deleted {
 
 // Keys that begin with `prefix`. The first `own_bytes` of it were put there by key mapping: a key with a
 // further "||" after them belongs to something else (an actor, another app) and is passed over, as are outbox
-// markers. state/keys.h has the test.
+// markers. state/keys.h has the test, and kEveryKey, with which none is passed over.
 struct ListRequest {
   std::string_view prefix;
   std::size_t own_bytes = 0;

@@ -3,6 +3,7 @@
 #include <set>
 
 #include "conformance/conformance.h"
+#include "state/keys.h"
 
 namespace holdfast::conformance {
 namespace {
@@ -145,6 +146,19 @@ TEST_P(ListConformance, KeysOfActorsOfOtherAppsAndOfTheOutboxAreHidden) {
   EXPECT_EQ(store().keys(own + "my", 100, own.size()), std::vector{own + "my-outbox-1"});
   EXPECT_EQ(store().keys(own + "outbox-", 100, own.size()), std::vector<std::string>{});
   EXPECT_EQ(store().keys(own, 1, own.size()).size(), 4u);
+}
+
+TEST_P(ListConformance, EveryKeyCanBeHadWhoeverItBelongsTo) {
+  HOLDFAST_NEEDS(list);
+  if (!GetParam().raw_keys) GTEST_SKIP() << "this store is reached through keys that hold no separator";
+  std::vector<std::string> names;
+  for (const char* name : {"a", "actor||7||x", "outbox-1", "z"}) names.push_back(key(name));
+  for (const std::string& name : names) ASSERT_TRUE(store().set(put(name, "v")));
+  for (const std::uint32_t limit : {1U, 100U}) {
+    std::vector<std::string> keys = store().keys(base(), limit, state::kEveryKey);
+    std::ranges::sort(keys);
+    EXPECT_EQ(keys, names);
+  }
 }
 
 // Each key that is there throughout is returned, whatever comes and goes between the pages.
