@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <filesystem>
 #include <iostream>
 
 #include "base/encoding.h"
 #include "cli/check_deep.h"
 #include "cli/output.h"
+#include "cli/store_files.h"
 #include "config/components.h"
 #include "config/resources.h"
 #include "daemon/defaults.h"
@@ -26,24 +26,6 @@ using config::Severity;
 std::vector<std::string> default_paths() {
   const std::string found = daemon::find_resources(config::process_environment());
   return found.empty() ? std::vector<std::string>{} : std::vector<std::string>{found};
-}
-
-// The files of all paths, in order.
-Result<std::vector<std::string>> list_paths(const std::vector<std::string>& paths) {
-  std::vector<std::string> files;
-  for (const std::string& path : paths) {
-    std::error_code error;
-    if (!std::filesystem::exists(path, error)) return fail(Errc::not_found, fmt::format("there is no {}", path));
-    if (!std::filesystem::is_directory(path, error)) {
-      files.push_back(path);
-      continue;
-    }
-    std::vector<std::string> ignored;  // other files may lie there
-    auto listed = config::list_resource_files(path, ignored);
-    if (!listed) return fail(Errc::not_found, fmt::format("cannot read the directory {}", path));
-    std::ranges::move(*listed, std::back_inserter(files));
-  }
-  return files;
 }
 
 bool has_yaml_name(const std::string& file) {

@@ -4,11 +4,9 @@
 
 #include <algorithm>
 
-#include "base/log.h"
-#include "config/components.h"
+#include "cli/store_files.h"
 #include "net/loop_thread.h"
 #include "net/on_loop.h"
-#include "secrets/table.h"
 #include "stores/all.h"
 
 namespace holdfast::cli {
@@ -66,14 +64,8 @@ Finding try_component(const state::Registry& registry, const state::Component& c
 
 std::vector<Finding> check_deep(const std::vector<std::string>& files, const std::string& app_id,
                                 std::span<const Finding> found) {
-  log::Options quiet;  // what stores log would stand between the findings
-  quiet.level = log::Level::fatal;
-  log::configure(quiet);
-  config::LoadOptions options;
-  options.app_id = app_id;
-  secrets::SecretTable secrets;
-  options.secrets = &secrets;
-  const auto resources = config::load_resources(config::read_resource_files_named(files), options);
+  quiet_stores();
+  const auto resources = load_stores(files, app_id);
   if (!resources) return {{"", 0, Severity::error, "", "", "no store is opened: " + resources.error().message, ""}};
   const state::Registry registry(stores::all());
   net::LoopThread running;

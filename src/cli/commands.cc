@@ -113,7 +113,7 @@ std::span<const CommandRow> commands() {
        .takes_flags = true,
        .run_raw = run_with_application},
       {.name = "state",
-       .summary = "get, put, delete and list records of a running sidecar; copy its SQLite file",
+       .summary = "records: get, put, delete, list; back up, migrate, export, import",
        .description = state_description(),
        .verbs = state_verbs(),
        .run_raw = run_state},

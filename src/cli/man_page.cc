@@ -141,7 +141,8 @@ constexpr std::string_view kTail =
     ".B NAMESPACE\n"
     "Only components of this namespace, or of none, are loaded.\n"
     ".SH EXIT STATUS\n"
-    "0: done. 1: failed. 2: misused. 3: there is no such record or store.\n";
+    "0: done. 1: failed. 2: misused. 3: there is no such record or store.\n"
+    "130: a migration was stopped by a signal.\n";
 
 }  // namespace
 

@@ -13,6 +13,7 @@
 #include "cli/http_client.h"
 #include "cli/output.h"
 #include "cli/state_command.h"
+#include "cli/state_migrate.h"
 #include "cli/state_show.h"
 #include "daemon/defaults.h"
 #include "stores/sqlite/backup.h"
@@ -117,9 +118,18 @@ int run_backup(const StateCommand& command) {
   return print_or_complain(command.json ? "{\"done\":true}\n" : fmt::format("copied to {}\n", command.file));
 }
 
+// A verb that its row alone describes.
+int run_migration(const CommandRow& row, const std::vector<std::string>& arguments) {
+  const auto parsed = parse_arguments(row, fmt::format("holdfast state {}", row.name), std::span(arguments).subspan(1));
+  if (!parsed) return complain(parsed.error().message + "\n\"holdfast state help\" says how it is used", kMisused);
+  return parsed->help ? print_or_complain(command_help(*find_row(commands(), "state"))) : row.run(*parsed);
+}
+
 }  // namespace
 
 int run_state(const std::vector<std::string>& arguments) {
+  if (!arguments.empty())
+    if (const CommandRow* row = find_row(migration_verbs(), arguments[0])) return run_migration(*row, arguments);
   auto command = parse_state_command(arguments, config::process_environment());
   if (!command) return complain(command.error().message + "\n\"holdfast state help\" says how it is used", kMisused);
   if (command->verb == Verb::help) return print_or_complain(command_help(*find_row(commands(), "state")));

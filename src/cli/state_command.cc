@@ -7,6 +7,8 @@
 #include <iterator>
 
 #include "base/encoding.h"
+#include "cli/state_migrate.h"
+#include "cli/state_options.h"
 #include "wire/json/json.h"
 
 namespace holdfast::cli {
@@ -15,7 +17,6 @@ namespace {
 
 using Verb = StateCommand::Verb;
 
-constexpr OptionRow kJson{.name = "json", .help = "JSON for programs"};
 constexpr OptionRow kAddress{.name = "address",
                              .argument = "URL",
                              .help = "the sidecar; by default http://127.0.0.1:$DAPR_HTTP_PORT, or port 3500"};
@@ -23,28 +24,27 @@ constexpr OptionRow kIfMatch{
     .name = "if-match", .argument = "ETAG", .help = "only if the record has this etag; * for any record"};
 
 constexpr OptionRow kGetOptions[] = {
-    {.name = "record", .help = "the whole record: who wrote it and when, its etag and expiry"}, kJson, kAddress};
+    {.name = "record", .help = "the whole record: who wrote it and when, its etag and expiry"}, kJsonOption, kAddress};
 constexpr OptionRow kPutOptions[] = {
     {.name = "type", .argument = "TYPE", .help = "content type of the value; by default what it looks like"},
     {.name = "ttl", .argument = "DURATION", .help = "time to live, such as 30s"},
     kIfMatch,
     {.name = "if-absent", .help = "only if there is no record"},
-    kJson,
+    kJsonOption,
     kAddress};
-constexpr OptionRow kDeleteOptions[] = {kIfMatch, kJson, kAddress};
+constexpr OptionRow kDeleteOptions[] = {kIfMatch, kJsonOption, kAddress};
 constexpr OptionRow kListOptions[] = {{.name = "values", .help = "values beside the keys"},
                                       {.name = "limit", .argument = "N", .help = "this many keys at most"},
-                                      kJson,
+                                      kJsonOption,
                                       kAddress};
 constexpr OptionRow kBackupOptions[] = {
     {.name = "resources-path",
      .argument = "DIR",
      .help = "directories of component files, with commas between; by default those of holdfast serve",
      .completes = Completes::directories},
-    {.name = "app-id", .argument = "ID", .help = "application whose component it is; by default app"},
-    kJson};
+    kAppIdOption, kJsonOption};
 
-constexpr CommandRow kVerbs[] = {
+constexpr CommandRow kSidecarVerbs[] = {
     {.name = "get",
      .arguments = "STORE KEY",
      .summary = "print the value of a record",
@@ -77,6 +77,8 @@ constexpr CommandRow kVerbs[] = {
      .words_max = 2,
      .completes = Completes::files},
 };
+
+constexpr std::string_view kVerbNames = "get, put, delete, ls, backup, migrate, export, import";
 
 Verb verb_of(std::string_view name) {
   if (name == "get") return Verb::get;
@@ -152,13 +154,26 @@ std::string as_entity_tag(const std::string& etag) {
 
 }  // namespace
 
-std::span<const CommandRow> state_verbs() { return kVerbs; }
+std::span<const CommandRow> state_verbs() {
+  static const std::vector<CommandRow> rows = [] {
+    std::vector<CommandRow> all(std::begin(kSidecarVerbs), std::end(kSidecarVerbs));
+    all.insert(all.end(), migration_verbs().begin(), migration_verbs().end());
+    return all;
+  }();
+  return rows;
+}
 
 std::string_view state_description() {
   return "Without VALUE, or with \"-\", put reads standard input. Without --type a value that is JSON is kept as JSON, "
          "other text as text/plain.\n\n"
          "The API token is taken from the variable DAPR_API_TOKEN.\n\n"
-         "Exit codes: 0 done, 1 failed, 2 misused, 3 there is no such record or store.";
+         "migrate, export and import open the stores of component files themselves, which --from and --to name:\n\n"
+         "  holdfast state migrate --from sqlite.yaml --to redis.yaml\n"
+         "  holdfast state export --from orders.yaml --output orders.jsonl\n"
+         "  holdfast state import --to other.yaml orders.jsonl\n\n"
+         "Ended by a signal or a failure, the same command goes on where it was. They report what the target cannot keep, "
+         "and fail when a record of it is not as the source has it.\n\n"
+         "Exit codes: 0 done, 1 failed, 2 misused, 3 there is no such record or store, 130 stopped by a signal.";
 }
 
 std::string_view guessed_type(std::string_view value) {
@@ -169,10 +184,10 @@ std::string_view guessed_type(std::string_view value) {
 Result<StateCommand> parse_state_command(std::span<const std::string> arguments,
                                          const config::GetEnvironment& environment) {
   StateCommand command;
-  if (arguments.empty()) return refuse("\"holdfast state\" needs one of get, put, delete, ls, backup");
+  if (arguments.empty()) return refuse(fmt::format("\"holdfast state\" needs one of {}", kVerbNames));
   if (arguments[0] == "help" || arguments[0] == "--help" || arguments[0] == "-h") return command;
-  const CommandRow* row = find_row(kVerbs, arguments[0]);
-  if (row == nullptr) return refuse(fmt::format("\"{}\" is none of get, put, delete, ls, backup", arguments[0]));
+  const CommandRow* row = find_row(kSidecarVerbs, arguments[0]);
+  if (row == nullptr) return refuse(fmt::format("\"{}\" is none of {}", arguments[0], kVerbNames));
   auto parsed = parse_arguments(*row, "holdfast state " + arguments[0], arguments.subspan(1));
   if (!parsed) return fail(parsed.error());
   if (parsed->help) return command;

@@ -36,10 +36,10 @@ struct StateCommand {
   std::vector<std::string> resources_paths;
 };
 
-// `arguments` are what follows "state". Errc::invalid_argument says what is wrong with them.
+// `arguments` are what follows "state"; not of the verbs of state_migrate.h. Errc::invalid_argument says what is wrong with them.
 Result<StateCommand> parse_state_command(std::span<const std::string> arguments,
                                          const config::GetEnvironment& environment);
-// get, put, delete, ls and backup, with their options.
+// get, put, delete, ls and backup, with their options, and what state_migrate.h has.
 std::span<const CommandRow> state_verbs();
 // What help says of them beside that.
 std::string_view state_description();

@@ -52,15 +52,6 @@ bool property_is_true(const state::Component& component, std::string_view name, 
   return fallback;
 }
 
-// Fields that promise what this version does not do: better no store than events dropped or plaintext kept.
-Status refuse_what_is_not_built(const state::Component& component) {
-  for (const state::Setting& setting : state::common_settings())
-    for (const auto& [name, value] : component.properties)
-      if (!setting.refusal.empty() && !value.empty() && state::has_name(setting, name))
-        return fail(Errc::unsupported, fmt::format("{} {}", name, setting.refusal));
-  return {};
-}
-
 Result<state::Consistency> default_level(const state::Component& component) {
   for (const auto& [name, value] : component.properties) {
     if (!iequals(name, "consistency") || value.empty()) continue;
@@ -74,6 +65,14 @@ Result<state::Consistency> default_level(const state::Component& component) {
 }
 
 }  // namespace
+
+Status refuse_what_is_not_built(const state::Component& component) {
+  for (const state::Setting& setting : state::common_settings())
+    for (const auto& [name, value] : component.properties)
+      if (!setting.refusal.empty() && !value.empty() && state::has_name(setting, name))
+        return fail(Errc::unsupported, fmt::format("{} {}", name, setting.refusal));
+  return {};
+}
 
 // The handles of one opening of a component, one on each loop, counted until the last is closed. Thread-safe. The core
 // is let go on the main thread only: its end may join threads.

@@ -16,6 +16,10 @@ namespace holdfast::daemon {
 
 class OpenHandles;
 
+// Errc::unsupported for fields that promise what this version does not do: better no store than events dropped or
+// plaintext kept.
+Status refuse_what_is_not_built(const state::Component& component);
+
 // Lives on the main thread. The loops are running while it is used.
 //
 // A component that has changed is opened anew before the old one is let go: requests that run finish on the old, the
