@@ -40,10 +40,48 @@ int show_got(const StateCommand& command, const HttpResponse& response) {
 
 int show_done(const StateCommand& command, const HttpResponse& response) {
   if (command.verb == Verb::get) return show_got(command, response);
-  if (command.json) return print_or_complain(command.verb == Verb::put ? response.body : "{\"deleted\":true}\n");
+  if (command.json) return print_or_complain(command.verb == Verb::erase ? "{\"deleted\":true}\n" : response.body);
   if (command.verb == Verb::erase) return print_or_complain("deleted\n");
-  return print_or_complain(
-      fmt::format("{} {}\n", response.status == 201 ? "created" : "saved", response.header("ETag")));
+  if (command.verb == Verb::transact) {
+    const auto text = transaction_text(response.body);
+    return text ? print_or_complain(*text) : complain(text.error().message, kFailed);
+  }
+  if (!response.body.empty()) return print_or_complain(response.body + '\n');  // what an increment came to
+  const std::string_view done = response.status == 201 ? "created" : command.verb == Verb::patch ? "changed" : "saved";
+  return print_or_complain(fmt::format("{} {}\n", done, response.header("ETag")));
+}
+
+// How far a long deletion is, on a terminal only.
+void show_progress(std::uint64_t deleted) {
+  if (::isatty(STDERR_FILENO) == 1) std::cerr << "\r" << deleted << " deleted" << std::flush;
+}
+
+int run_clear(const Address& address, const StateCommand& command) {
+  std::uint64_t deleted = 0;
+  for (bool more = true; more;) {
+    const auto response = send(address, clear_request(command));
+    if (!response) return complain(fmt::format("{} ({} were deleted before)", response.error().message, deleted), kFailed);
+    if (exit_code_of(*response) != kDone) return complain_of(*response);
+    const auto step = cleared_of(response->body);
+    if (!step) return complain(step.error().message, kFailed);
+    deleted += step->deleted;
+    more = step->more;
+    show_progress(deleted);
+  }
+  if (::isatty(STDERR_FILENO) == 1) std::cerr << "\r\x1b[K" << std::flush;
+  return print_or_complain(command.json ? fmt::format("{{\"deleted\":{}}}\n", deleted)
+                                        : fmt::format("{} deleted\n", deleted));
+}
+
+int run_info(const Address& address, const StateCommand& command) {
+  const auto stores = send(address, stores_request(command));
+  if (!stores) return complain(stores.error().message, kFailed);
+  if (exit_code_of(*stores) != kDone) return complain_of(*stores);
+  const auto health = send(address, health_request(command));
+  if (!health) return complain(health.error().message, kFailed);
+  const auto text = info_text(stores->body, health->body, command.store, command.json);
+  if (text) return print_or_complain(*text);
+  return complain(text.error().message, text.error().code == Errc::not_found ? kNotFound : kFailed);
 }
 
 int run_one(const Address& address, StateCommand& command) {
@@ -137,6 +175,8 @@ int run_state(const std::vector<std::string>& arguments) {
   const auto address = parse_address(command->address);
   if (!address) return complain(address.error().message, kMisused);
   if (command->verb == Verb::list) return run_list(*address, *command);
+  if (command->verb == Verb::clear) return run_clear(*address, *command);
+  if (command->verb == Verb::info) return run_info(*address, *command);
   return run_one(*address, *command);
 }
 

@@ -23,16 +23,32 @@ constexpr OptionRow kAddress{.name = "address",
 constexpr OptionRow kIfMatch{
     .name = "if-match", .argument = "ETAG", .help = "only if the record has this etag; * for any record"};
 
+constexpr OptionRow kTtl{.name = "ttl", .argument = "DURATION", .help = "time to live, such as 30s"};
+
 constexpr OptionRow kGetOptions[] = {
     {.name = "record", .help = "the whole record: who wrote it and when, its etag and expiry"}, kJsonOption, kAddress};
 constexpr OptionRow kPutOptions[] = {
     {.name = "type", .argument = "TYPE", .help = "content type of the value; by default what it looks like"},
-    {.name = "ttl", .argument = "DURATION", .help = "time to live, such as 30s"},
+    kTtl,
     kIfMatch,
     {.name = "if-absent", .help = "only if there is no record"},
     kJsonOption,
     kAddress};
+constexpr OptionRow kPatchOptions[] = {
+    {.name = "as",
+     .argument = "KIND",
+     .help = "merge (the default): a JSON merge patch; increment: a number to add, or {\"by\":1,\"min\":0,\"max\":9}; append: bytes "
+             "behind the value; append-element: one more element of an array",
+     .completes = Completes::words,
+     .words = "merge increment append append-element"},
+    kTtl,
+    kIfMatch,
+    kJsonOption,
+    kAddress};
 constexpr OptionRow kDeleteOptions[] = {kIfMatch, kJsonOption, kAddress};
+constexpr OptionRow kClearOptions[] = {
+    {.name = "all", .help = "without PREFIX: every record of the store"}, kJsonOption, kAddress};
+constexpr OptionRow kPlainOptions[] = {kJsonOption, kAddress};
 constexpr OptionRow kListOptions[] = {{.name = "values", .help = "values beside the keys"},
                                       {.name = "limit", .argument = "N", .help = "this many keys at most"},
                                       kJsonOption,
@@ -57,11 +73,23 @@ constexpr CommandRow kSidecarVerbs[] = {
      .options = kPutOptions,
      .words_min = 2,
      .words_max = 3},
+    {.name = "patch",
+     .arguments = "STORE KEY [PATCH|-]",
+     .summary = "change a record in place",
+     .options = kPatchOptions,
+     .words_min = 2,
+     .words_max = 3},
     {.name = "delete",
      .arguments = "STORE KEY",
      .summary = "delete a record",
      .options = kDeleteOptions,
      .words_min = 2,
+     .words_max = 2},
+    {.name = "clear",
+     .arguments = "STORE [PREFIX]",
+     .summary = "delete all records whose keys begin with a prefix",
+     .options = kClearOptions,
+     .words_min = 1,
      .words_max = 2},
     {.name = "ls",
      .arguments = "STORE [PREFIX]",
@@ -69,6 +97,17 @@ constexpr CommandRow kSidecarVerbs[] = {
      .options = kListOptions,
      .words_min = 1,
      .words_max = 2},
+    {.name = "txn",
+     .arguments = "STORE [OPERATIONS|-]",
+     .summary = "apply a JSON array of puts, deletions and checks, all or nothing",
+     .options = kPlainOptions,
+     .words_min = 1,
+     .words_max = 2},
+    {.name = "info",
+     .arguments = "[STORE]",
+     .summary = "the stores, whether they answer, and what one can do",
+     .options = kPlainOptions,
+     .words_max = 1},
     {.name = "backup",
      .arguments = "STORE FILE",
      .summary = "copy the file of an SQLite component while sidecars use it",
@@ -78,13 +117,23 @@ constexpr CommandRow kSidecarVerbs[] = {
      .completes = Completes::files},
 };
 
-constexpr std::string_view kVerbNames = "get, put, delete, ls, backup, migrate, export, import";
+constexpr std::string_view kVerbNames =
+    "get, put, patch, delete, clear, ls, txn, info, backup, migrate, export, import";
 
 Verb verb_of(std::string_view name) {
-  if (name == "get") return Verb::get;
-  if (name == "put") return Verb::put;
-  if (name == "delete") return Verb::erase;
-  return name == "ls" ? Verb::list : Verb::backup;
+  constexpr std::pair<std::string_view, Verb> kVerbs[] = {
+      {"get", Verb::get},   {"put", Verb::put},  {"patch", Verb::patch},  {"delete", Verb::erase}, {"clear", Verb::clear},
+      {"ls", Verb::list},   {"txn", Verb::transact}, {"info", Verb::info}, {"backup", Verb::backup}};
+  const auto found = std::ranges::find(kVerbs, name, &std::pair<std::string_view, Verb>::first);
+  return found == std::end(kVerbs) ? Verb::help : found->second;
+}
+
+// "merge" and so on as PATCH's content type; nothing for another word.
+std::string patch_type(std::string_view kind) {
+  if (kind.empty() || kind == "merge") return "application/merge-patch+json";
+  if (kind == "increment") return "application/vnd.holdfast.increment+json";
+  if (kind == "append") return "application/vnd.holdfast.append";
+  return kind == "append-element" ? "application/vnd.holdfast.append+json" : std::string();
 }
 
 std::unexpected<Error> refuse(std::string text) { return fail(Errc::invalid_argument, std::move(text)); }
@@ -104,7 +153,8 @@ Status take_options(StateCommand& command, const ParsedArguments& parsed) {
   command.values = parsed.has("values");
   command.json = parsed.has("json");
   command.if_absent = parsed.has("if-absent");
-  command.type = parsed.value("type");
+  command.all = parsed.has("all");
+  command.type = parsed.value("type", parsed.value("as"));
   command.ttl = parsed.value("ttl");
   command.if_match = parsed.value("if-match");
   command.address = parsed.value("address", command.address);
@@ -121,22 +171,29 @@ Status take_options(StateCommand& command, const ParsedArguments& parsed) {
 }
 
 Status place_words(StateCommand& command, std::vector<std::string> words) {
+  if (words.empty()) return {};
   command.store = std::move(words[0]);
+  std::size_t value_at = 2;
   if (command.verb == Verb::backup) {
     command.file = std::move(words[1]);
+  } else if (command.verb == Verb::transact) {
+    value_at = 1;
   } else if (words.size() > 1) {
     command.key = std::move(words[1]);
   }
-  if (command.verb != Verb::put) return {};
-  command.value_from_input = words.size() < 3 || words[2] == "-";
-  if (!command.value_from_input) command.value = std::move(words[2]);
+  if (command.verb == Verb::clear && command.key.empty() != command.all)
+    return refuse(command.all ? "PREFIX and --all exclude each other" : "name a PREFIX, or say --all");
+  if (command.verb == Verb::patch && patch_type(command.type).empty())
+    return refuse("--as takes merge, increment, append or append-element");
+  if (command.verb != Verb::put && command.verb != Verb::patch && command.verb != Verb::transact) return {};
+  command.value_from_input = words.size() <= value_at || words[value_at] == "-";
+  if (!command.value_from_input) command.value = std::move(words[value_at]);
   if (command.if_absent && !command.if_match.empty()) return refuse("--if-match and --if-absent exclude each other");
   return {};
 }
 
-std::string record_path(const StateCommand& command) {
-  return fmt::format("/v2/state/{}/{}", percent_encode(command.store), percent_encode(command.key));
-}
+std::string store_path(const StateCommand& command) { return "/v2/state/" + percent_encode(command.store); }
+std::string record_path(const StateCommand& command) { return store_path(command) + '/' + percent_encode(command.key); }
 
 HttpRequest start_request(const StateCommand& command, std::string method, std::string target) {
   HttpRequest request;
@@ -164,8 +221,11 @@ std::span<const CommandRow> state_verbs() {
 }
 
 std::string_view state_description() {
-  return "Without VALUE, or with \"-\", put reads standard input. Without --type a value that is JSON is kept as JSON, "
-         "other text as text/plain.\n\n"
+  return "Without VALUE, PATCH or OPERATIONS, or with \"-\", put, patch and txn read standard input. Without --type a value "
+         "that is JSON is kept as JSON, other text as text/plain. A patch without --ttl lets the time to live go on.\n\n"
+         "  holdfast state patch statestore orders/17 '{\"paid\":true}'\n"
+         "  holdfast state patch statestore visits --as increment 1\n"
+         "  holdfast state txn statestore '[{\"op\":\"put\",\"key\":\"a\",\"value\":1},{\"op\":\"delete\",\"key\":\"b\"}]'\n\n"
          "The API token is taken from the variable DAPR_API_TOKEN.\n\n"
          "migrate, export and import open the stores of component files themselves, which --from and --to name:\n\n"
          "  holdfast state migrate --from sqlite.yaml --to redis.yaml\n"
@@ -213,6 +273,24 @@ HttpRequest request_of(const StateCommand& command) {
       if (!command.if_match.empty()) request.headers.emplace_back("If-Match", as_entity_tag(command.if_match));
       return request;
     }
+    case Verb::patch: {
+      std::string target = record_path(command);
+      if (!command.ttl.empty()) target += "?ttl=" + percent_encode(command.ttl);
+      HttpRequest request = start_request(command, "PATCH", std::move(target));
+      request.headers.emplace_back("Content-Type", patch_type(command.type));
+      const bool is_number = command.type == "increment" && !trim(command.value).starts_with('{');
+      request.body = is_number ? fmt::format("{{\"by\":{}}}", command.value) : command.value;
+      if (command.json) request.headers.emplace_back("Prefer", "return=representation");
+      if (!command.if_match.empty()) request.headers.emplace_back("If-Match", as_entity_tag(command.if_match));
+      return request;
+    }
+    case Verb::transact: {
+      HttpRequest request = start_request(command, "POST", store_path(command) + ":transact");
+      request.headers.emplace_back("Content-Type", "application/json");
+      const bool is_array = trim(command.value).starts_with('[');
+      request.body = is_array ? fmt::format("{{\"operations\":{}}}", command.value) : command.value;
+      return request;
+    }
     case Verb::erase: {
       HttpRequest request = start_request(command, "DELETE", record_path(command));
       if (!command.if_match.empty()) request.headers.emplace_back("If-Match", as_entity_tag(command.if_match));
@@ -227,8 +305,16 @@ HttpRequest request_of(const StateCommand& command) {
   }
 }
 
+HttpRequest clear_request(const StateCommand& command) {
+  const std::string what = command.all ? "all=true" : "prefix=" + percent_encode(command.key);
+  return start_request(command, "DELETE", fmt::format("{}?limit=1000&{}", store_path(command), what));
+}
+
+HttpRequest stores_request(const StateCommand& command) { return start_request(command, "GET", "/v2/stores"); }
+HttpRequest health_request(const StateCommand& command) { return start_request(command, "GET", "/v2/health"); }
+
 HttpRequest page_request(const StateCommand& command, std::uint64_t limit, std::string_view cursor) {
-  std::string target = fmt::format("/v2/state/{}?limit={}", percent_encode(command.store), limit);
+  std::string target = fmt::format("{}?limit={}", store_path(command), limit);
   if (!command.key.empty()) target += "&prefix=" + percent_encode(command.key);
   if (command.values) target += "&values=true";
   if (!cursor.empty()) target += "&cursor=" + percent_encode(cursor);

@@ -81,6 +81,9 @@ INSTANTIATE_TEST_SUITE_P(
                     Misuse{"OptionWithoutValue", {"put", "s", "k", "v", "--ttl"}, "--ttl needs a value"},
                     Misuse{"LimitZero", {"ls", "s", "--limit", "0"}, "from 1"},
                     Misuse{"LimitText", {"ls", "s", "--limit", "10x"}, "from 1"},
+                    Misuse{"NothingToClear", {"clear", "s"}, "--all"},
+                    Misuse{"AllOfAPrefix", {"clear", "s", "p", "--all"}, "exclude"},
+                    Misuse{"UnknownPatch", {"patch", "s", "k", "1", "--as", "add"}, "append-element"},
                     Misuse{"BothConditions", {"put", "s", "k", "v", "--if-absent", "--if-match", "e"}, "exclude"}),
     [](const auto& info) { return info.param.name; });
 
@@ -113,6 +116,32 @@ TEST(StateRequest, PutCarriesValueTypeTtlConditionAndToken) {
   EXPECT_THAT(request_of(*parse({"put", "s", "k", "1", "--if-absent", "--json"})).headers,
               UnorderedElementsAre(Pair("Content-Type", "application/json"), Pair("If-None-Match", "*"),
                                    Pair("Prefer", "return=representation")));
+}
+
+TEST(StateRequest, APatchSaysWhatItDoesByItsType) {
+  const auto merge = request_of(*parse({"patch", "s", "k", "{}", "--ttl", "1h", "--if-match", "*"}));
+  EXPECT_EQ(merge.method + " " + merge.target, "PATCH /v2/state/s/k?ttl=1h");
+  EXPECT_THAT(merge.headers, UnorderedElementsAre(Pair("Content-Type", "application/merge-patch+json"), Pair("If-Match", "*")));
+  const auto add = request_of(*parse({"patch", "s", "k", "-2", "--as", "increment"}));
+  EXPECT_EQ(add.body, R"({"by":-2})");
+  EXPECT_THAT(add.headers, UnorderedElementsAre(Pair("Content-Type", "application/vnd.holdfast.increment+json")));
+  EXPECT_EQ(request_of(*parse({"patch", "s", "k", R"({"max":3})", "--as", "increment"})).body, R"({"max":3})");
+  EXPECT_THAT(request_of(*parse({"patch", "s", "k", "x", "--as", "append"})).headers,
+              UnorderedElementsAre(Pair("Content-Type", "application/vnd.holdfast.append")));
+  EXPECT_TRUE(parse({"patch", "s", "k"})->value_from_input);
+}
+
+TEST(StateRequest, ATransactionIsAnArrayOrTheWholeBody) {
+  const auto request = request_of(*parse({"txn", "s", R"([{"op":"delete","key":"k"}])"}));
+  EXPECT_EQ(request.method + " " + request.target, "POST /v2/state/s:transact");
+  EXPECT_EQ(request.body, R"({"operations":[{"op":"delete","key":"k"}]})");
+  EXPECT_EQ(request_of(*parse({"txn", "s", R"({"operations":[]})"})).body, R"({"operations":[]})");
+  EXPECT_TRUE(parse({"txn", "s"})->value_from_input);
+}
+
+TEST(StateRequest, ClearGoesBySteps) {
+  EXPECT_EQ(clear_request(*parse({"clear", "s", "a/&"})).target, "/v2/state/s?limit=1000&prefix=a%2F%26");
+  EXPECT_EQ(clear_request(*parse({"clear", "s", "--all"})).target, "/v2/state/s?limit=1000&all=true");
 }
 
 TEST(StateRequest, AQuotedEtagOrAStarGoesOutAsItIs) {

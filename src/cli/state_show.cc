@@ -134,4 +134,120 @@ Result<ListedPage> page_of(std::string_view body, bool with_values, bool as_json
   return page;
 }
 
+Result<Cleared> cleared_of(std::string_view body) {
+  json::Parser parser;
+  const auto parsed = parser.parse(body, json::Reading::whole_text);
+  Cleared cleared;
+  if (!parsed || (*parsed)["deleted"].get(cleared.deleted) != simdjson::SUCCESS ||
+      (*parsed)["more"].get(cleared.more) != simdjson::SUCCESS)
+    return fail(Errc::internal, "the sidecar answered something that is not a number of records");
+  return cleared;
+}
+
+Result<std::string> transaction_text(std::string_view body) {
+  json::Parser parser;
+  const auto parsed = parser.parse(body, json::Reading::whole_text);
+  json::Array results;
+  if (!parsed || (*parsed)["results"].get(results) != simdjson::SUCCESS)
+    return fail(Errc::internal, "the sidecar answered something that is not a transaction's results");
+  std::string out;
+  for (const Element result : results) {
+    Object object;
+    std::int64_t status = 0;
+    if (result.get(object) != simdjson::SUCCESS || object["status"].get(status) != simdjson::SUCCESS) continue;
+    const std::string etag = text_member(object, "etag");
+    const std::string_view what = status == 201   ? "created"
+                                  : status == 404 ? "absent"
+                                  : status == 204 ? "deleted"
+                                  : etag.empty()  ? "checked"
+                                                  : "saved";
+    out += fmt::format("{:<8} {} {}\n", what, printable(text_member(object, "key")), printable(etag));
+  }
+  return out;
+}
+
+namespace {
+
+// "up", "down: the reason", or "unknown".
+std::string health_of(Element health, std::string_view store) {
+  Object object;
+  if (health["stores"][store].get(object) != simdjson::SUCCESS) return "unknown";
+  const std::string reason = text_member(object, "reason");
+  return text_member(object, "status") + (reason.empty() ? "" : ": " + reason);
+}
+
+// One line for each ability: flags as yes and no, levels as what they are served as.
+std::string abilities_text(Object can) {
+  std::string out;
+  for (const auto [name, value] : can) {
+    std::string text = simdjson::minify(value);
+    if (text == "true" || text == "false") text = text == "true" ? "yes" : "no";
+    if (text == "null") text = "no limit";
+    Object levels;
+    if (value.get(levels) == simdjson::SUCCESS) {
+      text.clear();
+      for (const auto [asked, served] : levels) {
+        std::string_view as;
+        if (served.get(as) != simdjson::SUCCESS) continue;
+        text += text.empty() ? "" : ", ";
+        text += asked == as ? std::string(asked) : fmt::format("{} (as {})", asked, as);
+      }
+    }
+    out += fmt::format("{:<24}{}\n", name, printable(text));
+  }
+  return out;
+}
+
+std::string store_text(Object store, const std::string& health, bool whole) {
+  if (!whole)
+    return fmt::format("{:<20} {:<18} {:<4} {}\n", printable(text_member(store, "name")), text_member(store, "type"),
+                       text_member(store, "version"), printable(health));
+  std::string out;
+  append_line(out, "store", text_member(store, "name"));
+  append_line(out, "type", text_member(store, "type") + "/" + text_member(store, "version"));
+  append_line(out, "health", health);
+  Element member;
+  Object can;
+  if (json::find_member(store, "capabilities", member) && member.get(can) == simdjson::SUCCESS)
+    out += '\n' + abilities_text(can);
+  return out;
+}
+
+// The store's own text, with its health as one more member.
+std::string store_json(Element store, const std::string& health) {
+  std::string out = simdjson::minify(store);
+  out.pop_back();
+  out += R"(,"health":)";
+  json::append_string(out, health);
+  return out + "}";
+}
+
+}  // namespace
+
+Result<std::string> info_text(std::string_view stores, std::string_view health, std::string_view store, bool as_json) {
+  json::Parser parser;
+  json::Parser health_parser;
+  const auto parsed = parser.parse(stores, json::Reading::whole_text);
+  const auto answers = health_parser.parse(health, json::Reading::whole_text);
+  json::Array all;
+  if (!parsed || !answers || (*parsed)["stores"].get(all) != simdjson::SUCCESS)
+    return fail(Errc::internal, "the sidecar answered something that is not a list of stores");
+  std::string out;
+  for (const Element one : all) {
+    Object object;
+    if (one.get(object) != simdjson::SUCCESS) continue;
+    const std::string name = text_member(object, "name");
+    if (!store.empty() && name != store) continue;
+    const std::string state = health_of(*answers, name);
+    if (as_json)
+      out += (out.empty() ? "" : ",\n") + store_json(one, state);
+    else
+      out += store_text(object, state, !store.empty());
+  }
+  if (out.empty() && !store.empty())
+    return fail(Errc::not_found, fmt::format("the sidecar has no store \"{}\"; holdfast state info lists those it has", store));
+  if (!as_json) return out.empty() ? "the sidecar has no state store\n" : out;
+  return store.empty() ? "[" + out + "]\n" : out + '\n';
+}
+
 }  // namespace holdfast::cli

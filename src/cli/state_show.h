@@ -27,4 +27,18 @@ struct ListedPage {
 // `as_json`: objects with ",\n" between them, and before the first one unless `is_first`.
 Result<ListedPage> page_of(std::string_view body, bool with_values, bool as_json, bool is_first);
 
+// What one step of clear answered.
+struct Cleared {
+  std::uint64_t deleted = 0;
+  bool more = false;
+};
+Result<Cleared> cleared_of(std::string_view body);
+
+// What became of each operation: "created  \"17\"  orders/17", a line each.
+Result<std::string> transaction_text(std::string_view body);
+
+// The answers of /v2/stores and /v2/health together: a line for each store, or of one store what it can do. As JSON: an
+// array of the stores, or the one. Errc::not_found: there is no store of that name.
+Result<std::string> info_text(std::string_view stores, std::string_view health, std::string_view store, bool as_json);
+
 }  // namespace holdfast::cli

@@ -113,5 +113,41 @@ TEST(StateListing, WhatIsNoListingIsAnError) {
   EXPECT_FALSE(page_of(R"({"items":{}})", false, false, true));
 }
 
+TEST(StateTransaction, IsALineForEachOperation) {
+  const auto text = transaction_text(
+      R"({"results":[{"key":"a","status":201,"etag":"\"1\""},{"key":"b","status":200,"etag":"\"2\""},)"
+      R"({"key":"c","status":204},{"key":"d","status":404},{"key":"e","status":200}]})");
+  ASSERT_TRUE(text);
+  EXPECT_EQ(*text, "created  a \"1\"\nsaved    b \"2\"\ndeleted  c \nabsent   d \nchecked  e \n");
+  EXPECT_FALSE(transaction_text("[]"));
+}
+
+constexpr const char* kStores =
+    R"({"stores":[{"name":"mem","type":"state.in-memory","version":"v1","capabilities":{"etag":true,"list":false,)"
+    R"("keyBytesMax":null,"reads":{"strong":"strong","session":"strong"}}},{"name":"far","type":"state.redis","version":"v1"}]})";
+constexpr const char* kHealth =
+    R"({"stores":{"mem":{"status":"up"},"far":{"status":"down","reason":"no answer"}},"status":"down"})";
+
+TEST(StateInfo, IsALineForEachStoreOrAllOfOne) {
+  EXPECT_EQ(info_text(kStores, kHealth, "", false).value(),
+            "mem                  state.in-memory    v1   up\n"
+            "far                  state.redis        v1   down: no answer\n");
+  EXPECT_EQ(info_text(kStores, kHealth, "mem", false).value(),
+            "store     mem\ntype      state.in-memory/v1\nhealth    up\n\n"
+            "etag                    yes\nlist                    no\nkeyBytesMax             no limit\n"
+            "reads                   strong, session (as strong)\n");
+  EXPECT_EQ(info_text(kStores, kHealth, "none", false).error().code, Errc::not_found);
+  EXPECT_EQ(info_text(kStores, kHealth, "far", true).value(),
+            "{\"name\":\"far\",\"type\":\"state.redis\",\"version\":\"v1\",\"health\":\"down: no answer\"}\n");
+}
+
+TEST(StateClear, CountsAndSaysWhetherToGoOn) {
+  const auto step = cleared_of(R"({"deleted":7,"more":true})");
+  ASSERT_TRUE(step);
+  EXPECT_EQ(step->deleted, 7u);
+  EXPECT_TRUE(step->more);
+  EXPECT_FALSE(cleared_of("{}"));
+}
+
 }  // namespace
 }  // namespace holdfast::cli

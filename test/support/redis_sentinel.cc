@@ -94,14 +94,32 @@ std::vector<std::string> RedisSentinels::sentinel_addresses() const {
   return all;
 }
 
+std::string RedisSentinels::situation() {
+  std::string out;
+  for (const auto& sentinel : sentinels_) {
+    if (!sentinel->answers()) continue;
+    const Answer master = sentinel->must({"SENTINEL", "MASTER", kName});
+    out += "; sentinel " + sentinel->address() + " names port " + field(master, "port") + " (" + field(master, "flags") +
+           "), tilt " + sentinel->info("sentinel", "sentinel_tilt");
+  }
+  for (const auto& server : servers_)
+    out += "; server " + server->address() + " is " + (server->answers() ? server->info("replication", "role") : "away");
+  return out;
+}
+
+// A sentinel that was not run for two seconds does nothing for thirty ("tilt"), so this has to be waited for longer than
+// anything else.
 void RedisSentinels::wait_for_failover(const RedisServer& old) {
-  require_eventually("another primary than " + old.address(), [&] {
-    return std::ranges::all_of(sentinels_, [&](auto& sentinel) {
-      if (!sentinel->answers()) return true;
-      RedisServer& named = named_by(*sentinel);
-      return &named != &old && named.answers() && named.info("replication", "role") == "master";
-    });
-  });
+  const bool came = eventually(
+      [&] {
+        return std::ranges::all_of(sentinels_, [&](auto& sentinel) {
+          if (!sentinel->answers()) return true;
+          RedisServer& named = named_by(*sentinel);
+          return &named != &old && named.answers() && named.info("replication", "role") == "master";
+        });
+      },
+      2 * kPatience);
+  if (!came) throw std::runtime_error("no other primary than " + old.address() + " came about" + situation());
 }
 
 void RedisSentinels::fail_over() {

@@ -43,6 +43,8 @@ class RedisSentinels {
   void fail_over();
 
  private:
+  // Who says what, for the message of a fixture that fails.
+  std::string situation();
   RedisServer& named_by(RedisServer& sentinel);
   bool knows_all(RedisServer& sentinel);
 

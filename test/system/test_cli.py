@@ -51,6 +51,32 @@ def test_a_long_listing_follows_its_cursors(sidecar, key):
     assert sum(1 for word in lines if word.startswith(key + "/")) == 1203
 
 
+def test_changes_in_place_transactions_and_clearing(sidecar, store, key):
+    assert holdfast(sidecar, "patch", store, f"{key}/n", "--as", "increment", "5")[:2] == (0, b"5\n")
+    assert holdfast(sidecar, "patch", store, f"{key}/n", "--as", "increment", '{"by":2,"max":6}')[0] == 1
+    holdfast(sidecar, "put", store, f"{key}/doc", '{"a":1,"b":2}')
+    assert holdfast(sidecar, "patch", store, f"{key}/doc", "-", stdin=b'{"a":null}')[1].startswith(b"changed ")
+    assert json.loads(holdfast(sidecar, "get", store, f"{key}/doc")[1]) == {"b": 2}
+    operations = [{"op": "check", "key": f"{key}/doc", "ifMatch": "*"}, {"op": "put", "key": f"{key}/new", "value": 1}]
+    code, out, err = holdfast(sidecar, "txn", store, json.dumps(operations))
+    assert (code, out.decode().split()[0::3][:1]) == (0, ["checked"]) and f"created  {key}/new" in out.decode(), err
+    operations.append({"op": "put", "key": f"{key}/x", "value": 1, "ifMatch": '"0"'})
+    code, _, err = holdfast(sidecar, "txn", store, "-", stdin=json.dumps(operations).encode())
+    assert code == 1 and "409" in err
+    assert holdfast(sidecar, "clear", store)[0] == 2
+    assert holdfast(sidecar, "clear", store, f"{key}/") == (0, b"3 deleted\n", "")
+    assert holdfast(sidecar, "ls", store, f"{key}/")[1] == b""
+
+
+def test_info_shows_stores_and_what_they_can_do(sidecar, store):
+    code, out, _ = holdfast(sidecar, "info")
+    line = next(line for line in out.decode().splitlines() if line.split()[0] == store)
+    assert code == 0 and line.split()[-1] == "up"
+    assert "etag                    yes" in holdfast(sidecar, "info", store)[1].decode()
+    assert json.loads(holdfast(sidecar, "info", store, "--json")[1])["health"] == "up"
+    assert holdfast(sidecar, "info", "nowhere")[0] == 3
+
+
 def test_backup_is_a_database_of_its_own(sidecar, key, tmp_path):
     assert holdfast(sidecar, "put", "lite", key, "saved")[0] == 0
     copy = tmp_path / "copy.db"
