@@ -32,6 +32,9 @@ std::string roff(std::string_view text) {
 // As running text, in lines that man's own tools find short enough.
 std::string running(std::string_view text) { return roff(wrapped(text, 72)); }
 
+// Options in a row, which escapes make longer than they look.
+std::string usage(std::string_view text) { return roff(wrapped(text, 60)); }
+
 void append_item(std::string& out, std::string_view head, std::string_view help) {
   out += fmt::format(".TP\n.B {}\n{}", roff(head), running(help));
 }
@@ -67,7 +70,7 @@ std::string arguments_of(const CommandRow& command) {
 
 void append_usage(std::string& out, const CommandRow& command) {
   out += fmt::format(".PP\n.B holdfast {}\n", roff(command.name));
-  if (const std::string arguments = arguments_of(command); !arguments.empty()) out += running(arguments);
+  if (const std::string arguments = arguments_of(command); !arguments.empty()) out += usage(arguments);
 }
 
 void append_command(std::string& out, const CommandRow& command) {
@@ -77,7 +80,7 @@ void append_command(std::string& out, const CommandRow& command) {
   if (command.verbs.empty()) append_usage(out, command);
   for (const CommandRow& verb : command.verbs)
     out += fmt::format(".TP\n.B holdfast {} {}\n{}.br\n{}", roff(command.name), roff(verb.name),
-                       running(arguments_of(verb)), running(verb.summary));
+                       usage(arguments_of(verb)), running(verb.summary));
   append_text(out, std::string(command.description));
   append_options(out, options_of(command));
 }

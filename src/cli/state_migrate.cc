@@ -230,7 +230,7 @@ Result<std::unique_ptr<OpenedStore>> open_source(Ends& ends, const state::Compon
   auto opened = OpenedStore::open(component, ends.running.loop());
   if (opened && !(*opened)->store().capabilities().list)
     return fail(Errc::unsupported,
-                fmt::format("{} cannot list its keys, so its records cannot be found", (*opened)->name()));
+                fmt::format("{} cannot list its keys, so its records cannot be found", (*opened)->full_name()));
   return opened;
 }
 
@@ -264,7 +264,7 @@ int run_migrate(const ParsedArguments& arguments) {
                                            percent_encode(pump.prefix), percent_encode(pump.to_prefix));
   const std::string state_file = state_file_of(ends.request, ends.from->name(), ends.to->name());
   return write_to_store(ends, source, Kept::by(from.capabilities()), from.capabilities(),
-                        fresh_journal(ends.from->name(), ends.to->name(), identity), state_file);
+                        fresh_journal(ends.from->full_name(), ends.to->full_name(), identity), state_file);
 }
 
 int run_import(const ParsedArguments& arguments) {
@@ -285,13 +285,14 @@ int run_import(const ParsedArguments& arguments) {
   const std::string name = std::filesystem::path(ends.request.file).filename().string();
   state::Capabilities file_can;
   file_can.record_fields = file_can.ttl = true;
-  return write_to_store(ends, **source, Kept(), file_can, fresh_journal(ends.request.file, ends.to->name(), identity),
+  return write_to_store(ends, **source, Kept(), file_can,
+                        fresh_journal(ends.request.file, ends.to->full_name(), identity),
                         state_file_of(ends.request, name, ends.to->name()));
 }
 
 migration::ExportHeader header_of(const Ends& ends) {
   return {.program = "holdfast " HOLDFAST_VERSION,
-          .from = ends.from->name(),
+          .from = ends.from->full_name(),
           .prefix = ends.request.pump.prefix,
           .exported = rfc3339_seconds(Clock::system().wall())};
 }
@@ -313,7 +314,7 @@ int run_export(const ParsedArguments& arguments) {
   const std::string target = to_file ? file : "standard output";
   const std::string identity = fmt::format("{}\n{}\n{}", ends.from->identity(), percent_encode(target),
                                            percent_encode(ends.request.pump.prefix));
-  auto journal = begin_journal(state_file, fresh_journal(ends.from->name(), target, identity));
+  auto journal = begin_journal(state_file, fresh_journal(ends.from->full_name(), target, identity));
   if (!journal) return show_failure(journal.error(), state_file);
   migration::StoreSource source(ends.from->store(), Clock::system(), ends.request.pump.prefix, ends.request.batch);
   migration::FileSink sink =

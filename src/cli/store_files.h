@@ -38,7 +38,9 @@ class OpenedStore {
   state::StateStore& store() { return *store_; }
   // Equal for components that mean the same store, whatever their secrets are. No secret can be read from it.
   const std::string& identity() const { return identity_; }
-  std::string name() const { return component_.name + " (" + component_.type + ")"; }
+  const std::string& name() const { return component_.name; }
+  // For people: "orders (state.sqlite)".
+  std::string full_name() const { return component_.name + " (" + component_.type + ")"; }
 
  private:
   OpenedStore(state::Component component, net::Loop& loop) : component_(std::move(component)), loop_(loop) {}

@@ -24,15 +24,15 @@ constexpr Milliseconds kLogInterval{10'000};
 
 // How far it has come, as the two threads see it.
 struct Figures {
-  std::uint64_t copied = 0;
-  std::uint64_t compared = 0;
+  bool compares = false;  // the second walk
+  std::uint64_t records = 0;
   std::uint64_t bytes = 0;
   double seconds = 0;
 };
 
 Figures figures_of(const Journal& journal) {
-  return {journal.copy.tally[Count::read], journal.check.tally[Count::read], journal.copy.tally[Count::bytes],
-          journal.seconds};
+  const migration::Tally& tally = journal.copy.is_done ? journal.check.tally : journal.copy.tally;
+  return {journal.copy.is_done, tally[Count::read], tally[Count::bytes], journal.seconds};
 }
 
 // What the loop tells the thread that waits.
@@ -78,15 +78,14 @@ class Progress {
     const SteadyTime time = std::chrono::steady_clock::now();
     if (time - shown_ < (is_terminal_ ? kTerminalInterval : kLogInterval)) return;
     shown_ = time;
-    // Of this run: what an earlier one has done took no time of it.
+    // Of this walk in this run: what an earlier one has done took no time of it. A walk that begins again counts anew.
+    if (now.compares != start_.compares || now.records < start_.records) start_ = now;
     const double spent = now.seconds - start_.seconds;
-    const bool compares = now.compared > 0;
-    const auto done = static_cast<double>(compares ? now.compared - start_.compared : now.copied - start_.copied);
+    const auto done = static_cast<double>(now.records - start_.records);
     const auto whole = static_cast<std::uint64_t>(now.seconds);
-    const std::string line =
-        fmt::format("{} records {}, {:.1f} MiB, {:.0f} a second, {}:{:02}", compares ? now.compared : now.copied,
-                    compares ? "compared" : "copied", static_cast<double>(now.bytes) / (1 << 20),
-                    spent > 0 ? done / spent : 0.0, whole / 60, whole % 60);
+    const std::string line = fmt::format(
+        "{} records {}, {:.1f} MiB, {:.0f} a second, {}:{:02}", now.records, now.compares ? "compared" : "copied",
+        static_cast<double>(now.bytes) / (1 << 20), spent > 0 ? done / spent : 0.0, whole / 60, whole % 60);
     std::cerr << (is_terminal_ ? "\r" : "") << line << (is_terminal_ ? "\x1b[K" : "\n") << std::flush;
     has_line_ = is_terminal_;
   }
@@ -96,7 +95,7 @@ class Progress {
 
  private:
   const bool is_terminal_ = ::isatty(STDERR_FILENO) == 1;
-  const Figures start_;
+  Figures start_;
   SteadyTime shown_ = std::chrono::steady_clock::now();
   bool has_line_ = false;
 };

@@ -142,9 +142,9 @@ std::string Digest::text() const {
 
 std::optional<Digest> Digest::parse(std::string_view text) {
   Digest digest;
-  const char* const end = text.data() + text.size();
-  auto [at, error] = std::from_chars(text.data(), end, digest.count_);
-  if (error != std::errc() || end - at != 1 + 2 * static_cast<std::ptrdiff_t>(digest.sum_.size()) || *at != ':')
+  auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), digest.count_);
+  if (error != std::errc() ||
+      text.data() + text.size() - at != 1 + 2 * static_cast<std::ptrdiff_t>(digest.sum_.size()) || *at != ':')
     return std::nullopt;
   ++at;
   for (std::uint8_t& byte : digest.sum_) {

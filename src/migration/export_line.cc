@@ -16,10 +16,11 @@ using state::Record;
 using state::RecordFields;
 using state::Shape;
 
-// The last moment that the form of times has a place for; what expires later expires then.
+// The first and the last moment that the form of times has a place for; what expires later expires then.
+constexpr WallTime kFirstTime{-62'167'219'200'000'000};
 constexpr WallTime kLastTime{253'402'300'799'999'999};
 
-std::string time_text(WallTime time) { return rfc3339_ticks(std::min(time, kLastTime)); }
+std::string time_text(WallTime time) { return rfc3339_ticks(std::clamp(time, kFirstTime, kLastTime)); }
 
 bool is_digit(char c) { return c >= '0' && c <= '9'; }
 
@@ -50,7 +51,7 @@ std::optional<WallTime> parse_time(std::string_view text) {
   const auto ahead = zone_us(text);
   if (!ahead) return std::nullopt;
   time.us -= *ahead;
-  return time;
+  return std::clamp(time, kFirstTime, kLastTime);
 }
 
 WallTime read_time(ObjectReader& object, std::string_view name) {

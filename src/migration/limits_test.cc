@@ -109,6 +109,27 @@ TEST_F(LimitsTest, ARecordThatTheTargetRefusesIsNamedAndTheRestGoesOn) {
   EXPECT_THAT(text_of(summary_of(*done)), HasSubstr("key100: not such a key"));
 }
 
+TEST_F(LimitsTest, WhatCannotBeReadUnderAKeyIsLeftAndNamed) {
+  fill(6);
+  to.set("key102", "of another kind");
+  to.store().unreadable = "key102";
+  const auto done = migrate();
+  ASSERT_TRUE(done) << done.error().message;
+  EXPECT_EQ(done->copy.tally[Count::different], 1u);
+  EXPECT_EQ(done->copy.tally[Count::written], 5u);
+  EXPECT_EQ(done->check.tally[Count::unequal], 1u);
+  EXPECT_FALSE(is_success(summary_of(*done)));
+  EXPECT_THAT(text_of(summary_of(*done)), HasSubstr("key102: it is of another kind"));
+}
+
+TEST_F(LimitsTest, ATargetThatContradictsItselfEndsIt) {
+  fill(1);
+  to.store().on_set_many = [] { return std::optional(Error(Errc::precondition_failed, "there is one")); };
+  const auto done = migrate();
+  ASSERT_FALSE(done);
+  EXPECT_THAT(done.error().message, HasSubstr("does somebody else write to it?"));
+}
+
 TEST_F(LimitsTest, FewerReplicasThanAskedForIsAWrittenRecord) {
   fill(3);
   int calls = 0;

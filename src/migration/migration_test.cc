@@ -273,6 +273,22 @@ TEST_F(MigrationTest, WhatDoesNotPassEndsIt) {
   EXPECT_EQ(last_kept.copy.tally[Count::read], 0u);
 }
 
+TEST_F(MigrationTest, PagesGrowWhileRecordsAreSmallAndShrinkWhenTheyAreLarge) {
+  std::vector<std::uint32_t> limits;
+  from.store().on_list = [&limits](const state::ListRequest& request) -> std::optional<Error> {
+    limits.push_back(request.limit);
+    return std::nullopt;
+  };
+  for (int i = 0; i < 100; ++i) from.set("a" + std::to_string(1000 + i), "small");
+  const std::string large(1u << 20, 'x');
+  for (int i = 0; i < 80; ++i) from.set("b" + std::to_string(100 + i), large);
+  page = 64;
+  compares = false;
+  ASSERT_TRUE(migrate());
+  EXPECT_EQ(limits, (std::vector<std::uint32_t>{32, 64, 64, 32}));
+  EXPECT_EQ(to.all().size(), 180u);
+}
+
 TEST_F(MigrationTest, ADamageToTheTargetIsFound) {
   fill(20);
   on_batch = [this](const Journal& at) {

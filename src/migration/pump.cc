@@ -38,7 +38,10 @@ class Pump::Walk {
  public:
   Walk(Pump& pump, Position position) : pump_(pump), position_(std::move(position)), cursor_(position_.cursor) {}
 
-  bool may_read() const { return !all_read_ && !begin_again_ && !failure_ && under_way_.size() < window(); }
+  bool may_read() const {
+    const bool has_room = is_idle() || (under_way_.size() < window() && bytes_on_way_ < kBytesOnWayMax);
+    return has_room && !all_read_ && !begin_again_ && !failure_;
+  }
   bool is_idle() const { return under_way_.empty(); }
   const std::string& cursor() const { return cursor_; }
   const std::optional<Error>& failure() const { return failure_; }
@@ -63,6 +66,7 @@ class Pump::Walk {
   Position position_;
   std::string cursor_;  // of the next page to read
   std::deque<std::unique_ptr<Batch>> under_way_;
+  std::uint64_t bytes_on_way_ = 0;
   std::optional<Error> failure_;
   bool has_gap_ = false;  // a batch is missing: those behind it do not count
   bool all_read_ = false;
@@ -94,6 +98,7 @@ void Pump::Walk::send(Page page) {
     batch->read.add(Count::bytes, item.key.size() + item.record.value.size());
     batch->read.source.add(content_hash(item.key, item.record, Kept()));
   }
+  bytes_on_way_ += batch->read[Count::bytes];
   Batch* const sent = batch.get();
   under_way_.push_back(std::move(batch));
   holdfast::start(pump_.sink_.write(std::move(page.items)),
@@ -104,6 +109,7 @@ Task<void> Pump::Walk::await_first() {
   auto written = co_await under_way_.front()->arrival;
   const std::unique_ptr<Batch> batch = std::move(under_way_.front());
   under_way_.pop_front();
+  bytes_on_way_ -= batch->read[Count::bytes];
   if (!written) {
     has_gap_ = true;
     fail_with(std::move(written.error()));

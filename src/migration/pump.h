@@ -1,5 +1,5 @@
 // Moves every record of a source into a sink: pages are read while earlier ones are being written, and where it is safe
-// to go on from is told as it goes. Holds at most `window` pages and one.
+// to go on from is told as it goes. Holds at most `window` pages and one, and no more after kBytesOnWayMax.
 #pragma once
 
 #include <cstdint>
@@ -35,6 +35,7 @@ struct PumpOptions {
   std::string to_prefix = "";
 };
 inline constexpr Milliseconds kBackoffMax{5000};
+inline constexpr std::uint64_t kBytesOnWayMax = 32u << 20;
 inline constexpr std::uint32_t kRestartsMax = 100;
 
 // Waits between tries, each twice as long as the last.

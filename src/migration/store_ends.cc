@@ -24,14 +24,16 @@ CallContext context_until(const Clock& clock, Milliseconds timeout) {
   return context;
 }
 
+// What cannot be read may be one key alone, such as one of another kind in Redis.
+bool is_of_the_record(const Error& error) { return error.code == Errc::internal; }
+
 // The first error that ends a migration rather than delays it, else the first that delays it.
-template <class T>
-const Error* worst_of(const std::vector<Result<T>>& results) {
+const Error* worst_of(const Found& found) {
   const Error* worst = nullptr;
-  for (const auto& result : results) {
-    if (result) continue;
-    if (!is_passing(result.error().code)) return &result.error();
-    if (worst == nullptr) worst = &result.error();
+  for (const auto& one : found) {
+    if (one || is_of_the_record(one.error())) continue;
+    if (!is_passing(one.error().code)) return &one.error();
+    if (worst == nullptr) worst = &one.error();
   }
   return worst;
 }
@@ -47,20 +49,16 @@ bool has_run_out(const ListedRecord& item, const Clock& clock) {
   return item.record.expires_at && *item.record.expires_at <= clock.wall();
 }
 
-// Every record or an error that is worth no further try.
-Task<Result<std::vector<std::optional<Record>>>> read_all(state::StateStore& store, const Clock& clock, Backoff backoff,
-                                                          Milliseconds timeout, std::vector<std::string_view> keys) {
+// Every record with its own error, or an error that is worth no further try.
+Task<Result<Found>> read_all(state::StateStore& store, const Clock& clock, Backoff backoff, Milliseconds timeout,
+                             std::vector<std::string_view> keys) {
   std::vector<state::GetRequest> requests;
   const bool want_fields = store.capabilities().record_fields;
   for (const std::string_view key : keys) requests.push_back({key, true, want_fields});
   for (;;) {
     Found found = co_await store.get_many(context_until(clock, timeout), requests);
     const Error* const error = worst_of(found);
-    if (error == nullptr) {
-      std::vector<std::optional<Record>> records;
-      for (auto& one : found) records.push_back(std::move(*one));
-      co_return records;
-    }
+    if (error == nullptr) co_return found;
     if (!is_passing(error->code) || !co_await backoff.wait()) co_return fail(*error);
   }
 }
@@ -79,19 +77,35 @@ std::optional<Refusal> refusal(const ListedRecord& item, const Capabilities& can
   return std::nullopt;
 }
 
+// The next page is larger after a light one and smaller after a heavy one.
+void StoreSource::adapt(const Page& page) {
+  std::size_t bytes = 0;
+  for (const ListedRecord& item : page.items) bytes += item.key.size() + item.record.value.size();
+  if (bytes > kPageBytes) page_ = std::max(page_ / 2, 1U);
+  if (bytes < kPageBytes / 4) page_ = std::min(2 * page_, page_max_);
+}
+
 Task<Result<Page>> StoreSource::next(std::string cursor) {
   state::ListRequest request;
   request.prefix = prefix_;
   request.own_bytes = state::kEveryKey;
   request.cursor = cursor;
-  request.limit = page_max_;
+  request.limit = page_;
   request.want_values = true;
   request.want_fields = store_.capabilities().record_fields;
   auto listed = co_await store_.list(context_until(clock_, call_timeout_), request);
-  if (listed) co_return Page{std::move(listed->items), std::move(listed->cursor)};
+  if (listed) {
+    Page page{std::move(listed->items), std::move(listed->cursor)};
+    adapt(page);
+    co_return page;
+  }
   // The only part of the request that a store may find fault with.
   if (listed.error().code == Errc::invalid_argument && !cursor.empty()) listed.error().code = Errc::precondition_failed;
   co_return fail(std::move(listed.error()));
+}
+
+namespace {
+constexpr int kRoundsMax = 16;
 }
 
 // A record that is not settled yet.
@@ -100,6 +114,7 @@ struct StoreSink::Pending {
   bool looks = false;     // something is there: it has to be read
   bool replaces = false;  // it was read, and is to be overwritten
   bool is_settled = false;
+  int rounds = 0;  // in which something was there, and had gone when it was read
 };
 
 StoreSink::StoreSink(state::StateStore& store, Scheduler& loop, const Clock& clock, TargetPolicy policy, Kept source)
@@ -137,13 +152,27 @@ Task<Status> StoreSink::look_at(std::vector<Pending>& pending, Tally& tally) {
                                  std::move(keys));
   if (!there) co_return fail(std::move(there.error()));
   std::size_t next = 0;
-  for (Pending& one : pending)
-    if (one.looks) judge(one, (*there)[next++], tally);
+  for (Pending& one : pending) {
+    if (!one.looks) continue;
+    const auto& found = (*there)[next++];
+    if (found) {
+      judge(one, *found, tally);
+    } else {
+      one.is_settled = true;
+      tally.add_example(Count::different, one.item->key, found.error().message);
+    }
+    if (one.rounds > kRoundsMax)
+      co_return fail(Errc::conflict,
+                     fmt::format("the target says that something is at \"{}\", and that nothing is; does "
+                                 "somebody else write to it?",
+                                 one.item->key));
+  }
   co_return Status();
 }
 
 void StoreSink::judge(Pending& one, const std::optional<Record>& there, Tally& tally) const {
   one.looks = false;
+  ++one.rounds;
   if (!there) return;
   const auto differs = difference(one.item->record, *there, kept_, Milliseconds(store_.capabilities().ttl_grain_ms));
   if (differs && policy_.existing == Existing::replace) {
@@ -270,7 +299,14 @@ Task<Result<Tally>> Comparison::write(std::vector<ListedRecord> batch) {
   auto there = co_await read_all(store_, clock_, Backoff(loop_, policy_.backoff, policy_.retries), policy_.call_timeout,
                                  std::move(keys));
   if (!there) co_return fail(std::move(there.error()));
-  for (std::size_t i = 0; i < asked.size(); ++i) compare(*asked[i], (*there)[i], tally);
+  for (std::size_t i = 0; i < asked.size(); ++i) {
+    const auto& found = (*there)[i];
+    if (found) {
+      compare(*asked[i], *found, tally);
+    } else {
+      tally.add_example(Count::unequal, asked[i]->key, found.error().message);
+    }
+  }
   co_return tally;
 }
 

@@ -1,7 +1,7 @@
 // Stores as the ends of a migration, and the comparison of what arrived with what was sent.
 #pragma once
 
-#include <functional>
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -34,20 +34,27 @@ struct Refusal {
 };
 std::optional<Refusal> refusal(const state::ListedRecord& item, const state::Capabilities& can, bool drop_ttl);
 
-// Everything under a prefix, whoever it belongs to. The store declares `list`.
+// Everything under a prefix, whoever it belongs to. The store declares `list`. Pages begin small and grow up to
+// `page_max` records while they stay under kPageBytes: not every store bounds what a page weighs.
 class StoreSource final : public Source {
  public:
   StoreSource(state::StateStore& store, const Clock& clock, std::string prefix, std::uint32_t page_max,
               Milliseconds call_timeout = Milliseconds(30'000))
       : store_(store), clock_(clock), prefix_(std::move(prefix)), page_max_(page_max), call_timeout_(call_timeout) {}
 
+  static constexpr std::uint32_t kPageFirst = 32;
+  static constexpr std::size_t kPageBytes = 16u << 20;
+
   Task<Result<Page>> next(std::string cursor) override;
 
  private:
+  void adapt(const Page& page);
+
   state::StateStore& store_;
   const Clock& clock_;
   const std::string prefix_;
   const std::uint32_t page_max_;
+  std::uint32_t page_ = std::min(page_max_, kPageFirst);
   const Milliseconds call_timeout_;
 };
 

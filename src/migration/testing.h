@@ -38,6 +38,13 @@ class PliantStore final : public state::ForwardingStore {
     }
     co_return std::vector<Result<state::Written>>(requests.size(), fail(*error));
   }
+  Task<std::vector<Result<std::optional<state::Record>>>> get_many(
+      state::CallContext context, std::span<const state::GetRequest> requests) override {
+    auto found = co_await inner().get_many(context, requests);
+    for (std::size_t i = 0; i < requests.size(); ++i)
+      if (requests[i].key == unreadable) found[i] = fail(Errc::internal, "it is of another kind");
+    co_return found;
+  }
   Task<Result<state::ListPage>> list(state::CallContext context, state::ListRequest request) override {
     if (on_list)
       if (const std::optional<Error> error = on_list(request); error)
@@ -47,7 +54,8 @@ class PliantStore final : public state::ForwardingStore {
 
   state::Capabilities can;
   std::function<std::optional<Error>()> on_set_many;
-  bool loses_answers = false;  // the store does its part first
+  std::string unreadable = "(none)";  // this key
+  bool loses_answers = false;         // the store does its part first
   std::function<std::optional<Error>(const state::ListRequest&)> on_list;
 };
 

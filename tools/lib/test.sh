@@ -235,6 +235,12 @@ soak_faults() {
   HOLDFAST_SOAK_SECONDS=$1 run_ctest dev faults -R '^redis_(faults|moving)_test$'
 }
 
+# A million records from SQLite to Redis and back, killed five times each way.
+soak_migration() {
+  HOLDFAST_MIGRATE_RECORDS=1000000 HOLDFAST_BIN="$ROOT/build/release/holdfast" \
+    run_system migration -q -s -k test_there_and_back_killed_five_times_each_way
+}
+
 soak_conformance() {
   run_ctest dev conformance -R 'store_.*_test' --repeat "until-fail:$1"
 }
@@ -256,6 +262,7 @@ dev_soak() {
   local fault_seconds=$((seconds / 10))
   [[ $fault_seconds -ge 1 ]] || fault_seconds=1
   step "faults of servers, $fault_seconds s a test" soak_faults "$fault_seconds"
+  step "a million records moved" soak_migration
   step "fuzz, $seconds s a target" soak_fuzz "$seconds"
   if [[ -d test/system ]]; then step "system, for $seconds s" soak_system "$seconds"; fi
   {
