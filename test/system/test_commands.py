@@ -67,7 +67,7 @@ def complete_in_bash(script, *words, cwd=None):
 @pytest.mark.parametrize("words, offered", [
     ([""], ["serve", "state", "check", "init", "schema", "completion", "version", "help"]),
     (["ch"], ["check"]),
-    (["state", ""], ["get", "put", "delete", "ls", "backup", "migrate", "export", "import"]),
+    (["state", ""], ["get", "put", "patch", "delete", "clear", "ls", "txn", "info", "backup", "migrate", "export", "import"]),
     (["state", "g"], ["get"]),
     (["state", "get", "--"], ["--record", "--json", "--address"]),
     (["state", "put", "s", "k", "--if"], ["--if-match", "--if-absent"]),
