@@ -35,23 +35,59 @@ TEST(TokenSet, NothingButCommentsIsEmpty) {
   EXPECT_TRUE(TokenSet::parse("")->empty());
 }
 
+TEST(TokenSet, ATokenTwiceIsOneOrAnError) {
+  const std::string line = "sha256:" + std::string(kSecretDigest);
+  EXPECT_TRUE(TokenSet::parse("secret\n" + line));
+  EXPECT_TRUE(TokenSet::parse(line + ";name=ci\n" + line + ";name=ci\n"));
+  const auto differs = TokenSet::parse(line + ";prefix=a\nsecret\n");
+  ASSERT_FALSE(differs) << "which of the two holds must not depend on their order";
+  EXPECT_THAT(differs.error().message, testing::StartsWith("line 2:"));
+  TokenSet limited = TokenSet::parse(line + ";prefix=a").value();
+  EXPECT_FALSE(limited.add("secret"));
+  EXPECT_TRUE(limited.add("other"));
+  EXPECT_TRUE(limited.accepts("other"));
+}
+
 TEST(Access, WithoutTokensEveryoneMayCome) {
   Access access;
   EXPECT_FALSE(access.asks_for_token());
-  EXPECT_TRUE(access.accepts(""));
+  EXPECT_EQ(access.admit(""), service::GrantRef());
+}
+
+TEST(Access, APlainTokenAllowsEverythingAndALimitedOneWhatItsLineSays) {
+  Access access;
+  access.set_tokens(std::make_shared<TokenSet>(
+      TokenSet::parse("plain\nsha256:" + std::string(kSecretDigest) + ";isolation=K").value()));
+  for (int round = 0; round < 2; ++round) {
+    EXPECT_EQ(access.admit("plain"), service::GrantRef());
+    const auto limited = access.admit("secret");
+    ASSERT_TRUE(limited && *limited);
+    EXPECT_EQ((*limited)->isolation, "K");
+    EXPECT_EQ(access.admit("secret"), limited) << "the remembered one is the same";
+  }
+}
+
+TEST(Access, AGrantOutlivesTheTokensItCameFrom) {
+  Access access;
+  access.set_tokens(
+      std::make_shared<TokenSet>(TokenSet::parse("sha256:" + std::string(kSecretDigest) + ";name=ci").value()));
+  const auto grant = access.admit("secret");
+  access.set_tokens(std::make_shared<TokenSet>(TokenSet::parse("another").value()));
+  EXPECT_EQ(access.admit("secret"), std::nullopt);
+  EXPECT_EQ((*grant)->name, "ci");
 }
 
 TEST(Access, ATokenThatWasTakenAwayIsRefusedThoughItWasAcceptedBefore) {
   Access access;
   access.set_tokens(std::make_shared<TokenSet>(TokenSet::parse("one\ntwo").value()));
-  EXPECT_TRUE(access.accepts("one"));
-  EXPECT_TRUE(access.accepts("one"));  // the remembered one
-  EXPECT_TRUE(access.accepts("two"));
-  EXPECT_FALSE(access.accepts("three"));
-  EXPECT_FALSE(access.accepts(""));
+  EXPECT_TRUE(access.admit("one"));
+  EXPECT_TRUE(access.admit("one"));  // the remembered one
+  EXPECT_TRUE(access.admit("two"));
+  EXPECT_FALSE(access.admit("three"));
+  EXPECT_FALSE(access.admit(""));
   access.set_tokens(std::make_shared<TokenSet>(TokenSet::parse("one").value()));
-  EXPECT_FALSE(access.accepts("two"));
-  EXPECT_TRUE(access.accepts("one"));
+  EXPECT_FALSE(access.admit("two"));
+  EXPECT_TRUE(access.admit("one"));
 }
 
 TEST(Access, ClosedRoutesAreWholeSegments) {

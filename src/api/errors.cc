@@ -221,6 +221,11 @@ ApiError malformed_request(std::string message) {
   return make(400, Code::invalid_argument, "ERR_MALFORMED_REQUEST", std::move(message));
 }
 
+ApiError permission_denied(std::string message) {
+  ApiError error = make(403, Code::permission_denied, "ERR_PERMISSION_DENIED", std::move(message));
+  return error.with(error_info("ERR_PERMISSION_DENIED", {}, Shown::grpc));
+}
+
 ApiError get_failed(std::string_view store, std::string_view key, const Error& error) {
   StoreFailure failure = describe(error);
   return failed(failure, "ERR_STATE_GET",
@@ -321,8 +326,7 @@ ApiError secret_store_not_found(std::string_view store) {
 }
 
 ApiError secret_denied(std::string_view store, std::string_view key) {
-  return secret_error(403, Code::permission_denied, "ERR_PERMISSION_DENIED",
-                      fmt::format("access denied by policy to get {} from {}", go_quote(key), go_quote(store)));
+  return permission_denied(fmt::format("access denied by policy to get {} from {}", go_quote(key), go_quote(store)));
 }
 
 ApiError secret_failed(std::string_view store, std::string_view key, std::string_view text) {

@@ -64,6 +64,8 @@ ApiError store_not_found(std::string_view store, std::string_view app_id, bool q
 ApiError store_pending(std::string_view store, std::string_view reason);
 ApiError illegal_key(std::string_view store, std::string_view key, bool in_transaction);
 ApiError malformed_request(std::string message);
+// What the caller's token does not allow.
+ApiError permission_denied(std::string message);
 ApiError get_failed(std::string_view store, std::string_view key, const Error& error);
 ApiError bulk_get_failed(const Error& error);
 ApiError save_failed(std::string_view store, const StoreFailure& failure);

@@ -49,16 +49,19 @@ std::int64_t remaining_seconds(const state::Record& record, WallTime now) {
 
 }  // namespace
 
-void append_record_json(std::string& out, const service::StoreEntry& entry, std::string_view key,
-                        const state::Record& record, std::string_view value, WallTime now) {
+void append_record_json(std::string& out, const RecordPlace& place, std::string_view key, const state::Record& record,
+                        std::string_view value, WallTime now) {
   std::string text = "{";
   append_text(text, "id", key);
   append_text(text, "partitionKey", key);
   append_fields(text, record);
-  append_text(text, "stateStoreName", entry.name);
+  append_text(text, "stateStoreName", place.entry.name);
   append_name(text, "isolationMode");
-  text += "false";
-  append_null(text, "isolationKey");
+  text += place.isolation ? "true" : "false";
+  if (place.isolation)
+    append_text(text, "isolationKey", *place.isolation);
+  else
+    append_null(text, "isolationKey");
   append_name(text, "ttl");
   text += std::to_string(remaining_seconds(record, now));
   if (record.expires_at)
@@ -75,7 +78,7 @@ void append_record_json(std::string& out, const service::StoreEntry& entry, std:
   }
   append_name(text, "stateReference");
   text += '{';
-  append_text(text, "stateStoreName", entry.name);
+  append_text(text, "stateStoreName", place.entry.name);
   append_text(text, "id", key);
   text += "}}";
   out += text;

@@ -10,6 +10,10 @@ namespace holdfast::api {
 
 using namespace state;
 using service::Call;
+using service::CallContext;
+using service::Right;
+using service::Rights;
+using service::Scope;
 using service::Service;
 using service::StoreEntry;
 
@@ -132,6 +136,29 @@ Result<DeleteRequest> V1::prepare_delete(const V1Item& item, Prepared& room, Cal
 
 namespace {
 
+ApiError not_reached(Error error) {
+  return error.code == Errc::denied ? permission_denied(std::move(error.message))
+                                    : malformed_request(std::move(error.message));
+}
+
+// What speaks against a call as a whole: an illegal key, its token, its isolation key. Asked before anything is
+// prepared: Dapr's texts for what a store answers, and the statuses that it gives them, are not for these.
+template <class Items, class KeyOf>
+std::optional<ApiError> objection(const StoreEntry& entry, const CallContext& context, Rights needed,
+                                  const Items& items, KeyOf key_of) {
+  for (const auto& item : items)
+    if (auto ok = Service::check_key(key_of(item)); !ok) return illegal_key(entry.name, key_of(item), false);
+  const auto scope = Scope::enter(entry, context, needed);
+  if (!scope) return not_reached(scope.error());
+  for (const auto& item : items)
+    if (auto ok = scope->check_key(key_of(item)); !ok) return not_reached(std::move(ok.error()));
+  return std::nullopt;
+}
+
+constexpr auto kItself = [](std::string_view key) { return key; };
+constexpr auto kOfItem = [](const V1Item& item) { return std::string_view(item.key); };
+constexpr auto kOfOperation = [](const V1Operation& operation) { return std::string_view(operation.item.key); };
+
 // The requests of the items that can be prepared, and the failures of the others. The call runs at the strongest level
 // that any item asks for.
 template <class Request, class Room, class Prepare>
@@ -157,7 +184,9 @@ std::vector<Request> prepare_all(std::vector<V1Item>& items, std::vector<Room>& 
 
 Task<ApiResult<std::optional<Record>>> V1::get(StoreEntry& entry, CallContext context, std::string key,
                                                std::string consistency) {
-  if (auto ok = Service::check_key(key); !ok) co_return std::unexpected(illegal_key(entry.name, key, false));
+  const std::string_view keys[] = {key};
+  if (auto refused = objection(entry, context, Right::get, keys, kItself))
+    co_return std::unexpected(std::move(*refused));
   // Dapr's stores ignore a level they do not know on reads.
   context.consistency = parse_consistency(consistency).value_or(Consistency::unspecified);
   GetRequest request;
@@ -171,16 +200,16 @@ Task<ApiResult<std::optional<Record>>> V1::get(StoreEntry& entry, CallContext co
 
 Task<ApiResult<std::vector<Result<std::optional<Record>>>>> V1::bulk_get(StoreEntry& entry, CallContext context,
                                                                          std::span<const std::string_view> keys) {
-  for (const std::string_view key : keys)
-    if (auto ok = Service::check_key(key); !ok) co_return std::unexpected(illegal_key(entry.name, key, false));
+  if (auto refused = objection(entry, context, Right::get, keys, kItself))
+    co_return std::unexpected(std::move(*refused));
   std::vector<GetRequest> requests(keys.size());
   for (std::size_t i = 0; i < keys.size(); ++i) requests[i].key = keys[i];
   co_return co_await service_.get_many(Call{entry, context}, requests);
 }
 
 Task<ApiResult<bool>> V1::save(StoreEntry& entry, CallContext context, std::vector<V1Item>& items) {
-  for (const V1Item& item : items)
-    if (auto ok = Service::check_key(item.key); !ok) co_return std::unexpected(illegal_key(entry.name, item.key, false));
+  if (auto refused = objection(entry, context, Right::write, items, kOfItem))
+    co_return std::unexpected(std::move(*refused));
   if (items.empty()) co_return true;
   if (items.size() == 1) {
     Prepared room;
@@ -204,7 +233,8 @@ Task<ApiResult<bool>> V1::save(StoreEntry& entry, CallContext context, std::vect
 }
 
 Task<ApiResult<bool>> V1::erase(StoreEntry& entry, CallContext context, V1Item& item) {
-  if (auto ok = Service::check_key(item.key); !ok) co_return std::unexpected(illegal_key(entry.name, item.key, false));
+  if (auto refused = objection(entry, context, Right::erase, std::span(&item, 1), kOfItem))
+    co_return std::unexpected(std::move(*refused));
   Prepared room;
   auto request = prepare_delete(item, room, context);
   if (!request) co_return std::unexpected(delete_failed(item.key, request.error()));
@@ -214,8 +244,8 @@ Task<ApiResult<bool>> V1::erase(StoreEntry& entry, CallContext context, V1Item& 
 }
 
 Task<ApiResult<bool>> V1::erase_bulk(StoreEntry& entry, CallContext context, std::vector<V1Item>& items) {
-  for (const V1Item& item : items)
-    if (auto ok = Service::check_key(item.key); !ok) co_return std::unexpected(illegal_key(entry.name, item.key, false));
+  if (auto refused = objection(entry, context, Right::erase, items, kOfItem))
+    co_return std::unexpected(std::move(*refused));
   std::vector<Error> errors;
   std::vector<Prepared> room(items.size());
   const auto requests = prepare_all<DeleteRequest>(items, room, context, errors, [&](V1Item& item, Prepared& held) {
@@ -231,6 +261,10 @@ Task<ApiResult<bool>> V1::erase_bulk(StoreEntry& entry, CallContext context, std
 }
 
 Task<ApiResult<bool>> V1::transact(StoreEntry& entry, CallContext context, std::vector<V1Operation>& operations) {
+  Rights needed;
+  for (const V1Operation& operation : operations) needed |= operation.is_delete ? Right::erase : Right::write;
+  if (auto refused = objection(entry, context, needed, operations, kOfOperation))
+    co_return std::unexpected(std::move(*refused));
   const std::uint32_t max = entry.store->capabilities().transaction_ops_max;
   if (max != kUnlimited && operations.size() > max)
     co_return std::unexpected(too_many_operations(entry.name, operations.size(), max));
@@ -264,6 +298,8 @@ Task<ApiResult<bool>> V1::transact(StoreEntry& entry, CallContext context, std::
 Task<ApiResult<QueryPage>> V1::query(StoreEntry& entry, CallContext context, std::string text, std::string index) {
   if (!entry.dapr_declares("QUERY_API") && !(entry.v1_query && entry.store->capabilities().query))
     co_return std::unexpected(query_unsupported(entry.name));
+  if (auto refused = objection(entry, context, {Right::get, Right::list}, std::span<const std::string_view>(), kItself))
+    co_return std::unexpected(std::move(*refused));
   auto query = parse_query(text);
   if (!query)
     co_return std::unexpected(query_failed(entry.name, "failed to parse JSON query body: " + query.error().message));

@@ -50,28 +50,29 @@ class V1 {
 
   ApiResult<service::StoreRef> find_store(std::string_view name, bool query_route = false);
 
-  Task<ApiResult<std::optional<state::Record>>> get(service::StoreEntry& entry, state::CallContext context,
+  Task<ApiResult<std::optional<state::Record>>> get(service::StoreEntry& entry, service::CallContext context,
                                                     std::string key, std::string consistency);
   // A result for each key, in their order.
   Task<ApiResult<std::vector<Result<std::optional<state::Record>>>>> bulk_get(service::StoreEntry& entry,
-                                                                              state::CallContext context,
+                                                                              service::CallContext context,
                                                                               std::span<const std::string_view> keys);
   // Nothing is written when an item has no key, or an illegal one.
-  Task<ApiResult<bool>> save(service::StoreEntry& entry, state::CallContext context, std::vector<V1Item>& items);
-  Task<ApiResult<bool>> erase(service::StoreEntry& entry, state::CallContext context, V1Item& item);
-  Task<ApiResult<bool>> erase_bulk(service::StoreEntry& entry, state::CallContext context, std::vector<V1Item>& items);
-  Task<ApiResult<bool>> transact(service::StoreEntry& entry, state::CallContext context,
+  Task<ApiResult<bool>> save(service::StoreEntry& entry, service::CallContext context, std::vector<V1Item>& items);
+  Task<ApiResult<bool>> erase(service::StoreEntry& entry, service::CallContext context, V1Item& item);
+  Task<ApiResult<bool>> erase_bulk(service::StoreEntry& entry, service::CallContext context,
+                                   std::vector<V1Item>& items);
+  Task<ApiResult<bool>> transact(service::StoreEntry& entry, service::CallContext context,
                                  std::vector<V1Operation>& operations);
   // `index`: request metadata queryIndexName.
-  Task<ApiResult<state::QueryPage>> query(service::StoreEntry& entry, state::CallContext context, std::string query,
+  Task<ApiResult<state::QueryPage>> query(service::StoreEntry& entry, service::CallContext context, std::string query,
                                           std::string index);
 
  private:
   struct Prepared;
   // Options, TTL and authorship of an item; what Dapr's stores check, so a failure is this item's alone.
   Result<state::SetRequest> prepare_set(const service::StoreEntry& entry, const V1Item& item, Prepared& room,
-                                        state::CallContext& context);
-  Result<state::DeleteRequest> prepare_delete(const V1Item& item, Prepared& room, state::CallContext& context);
+                                        service::CallContext& context);
+  Result<state::DeleteRequest> prepare_delete(const V1Item& item, Prepared& room, service::CallContext& context);
 
   service::Service& service_;
   const service::Runtime& runtime_;

@@ -13,6 +13,7 @@ namespace holdfast::api {
 
 using namespace state;
 using service::Call;
+using service::CallContext;
 using service::StoreEntry;
 
 namespace {

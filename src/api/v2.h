@@ -105,32 +105,32 @@ class V2 {
   // Errc::not_found with what is loaded; Errc::unavailable while the store is being connected.
   Result<service::StoreRef> find_store(std::string_view name);
 
-  Task<Result<Outcome>> put(service::StoreEntry& entry, state::CallContext context, PutCommand& command);
-  Task<Result<std::optional<state::Record>>> get(service::StoreEntry& entry, state::CallContext context,
+  Task<Result<Outcome>> put(service::StoreEntry& entry, service::CallContext context, PutCommand& command);
+  Task<Result<std::optional<state::Record>>> get(service::StoreEntry& entry, service::CallContext context,
                                                  std::string key, bool want_value);
-  Task<Result<state::Deleted>> erase(service::StoreEntry& entry, state::CallContext context, std::string key,
+  Task<Result<state::Deleted>> erase(service::StoreEntry& entry, service::CallContext context, std::string key,
                                      Conditions& when);
   // The value as it became stands in Outcome::record. Errc::not_found: a merge patch of what is not there; the other
   // kinds begin with nothing.
-  Task<Result<Outcome>> patch(service::StoreEntry& entry, state::CallContext context, PatchCommand& command);
+  Task<Result<Outcome>> patch(service::StoreEntry& entry, service::CallContext context, PatchCommand& command);
   // A page may be shorter than its limit, and empty, and there is more all the same if it has a cursor: filters look at
   // so many records and no more.
-  Task<Result<service::Listing>> list(service::StoreEntry& entry, state::CallContext context, ListCommand& command);
+  Task<Result<service::Listing>> list(service::StoreEntry& entry, service::CallContext context, ListCommand& command);
   // An empty prefix is Errc::invalid_argument unless `all` is said. With a limit, about so many at most.
-  Task<Result<ErasedPrefix>> erase_prefix(service::StoreEntry& entry, state::CallContext context, std::string prefix,
+  Task<Result<ErasedPrefix>> erase_prefix(service::StoreEntry& entry, service::CallContext context, std::string prefix,
                                           bool all, std::uint32_t limit);
 
   // One result for each, none depending on another. Errc::invalid_argument for all of them: more than kBatchMax, a key
   // that is none or stands there twice, a check.
   Task<Result<std::vector<Result<std::optional<state::Record>>>>> batch_get(service::StoreEntry& entry,
-                                                                            state::CallContext context,
+                                                                            service::CallContext context,
                                                                             const std::vector<std::string>& keys,
                                                                             bool want_values);
-  Task<Result<std::vector<Result<Outcome>>>> batch_write(service::StoreEntry& entry, state::CallContext context,
+  Task<Result<std::vector<Result<Outcome>>>> batch_write(service::StoreEntry& entry, service::CallContext context,
                                                          std::vector<Command>& commands);
   // All or nothing; conditions are judged on the state before. One Outcome for each. The error of a condition names its
   // operation.
-  Task<Result<std::vector<Outcome>>> transact(service::StoreEntry& entry, state::CallContext context,
+  Task<Result<std::vector<Outcome>>> transact(service::StoreEntry& entry, service::CallContext context,
                                               std::vector<Command>& commands);
 
   const Clock& clock() const { return service_.clock(); }
@@ -139,7 +139,7 @@ class V2 {
 
  private:
   struct Batch;
-  Task<Result<service::Listing>> list_some(service::StoreEntry& entry, state::CallContext context,
+  Task<Result<service::Listing>> list_some(service::StoreEntry& entry, service::CallContext context,
                                            const ListCommand& command, const service::Listing& so_far);
   Result<state::SetRequest> prepare(const service::StoreEntry& entry, PutCommand& command) const;
 
@@ -148,7 +148,7 @@ class V2 {
 };
 
 // Unspecified is session here, unlike v1, whose unspecified calls go where daprd's go.
-void default_to_session(const service::StoreEntry& entry, state::CallContext& context);
+void default_to_session(const service::StoreEntry& entry, service::CallContext& context);
 
 // 1 to 1024 bytes of UTF-8 without "||".
 Status check_v2_key(std::string_view key);

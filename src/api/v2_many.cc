@@ -10,6 +10,10 @@ namespace holdfast::api {
 
 using namespace state;
 using service::Call;
+using service::CallContext;
+using service::Right;
+using service::Rights;
+using service::Scope;
 using service::StoreEntry;
 
 namespace {
@@ -46,6 +50,9 @@ Task<Result<std::vector<Result<std::optional<Record>>>>> V2::batch_get(StoreEntr
                                                                        bool want_values) {
   const std::vector<std::string_view> views(keys.begin(), keys.end());
   if (auto ok = check_keys(views, "keys"); !ok) co_return fail(ok.error());
+  // What concerns the call as a whole is not said of each key.
+  const Right needed = service::right_to_read(want_values, context.grant);
+  if (auto scope = Scope::enter(entry, context, needed); !scope) co_return fail(scope.error());
   default_to_session(entry, context);
   std::vector<GetRequest> requests;
   for (const std::string_view key : views)
@@ -64,6 +71,7 @@ struct V2::Batch {
 Task<Result<std::vector<Result<Outcome>>>> V2::batch_write(StoreEntry& entry, CallContext context,
                                                            std::vector<Command>& commands) {
   if (auto ok = check_commands(commands, "items"); !ok) co_return fail(ok.error());
+  if (auto scope = Scope::enter(entry, context, Rights()); !scope) co_return fail(scope.error());
   default_to_session(entry, context);
   std::vector<Result<Outcome>> results(commands.size());
   Batch batch;
@@ -211,6 +219,7 @@ Task<Result<ErasedPrefix>> V2::erase_prefix(StoreEntry& entry, CallContext conte
     if (!erased) co_return fail(std::move(erased.error()));
     co_return ErasedPrefix{*erased, false};
   }
+  if (auto scope = Scope::enter(entry, context, {Right::list, Right::erase}); !scope) co_return fail(scope.error());
   auto page = co_await service_.list(Call{entry, context}, {.prefix = prefix, .cursor = {}, .limit = limit});
   if (!page) co_return fail(std::move(page.error()));
   std::vector<DeleteRequest> requests;

@@ -78,7 +78,7 @@ std::string record_json(const state::Record& record, std::string_view value, Wal
   service::StoreEntry entry;
   entry.name = "s";
   std::string out;
-  append_record_json(out, entry, "k", record, value, now);
+  append_record_json(out, {entry}, "k", record, value, now);
   return out;
 }
 
@@ -88,8 +88,16 @@ TEST(RecordJson, WhatTheStoreDoesNotKnowIsNull) {
   EXPECT_EQ(
       record_json(record, "hi"),
       R"({"id":"k","partitionKey":"k","created":null,"createdBy":null,"modified":null,"modifiedBy":null,"tags":null,)"
-      R"("stateStoreName":"s","isolationMode":false,"isolationKey":null,"ttl":-1,"etag":"\"1\"",)"
+      R"("stateStoreName":"s","isolationMode":false,"isolationKey":null,"ttl":-1,"expires":null,"etag":"\"1\"",)"
       R"("contentType":"application/octet-stream","valueBase64":"aGk=","stateReference":{"stateStoreName":"s","id":"k"}})");
+}
+
+TEST(RecordJson, NamesTheIsolationKeyOfARecordThatHasOne) {
+  service::StoreEntry entry;
+  entry.name = "s";
+  std::string out;
+  append_record_json(out, {entry, "K"}, "k", state::Record(), "", {});
+  EXPECT_THAT(out, HasSubstr(R"("stateStoreName":"s","isolationMode":true,"isolationKey":"K")"));
 }
 
 TEST(RecordJson, FieldsTagsAndJsonValuesAreShown) {

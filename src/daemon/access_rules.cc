@@ -27,7 +27,13 @@ Result<std::shared_ptr<const api::TokenSet>> load_tokens(const config::Flags& fl
       return fail(Errc::invalid_argument, fmt::format("--api-token-file {} holds no token", flags.api_token_file));
     tokens = std::move(*parsed);
   }
-  if (!token.empty()) tokens.add(token);
+  if (!token.empty())
+    if (auto added = tokens.add(token); !added)
+      return fail(
+          Errc::invalid_argument,
+          fmt::format("--api-token-file {} limits the token of DAPR_API_TOKEN, which allows everything; take it "
+                      "out of one of the two",
+                      flags.api_token_file));
   return std::make_shared<const api::TokenSet>(std::move(tokens));
 }
 

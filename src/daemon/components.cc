@@ -214,6 +214,7 @@ Result<Components::Store> Components::examine(const state::Component& component,
   store.key_prefix = *prefix;
   if (auto ok = refuse_what_is_not_built(component); !ok) return failed(component, ok.error(), "init");
   if (auto level = default_level(component); !level) return failed(component, level.error(), "init");
+  if (auto mode = service::isolation_of(component); !mode) return failed(component, mode.error(), "init");
   return store;
 }
 
@@ -279,6 +280,7 @@ std::unique_ptr<service::StoreEntry> Components::entry_of(const Store& store) co
   entry->v1_query = property_is_true(component, "v1Query", false);
   entry->trust_created_by = property_is_true(component, "trustCreatedBy", !runtime_.asks_for_token);
   entry->consistency = default_level(component).value();
+  entry->isolation = service::isolation_of(component).value();
   entry->pending_reason = store.pending_reason;
   return entry;
 }

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
-#include "service/cursor.h"
+#include <algorithm>
+#include <iterator>
+
 #include "state/keys.h"
 
 namespace holdfast::service {
@@ -18,25 +20,65 @@ Status within(std::string_view what, std::size_t bytes, std::uint64_t limit, con
               fmt::format("the {} is {} bytes; state store {} takes at most {}", what, bytes, entry.name, limit));
 }
 
-// Stores name the stored key in their messages; callers know it without the prefix that mapping put in front.
-std::unexpected<Error> in_callers_words(Error error, const StoreEntry& entry) {
-  if (!entry.key_prefix.empty())
-    for (std::size_t at = error.message.find(entry.key_prefix); at != std::string::npos;
-         at = error.message.find(entry.key_prefix, at))
-      error.message.erase(at, entry.key_prefix.size());
-  return fail(std::move(error));
-}
-
-template <class T>
-std::vector<Result<T>> in_callers_words(std::vector<Result<T>> results, const StoreEntry& entry) {
-  for (Result<T>& result : results)
-    if (!result) result = in_callers_words(std::move(result.error()), entry);
-  return results;
-}
-
 template <class T>
 std::vector<Result<T>> all_failed(std::size_t count, const Error& error) {
   return std::vector<Result<T>>(count, fail(error));
+}
+
+// The requests of a bulk call that go to the store, with their stored keys, and why the others do not.
+template <class Request>
+struct Admitted {
+  std::vector<std::string> keys;
+  std::vector<Request> requests;
+  std::vector<std::pair<std::size_t, Error>> refused;  // by their places, in order
+
+  bool is_empty() const { return requests.empty() && !refused.empty(); }
+};
+
+// `check` is asked of each request, with its stored key.
+template <class Request, class Check>
+Admitted<Request> admit_each(const Scope& scope, std::span<const Request> requests, Check check) {
+  Admitted<Request> out;
+  out.keys.reserve(requests.size());  // the requests point into them
+  out.requests.reserve(requests.size());
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    Status ok = scope.check_key(requests[i].key);
+    const std::string& stored = out.keys.emplace_back(scope.stored_key(requests[i].key));
+    if (ok) ok = check(requests[i], stored);
+    if (!ok) {
+      out.refused.emplace_back(i, std::move(ok.error()));
+      continue;
+    }
+    out.requests.push_back(requests[i]);
+    out.requests.back().key = stored;
+  }
+  return out;
+}
+
+// The answers of the store, in the caller's words, with the refusals in their places.
+template <class T>
+std::vector<Result<T>> in_order(const Scope& scope, std::vector<Result<T>> answers,
+                                std::vector<std::pair<std::size_t, Error>> refused) {
+  for (Result<T>& answer : answers)
+    if (!answer) answer = fail(scope.in_callers_words(std::move(answer.error())));
+  if (refused.empty()) return answers;
+  std::vector<Result<T>> out;
+  out.reserve(answers.size() + refused.size());
+  auto answer = answers.begin();
+  for (auto& [place, error] : refused) {
+    while (out.size() < place) out.push_back(std::move(*answer++));
+    out.push_back(fail(std::move(error)));
+  }
+  std::move(answer, answers.end(), std::back_inserter(out));
+  return out;
+}
+
+constexpr auto kNoFurtherCheck = [](const auto&, const std::string&) -> Status { return {}; };
+
+// What an operation of a transaction does.
+Right right_of(const Operation& operation) {
+  if (std::holds_alternative<SetRequest>(operation)) return Right::write;
+  return std::holds_alternative<DeleteRequest>(operation) ? Right::erase : Right::get;
 }
 
 }  // namespace
@@ -44,14 +86,6 @@ std::vector<Result<T>> all_failed(std::size_t count, const Error& error) {
 Status Service::check_key(std::string_view key) {
   if (key.find(kKeySeparator) == std::string_view::npos) return {};
   return fail(Errc::invalid_argument, fmt::format("input key/keyPrefix '{}' can't contain '||'", key));
-}
-
-std::string Service::stored_key(const StoreEntry& entry, std::string_view key) {
-  std::string stored;
-  stored.reserve(entry.key_prefix.size() + key.size());
-  stored += entry.key_prefix;
-  stored += key;
-  return stored;
 }
 
 std::string Service::user_key(std::string_view stored) {
@@ -94,7 +128,10 @@ Status Service::admit_write(const Call& call, std::string_view stored, const Set
 }
 
 Task<Result<std::optional<Record>>> Service::get(Call call, GetRequest request) {
-  const std::string stored = stored_key(call.entry, request.key);
+  const auto scope = Scope::enter(call.entry, call.context, Right::get);
+  if (!scope) co_return fail(scope.error());
+  if (auto ok = scope->check_key(request.key); !ok) co_return fail(ok.error());
+  const std::string stored = scope->stored_key(request.key);
   if (auto ok = admit(call, stored, 0); !ok) co_return fail(ok.error());
   if (auto level = choose_level(call, false); !level) co_return fail(level.error());
   request.key = stored;
@@ -102,72 +139,71 @@ Task<Result<std::optional<Record>>> Service::get(Call call, GetRequest request) 
 }
 
 Task<std::vector<Result<std::optional<Record>>>> Service::get_many(Call call, std::span<const GetRequest> requests) {
-  if (auto level = choose_level(call, false); !level)
-    co_return all_failed<std::optional<Record>>(requests.size(), level.error());
-  std::vector<std::string> keys;
-  std::vector<GetRequest> mapped(requests.begin(), requests.end());
-  keys.reserve(requests.size());
-  for (std::size_t i = 0; i < requests.size(); ++i)
-    mapped[i].key = keys.emplace_back(stored_key(call.entry, requests[i].key));
-  co_return in_callers_words(co_await call.entry.store->get_many(call.context, mapped), call.entry);
+  using Found = std::optional<Record>;
+  const bool values = std::ranges::any_of(requests, &GetRequest::want_value);
+  const auto scope = Scope::enter(call.entry, call.context, right_to_read(values, call.context.grant));
+  if (!scope) co_return all_failed<Found>(requests.size(), scope.error());
+  if (auto level = choose_level(call, false); !level) co_return all_failed<Found>(requests.size(), level.error());
+  auto admitted = admit_each(*scope, requests, kNoFurtherCheck);
+  std::vector<Result<Found>> found;
+  if (!admitted.is_empty()) found = co_await call.entry.store->get_many(call.context, admitted.requests);
+  co_return in_order(*scope, std::move(found), std::move(admitted.refused));
 }
 
 Task<Result<Written>> Service::set(Call call, SetRequest request) {
-  const std::string stored = stored_key(call.entry, request.key);
+  const auto scope = Scope::enter(call.entry, call.context, Right::write);
+  if (!scope) co_return fail(scope.error());
+  if (auto ok = scope->check_key(request.key); !ok) co_return fail(ok.error());
+  const std::string stored = scope->stored_key(request.key);
   if (auto ok = admit_write(call, stored, request); !ok) co_return fail(ok.error());
   if (auto level = choose_level(call, true); !level) co_return fail(level.error());
   request.key = stored;
   auto written = co_await call.entry.store->set(call.context, request);
-  if (!written) co_return in_callers_words(std::move(written.error()), call.entry);
+  if (!written) co_return fail(scope->in_callers_words(std::move(written.error())));
   co_return written;
 }
 
 // Items that are not admitted fail alone; the others go to the store in one call.
 Task<std::vector<Result<Written>>> Service::set_many(Call call, std::span<const SetRequest> requests) {
+  const auto scope = Scope::enter(call.entry, call.context, Right::write);
+  if (!scope) co_return all_failed<Written>(requests.size(), scope.error());
   if (auto level = choose_level(call, true); !level) co_return all_failed<Written>(requests.size(), level.error());
-  std::vector<std::optional<Result<Written>>> results(requests.size());
-  std::vector<std::string> keys(requests.size());
-  std::vector<SetRequest> admitted;
-  std::vector<std::size_t> places;
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    keys[i] = stored_key(call.entry, requests[i].key);
-    if (auto ok = admit_write(call, keys[i], requests[i]); !ok) {
-      results[i].emplace(fail(ok.error()));
-      continue;
-    }
-    admitted.push_back(requests[i]);
-    admitted.back().key = keys[i];
-    places.push_back(i);
-  }
-  auto written = in_callers_words(co_await call.entry.store->set_many(call.context, admitted), call.entry);
-  for (std::size_t i = 0; i < places.size(); ++i) results[places[i]].emplace(std::move(written[i]));
-  std::vector<Result<Written>> out;
-  out.reserve(results.size());
-  for (auto& result : results) out.push_back(std::move(*result));
-  co_return out;
+  auto admitted = admit_each(*scope, requests, [&](const SetRequest& request, const std::string& stored) {
+    return admit_write(call, stored, request);
+  });
+  std::vector<Result<Written>> written;
+  if (!admitted.is_empty()) written = co_await call.entry.store->set_many(call.context, admitted.requests);
+  co_return in_order(*scope, std::move(written), std::move(admitted.refused));
 }
 
 Task<Result<Deleted>> Service::erase(Call call, DeleteRequest request) {
-  const std::string stored = stored_key(call.entry, request.key);
+  const auto scope = Scope::enter(call.entry, call.context, Right::erase);
+  if (!scope) co_return fail(scope.error());
+  if (auto ok = scope->check_key(request.key); !ok) co_return fail(ok.error());
+  const std::string stored = scope->stored_key(request.key);
   if (auto ok = admit(call, stored, 0); !ok) co_return fail(ok.error());
   if (auto level = choose_level(call, true); !level) co_return fail(level.error());
   request.key = stored;
   auto deleted = co_await call.entry.store->erase(call.context, request);
-  if (!deleted) co_return in_callers_words(std::move(deleted.error()), call.entry);
+  if (!deleted) co_return fail(scope->in_callers_words(std::move(deleted.error())));
   co_return deleted;
 }
 
 Task<std::vector<Result<Deleted>>> Service::erase_many(Call call, std::span<const DeleteRequest> requests) {
+  const auto scope = Scope::enter(call.entry, call.context, Right::erase);
+  if (!scope) co_return all_failed<Deleted>(requests.size(), scope.error());
   if (auto level = choose_level(call, true); !level) co_return all_failed<Deleted>(requests.size(), level.error());
-  std::vector<std::string> keys;
-  std::vector<DeleteRequest> mapped(requests.begin(), requests.end());
-  keys.reserve(requests.size());
-  for (std::size_t i = 0; i < requests.size(); ++i)
-    mapped[i].key = keys.emplace_back(stored_key(call.entry, requests[i].key));
-  co_return in_callers_words(co_await call.entry.store->erase_many(call.context, mapped), call.entry);
+  auto admitted = admit_each(*scope, requests, kNoFurtherCheck);
+  std::vector<Result<Deleted>> deleted;
+  if (!admitted.is_empty()) deleted = co_await call.entry.store->erase_many(call.context, admitted.requests);
+  co_return in_order(*scope, std::move(deleted), std::move(admitted.refused));
 }
 
 Task<Result<std::vector<Written>>> Service::transact(Call call, std::span<const Operation> operations) {
+  Rights needed;
+  for (const Operation& operation : operations) needed |= right_of(operation);
+  const auto scope = Scope::enter(call.entry, call.context, needed);
+  if (!scope) co_return fail(scope.error());
   const Capabilities& can = call.entry.store->capabilities();
   if (operations.size() > can.transaction_ops_max)
     co_return fail(Errc::unsupported, fmt::format("state store {} takes at most {} operations in a transaction",
@@ -179,7 +215,8 @@ Task<Result<std::vector<Written>>> Service::transact(Call call, std::span<const 
   for (std::size_t i = 0; i < mapped.size(); ++i) {
     auto failed = std::visit(
         [&](auto& operation) -> Status {
-          operation.key = keys.emplace_back(stored_key(call.entry, operation.key));
+          if (auto ok = scope->check_key(operation.key); !ok) return ok;
+          operation.key = keys.emplace_back(scope->stored_key(operation.key));
           if constexpr (requires { operation.value; }) return admit_write(call, operation.key, operation);
           return admit(call, operation.key, 0);
         },
@@ -190,141 +227,8 @@ Task<Result<std::vector<Written>>> Service::transact(Call call, std::span<const 
     }
   }
   auto done = co_await call.entry.store->transact(call.context, mapped);
-  if (!done) co_return in_callers_words(std::move(done.error()), call.entry);
+  if (!done) co_return fail(scope->in_callers_words(std::move(done.error())));
   co_return done;
-}
-
-Task<Result<QueryPage>> Service::query(Call call, Query query) {
-  auto page = co_await call.entry.store->query(call.context, query);
-  if (page)
-    for (ListedRecord& item : page->items) item.key = user_key(item.key);
-  co_return page;
-}
-
-Task<Result<Listing>> Service::list(Call call, ListRequest request) {
-  const std::string user_prefix(request.prefix);
-  const std::string prefix = call.entry.key_prefix + user_prefix;
-  std::string position;
-  if (!request.cursor.empty()) {
-    auto opened = open_cursor(request.cursor, call.entry.name, user_prefix, clock_.wall());
-    if (!opened) co_return fail(opened.error());
-    position = std::move(*opened);
-  }
-  request.prefix = prefix;
-  request.own_bytes = call.entry.key_prefix.size();
-  request.cursor = position;
-  auto page = co_await call.entry.store->list(call.context, request);
-  if (!page) co_return fail(page.error());
-  Listing listing{std::move(page->items), {}};
-  for (ListedRecord& item : listing.items) item.key.erase(0, call.entry.key_prefix.size());
-  if (!page->cursor.empty())
-    listing.cursor = seal_cursor(call.entry.name, user_prefix, clock_.wall(), page->cursor);
-  co_return listing;
-}
-
-namespace {
-
-// Of a LIKE pattern that is to mean `text` itself.
-std::string like_literal(std::string_view text) {
-  std::string out;
-  for (const char c : text) {
-    if (c == '%' || c == '_' || c == '\\') out += '\\';
-    out += c;
-  }
-  return out;
-}
-
-}  // namespace
-
-Task<Result<std::uint64_t>> Service::erase_prefix(Call call, std::string_view user_prefix) {
-  if (!call.entry.store->capabilities().delete_prefix)
-    co_return fail(Errc::unsupported, fmt::format("state store {} cannot delete by prefix", call.entry.name));
-  const std::string prefix = stored_key(call.entry, user_prefix);
-  if (auto ok = admit(call, {}, 0); !ok) co_return fail(ok.error());
-  if (auto level = choose_level(call, true); !level) co_return fail(level.error());
-  co_return co_await call.entry.store->erase_prefix(call.context, {prefix, call.entry.key_prefix.size()});
-}
-
-Task<Result<KeyPage>> Service::keys_like(Call call, LikeRequest request) {
-  if (!call.entry.store->capabilities().keys_like)
-    co_return fail(Errc::unsupported, fmt::format("state store {} cannot list keys by a pattern", call.entry.name));
-  if (request.pattern.empty()) co_return fail(Errc::invalid_argument, "the pattern is empty");
-  const std::string scope = "like:" + std::string(request.pattern);
-  const std::string pattern = like_literal(call.entry.key_prefix) + std::string(request.pattern);
-  std::string position;
-  if (!request.cursor.empty()) {
-    auto opened = open_cursor(request.cursor, call.entry.name, scope, clock_.wall());
-    if (!opened) co_return fail(opened.error());
-    position = std::move(*opened);
-  }
-  request.pattern = pattern;
-  request.cursor = position;
-  auto page = co_await call.entry.store->keys_like(call.context, request);
-  if (!page) co_return fail(page.error());
-  const std::size_t own_bytes = call.entry.key_prefix.size();
-  std::erase_if(page->keys, [own_bytes](const std::string& key) { return !is_listable(key, own_bytes); });
-  for (std::string& key : page->keys) key.erase(0, own_bytes);
-  if (!page->cursor.empty()) page->cursor = seal_cursor(call.entry.name, scope, clock_.wall(), page->cursor);
-  co_return page;
-}
-
-Task<Result<Updated>> Service::update(Call call, UpdateRequest request, const Changing& changing) {
-  if (!call.entry.store->capabilities().etag)
-    co_return fail(
-        Errc::unsupported,
-        fmt::format("state store {} has no conditional writes, which a change in place needs", call.entry.name));
-  const KeyTurns::Turn turn = co_await turns_.of(call.entry.name + '\n' + std::string(request.key));
-  for (int round = 0; round < kUpdateRounds; ++round) {
-    auto updated = co_await try_update(call, request, changing);
-    if (!updated) co_return fail(std::move(updated.error()));
-    if (*updated) co_return std::move(**updated);
-  }
-  co_return fail(Errc::conflict,
-                 fmt::format("nothing was changed: others wrote \"{}\" in state store {} first, {} times "
-                             "in a row. Try again",
-                             request.key, call.entry.name, kUpdateRounds));
-}
-
-Task<Result<std::optional<Updated>>> Service::try_update(Call call, UpdateRequest request, const Changing& changing) {
-  // What is read has to be the newest there is, however weak a promise the caller asks of the write.
-  Call reading = call;
-  reading.context.consistency = Consistency::strong;
-  if (!served_level(call.entry, Consistency::strong, false)) reading.context.consistency = Consistency::unspecified;
-  auto now = co_await get(reading, {.key = request.key, .want_value = true, .want_fields = true});
-  if (!now) co_return fail(std::move(now.error()));
-  const Record* const record = *now ? &**now : nullptr;
-  const std::string_view etag = record != nullptr ? std::string_view(record->etag) : std::string_view();
-  if (!request.when.holds(record != nullptr ? &etag : nullptr)) {
-    Error error(Errc::precondition_failed, fmt::format("nothing was changed: \"{}\" in state store {} is not what the "
-                                                       "request expected. Read it again and decide anew",
-                                                       request.key, call.entry.name));
-    error.current_etag = etag;
-    co_return fail(std::move(error));
-  }
-  auto change = changing(record);
-  if (!change) {
-    if (change.error().code == Errc::precondition_failed) change.error().current_etag = etag;
-    co_return fail(std::move(change.error()));
-  }
-  SetRequest write;
-  write.key = request.key;
-  write.value = change->value;
-  write.shape = change->shape;
-  write.when = record != nullptr ? Precondition::one_of({&etag, 1}) : Precondition::absent();
-  write.ttl = request.ttl;
-  write.keep_expiry = !request.ttl && record != nullptr && record->expires_at.has_value();
-  write.content_type = change->content_type;
-  write.modified_by = request.modified_by;
-  if (record == nullptr) write.created_by = request.modified_by;
-  write.want_record = request.want_record;
-  if (record != nullptr && record->fields) {
-    write.tags = record->fields->tags;
-    write.indexes = record->fields->indexes;
-  }
-  auto written = co_await set(call, write);
-  if (written) co_return Updated{std::move(*written), std::move(*change)};
-  if (written.error().code == Errc::precondition_failed) co_return std::nullopt;
-  co_return fail(std::move(written.error()));
 }
 
 }  // namespace holdfast::service

@@ -2,6 +2,7 @@
 //
 // Requests here carry user keys; answers carry user keys again. What a request points at lives until its task
 // ends. One object per loop. v1 and v2, HTTP and gRPC differ only in how they decode, encode and name failures.
+// What the caller's token forbids (Errc::denied), and what isolation does not allow, never reaches the store: scope.h.
 #pragma once
 
 #include <functional>
@@ -12,6 +13,7 @@
 #include <vector>
 
 #include "service/key_turns.h"
+#include "service/scope.h"
 #include "service/store_table.h"
 #include "state/query.h"
 #include "state/store.h"
@@ -21,7 +23,7 @@ namespace holdfast::service {
 // One call as the API knows it.
 struct Call {
   StoreEntry& entry;
-  state::CallContext context;
+  CallContext context;
 };
 
 // A listing as the caller sees it: keys without our prefix, an opaque cursor.
@@ -61,7 +63,6 @@ class Service {
 
   // Errc::invalid_argument when the key holds "||".
   static Status check_key(std::string_view key);
-  static std::string stored_key(const StoreEntry& entry, std::string_view key);
   // Dapr's way back: what stands between the first and the second separator, or the whole key.
   static std::string user_key(std::string_view stored);
 
@@ -77,20 +78,22 @@ class Service {
   Task<Result<state::Deleted>> erase(Call call, state::DeleteRequest request);
   Task<std::vector<Result<state::Deleted>>> erase_many(Call call, std::span<const state::DeleteRequest> requests);
   Task<Result<std::vector<state::Written>>> transact(Call call, std::span<const state::Operation> operations);
-  // `own_prefix` false: v1 queries see every key of the store, as Dapr's do.
+  // Queries see every key of the store, as Dapr's do, unless isolation or a token's prefix narrows them.
   Task<Result<state::QueryPage>> query(Call call, state::Query query);
   // Reads a record, changes it and writes it back, as if nobody else did meanwhile: the write carries the etag that was
   // read, and the round is done again when another came first, which on this loop waits. Keeps expiry, tags and index
   // entries. Errc::unsupported without etags; Errc::conflict after kUpdateRounds.
   static constexpr int kUpdateRounds = 16;
   Task<Result<Updated>> update(Call call, UpdateRequest request, const Changing& changing);
-  // Of the records whose keys begin with `prefix`, which may be empty; how many there were.
-  Task<Result<std::uint64_t>> erase_prefix(Call call, std::string_view prefix);
-  // request.pattern and request.cursor are the caller's. Keys are in no order.
-  Task<Result<state::KeyPage>> keys_like(Call call, state::LikeRequest request);
   // request.prefix and request.cursor are the caller's; own_bytes is ignored. Errc::invalid_argument for a cursor
   // that is not ours, Errc::not_found ("cursor-expired") for one older than a day.
   Task<Result<Listing>> list(Call call, state::ListRequest request);
+  // Deletes what a listing for `prefix` shows, and says how many that were. An empty prefix is all that the caller
+  // reaches: who calls this makes sure that it is meant.
+  Task<Result<std::uint64_t>> erase_prefix(Call call, std::string_view prefix);
+  // request.pattern and request.cursor are the caller's, the pattern is over whole user keys; own_bytes and
+  // hides_isolated are ignored. With a token's prefix the pattern has to begin with it. Keys come in no order.
+  Task<Result<state::KeyPage>> keys_like(Call call, state::LikeRequest request);
 
  private:
   // Puts the component's level in the place of none; Errc::unsupported when the store cannot keep what it is then.

@@ -70,12 +70,6 @@ TEST(UserKey, MayHoldSinglePipesOnly) {
   EXPECT_EQ(checked.error().message, "input key/keyPrefix 'a||b' can't contain '||'");
 }
 
-TEST(StoredKey, IsPrefixAndKey) {
-  StoreEntry entry;
-  entry.key_prefix = "app||";
-  EXPECT_EQ(Service::stored_key(entry, "k"), "app||k");
-}
-
 // A store that can do what a test says, and is asked nothing else.
 class FakeStore final : public state::StateStore {
  public:
@@ -194,7 +188,7 @@ TEST_F(ServiceTest, ACallWhoseCallerHasGoneDoesNotReachTheStore) {
   FakeStore& store = open({});
   Cancellation cancel;
   cancel.requested = true;
-  state::CallContext context;
+  CallContext context;
   context.cancel = &cancel;
   state::GetRequest get;
   get.key = "k";

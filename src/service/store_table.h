@@ -7,6 +7,7 @@
 #include <string_view>
 #include <vector>
 
+#include "service/isolation.h"
 #include "state/component.h"
 #include "state/store.h"
 
@@ -21,6 +22,7 @@ struct StoreEntry {
   bool dapr_hides_empty = false;  // v1: an empty value reads as absent, as in Dapr's store
   bool v1_query = false;          // v1 may query though Dapr's store cannot
   bool trust_created_by = true;   // requests may say who writes
+  Isolation isolation = Isolation::off;
   state::Consistency consistency = state::Consistency::unspecified;  // the component's default
   std::unique_ptr<state::StateStore> store;  // null while the store is still being connected
   std::string pending_reason;     // why it is null

@@ -18,7 +18,7 @@ constexpr std::string_view kNoEncryption =
 constexpr std::string_view kNoOutbox =
     "asks for an outbox, which this version does not have; remove the field, or events would be lost";
 
-constexpr std::array<Setting, 12> kCommonSettings{{
+constexpr std::array<Setting, 13> kCommonSettings{{
     {.name = "keyPrefix",
      .fallback = "appid",
      .help = "what is put before every key: appid, name, namespace, none, or a text of your own"},
@@ -36,6 +36,11 @@ constexpr std::array<Setting, 12> kCommonSettings{{
     {.name = "trustCreatedBy",
      .kind = SettingKind::boolean,
      .help = "believe createdBy and modifiedBy of a request; by default only where no API token is set"},
+    {.name = "isolation",
+     .fallback = "off",
+     .help = "whether requests may name an isolation key (optional), have to (required), or may not (off): its records "
+             "are kept apart from all others",
+     .choices = "off optional required"},
     {.name = "actorStateStore",
      .kind = SettingKind::boolean,
      .fallback = "false",

@@ -15,9 +15,10 @@ std::size_t character_bytes(char lead) {
 
 }  // namespace
 
-bool is_listable(std::string_view key, std::size_t own_bytes) {
+bool is_listable(std::string_view key, std::size_t own_bytes, bool hides_isolated) {
   if (own_bytes == kEveryKey) return true;
   const std::string_view rest = key.substr(own_bytes);
+  if (hides_isolated && rest.starts_with(kIsolationHead)) return false;
   return rest.find(kKeySeparator) == std::string_view::npos && !rest.starts_with("outbox-");
 }
 

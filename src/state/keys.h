@@ -12,9 +12,12 @@ inline constexpr std::string_view kKeySeparator = "||";
 // As `own_bytes` of a listing: every stored key under the prefix, whoever it belongs to. What a migration walks.
 inline constexpr std::size_t kEveryKey = std::string_view::npos;
 
-// Whether a key under `own_bytes` of mapped prefix belongs to this listing: no further "||" after them, and not
-// an outbox marker ("outbox-..."). With kEveryKey each does.
-bool is_listable(std::string_view key, std::size_t own_bytes);
+// What the keys of isolated records have behind the component's prefix: "isolation::K::state::", and the user's key.
+inline constexpr std::string_view kIsolationHead = "isolation::";
+
+// Whether a key under `own_bytes` of mapped prefix belongs to this listing: no further "||" after them, not an outbox
+// marker ("outbox-..."), and with `hides_isolated` no isolated record's ("isolation::..."). With kEveryKey each does.
+bool is_listable(std::string_view key, std::size_t own_bytes, bool hides_isolated = false);
 
 // The least key greater than every key that begins with `prefix`; nothing when there is none (all 0xff).
 std::optional<std::string> prefix_end(std::string_view prefix);

@@ -8,6 +8,7 @@
 #include <optional>
 
 #include "base/encoding.h"
+#include "state/keys.h"
 #include "wire/json/json.h"
 
 namespace holdfast::state {
@@ -212,6 +213,11 @@ Result<Query> parse_query(std::string_view json) {
   for (const auto read : {read_filter, read_sort, read_page})
     if (auto done = read(object, query); !done) return fail(std::move(done.error()));
   return query;
+}
+
+bool Query::covers(std::string_view key) const {
+  if (!key.starts_with(key_prefix)) return false;
+  return !own_bytes || (key.size() >= *own_bytes && is_listable(key, *own_bytes, hides_isolated));
 }
 
 }  // namespace holdfast::state

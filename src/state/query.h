@@ -3,6 +3,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <variant>
@@ -35,6 +36,12 @@ struct Query {
   std::string token;
   std::string index;  // by its name, where a store asks one of several; empty: one that can answer. Others ignore it
   std::string key_prefix;   // only keys that begin with it; empty: every key of the store, as in Dapr
+  // Given: of those only the ones that a listing shows; this one and the next are as of ListRequest (state/store.h).
+  std::optional<std::size_t> own_bytes;
+  bool hides_isolated = false;
+
+  // Whether the query looks at the record of this key.
+  bool covers(std::string_view key) const;
 };
 
 inline constexpr std::size_t kQueryDepthMax = 64;

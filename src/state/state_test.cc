@@ -73,7 +73,10 @@ TEST(Keys, ListingsHideDeeperKeysAndOutboxMarkers) {
   EXPECT_TRUE(is_listable("app||my-outbox-1", 5));
   EXPECT_FALSE(is_listable("app||actor||7||x", 5));
   EXPECT_FALSE(is_listable("app||outbox-1", 5));
-  for (const char* key : {"", "app||cart", "app||actor||7||x", "app||outbox-1"}) EXPECT_TRUE(is_listable(key, kEveryKey));
+  EXPECT_TRUE(is_listable("app||isolation::K::state::k", 5));
+  EXPECT_FALSE(is_listable("app||isolation::K::state::k", 5, true));
+  for (const char* key : {"", "app||cart", "app||actor||7||x", "app||outbox-1"})
+    EXPECT_TRUE(is_listable(key, kEveryKey));
 }
 
 // ---- consistency names ----

@@ -2,6 +2,8 @@
 
 #include <fmt/format.h>
 
+#include "state/keys.h"
+
 namespace holdfast::state {
 namespace {
 
@@ -71,6 +73,10 @@ Task<Result<std::uint64_t>> StateStore::erase_with_dapr_prefix(CallContext conte
   if (!whole.ends_with("||")) whole += "||";
   if (whole == "||") co_return fail(Errc::invalid_argument, "prefix is required");
   co_return co_await erase_prefix(context, DeletePrefixRequest{whole, whole.size()});
+}
+
+bool LikeRequest::covers(std::string_view key) const {
+  return !own_bytes || (key.size() >= *own_bytes && is_listable(key, *own_bytes, hides_isolated));
 }
 
 }  // namespace holdfast::state

@@ -143,7 +143,8 @@ struct Deleted {
 
 // Keys that begin with `prefix`. The first `own_bytes` of it were put there by key mapping: a key with a
 // further "||" after them belongs to something else (an actor, another app) and is passed over, as are outbox
-// markers. state/keys.h has the test, and kEveryKey, with which none is passed over.
+// markers, and with `hides_isolated` the records that belong to an isolation key. state/keys.h has the test, and
+// kEveryKey, with which none is passed over.
 struct ListRequest {
   std::string_view prefix;
   std::size_t own_bytes = 0;
@@ -151,6 +152,7 @@ struct ListRequest {
   std::uint32_t limit = 100;
   bool want_values = false;
   bool want_fields = false;
+  bool hides_isolated = false;
 };
 
 // SQL LIKE over whole keys: % any run, _ one character, \ escapes the next; case-sensitive; not empty.
@@ -158,6 +160,12 @@ struct LikeRequest {
   std::string_view pattern;
   std::string_view cursor;
   std::uint32_t limit = 0;  // 0: everything
+  // Given: only keys that a listing shows; this one and the next are as of ListRequest.
+  std::optional<std::size_t> own_bytes = std::nullopt;
+  bool hides_isolated = false;
+
+  // Whether the key may be shown when the pattern matches it.
+  bool covers(std::string_view key) const;
 };
 
 struct ListedRecord {
@@ -178,6 +186,7 @@ struct KeyPage {
 struct DeletePrefixRequest {
   std::string_view prefix;
   std::size_t own_bytes = 0;
+  bool hides_isolated = false;  // as of ListRequest
 };
 
 struct QueryPage {
@@ -198,6 +207,7 @@ struct WatchRequest {
   std::size_t own_bytes = 0;
   std::string_view resume;  // empty: from now on
   bool want_values = false;
+  bool hides_isolated = false;  // as of ListRequest
 };
 
 // Events of one watch, ordered per key. Same loop as its store, which must outlive it. The queue is bounded:

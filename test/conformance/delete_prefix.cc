@@ -86,5 +86,19 @@ TEST_P(DeletePrefixConformance, WithoutItBothFormsAreUnsupportedAndDeleteNothing
   EXPECT_TRUE(store().exists(key("a")));
 }
 
+TEST_P(DeletePrefixConformance, RecordsOfIsolationKeysStayWhenAsked) {
+  HOLDFAST_NEEDS(delete_prefix);
+  if (!GetParam().raw_keys) GTEST_SKIP() << "through an API nobody asks a store for this: isolation does";
+  const std::string own = base() + "app||";
+  for (const char* name : {"mine", "isolation::K::state::mine"}) ASSERT_TRUE(store().set(put(own + name, "v")));
+  state::DeletePrefixRequest request;
+  request.prefix = own;
+  request.own_bytes = own.size();
+  request.hides_isolated = true;
+  EXPECT_EQ(store().run(store().store().erase_prefix({}, request)), 1u);
+  EXPECT_FALSE(store().exists(own + "mine"));
+  EXPECT_TRUE(store().exists(own + "isolation::K::state::mine"));
+}
+
 }  // namespace
 }  // namespace holdfast::conformance

@@ -171,5 +171,25 @@ TEST_P(KeysLikeConformance, WithoutPatternsTheyAreUnsupported) {
   EXPECT_TRUE(is_unsupported(Like(store()).page(base() + "%", 0, "")));
 }
 
+TEST_P(KeysLikeConformance, OnlyWhatAListingShowsIsShownWhenAsked) {
+  HOLDFAST_NEEDS(keys_like);
+  if (!GetParam().raw_keys) GTEST_SKIP() << "through an API nobody asks a store for this: isolation does";
+  const std::string own = base() + "app||";
+  for (const char* name : {"a", "isolation::K::state::b", "type||id||c", "d"})
+    ASSERT_TRUE(store().set(put(own + name, "v")));
+  const std::string pattern = own + "%";
+  state::LikeRequest request;
+  request.pattern = pattern;
+  request.own_bytes = own.size();
+  EXPECT_EQ(sorted(store().run(store().store().keys_like({}, request))->keys),
+            sorted({own + "a", own + "d", own + "isolation::K::state::b"}));
+  request.hides_isolated = true;
+  EXPECT_EQ(sorted(store().run(store().store().keys_like({}, request))->keys), sorted({own + "a", own + "d"}));
+  request.limit = 1;
+  const auto page = store().run(store().store().keys_like({}, request));
+  ASSERT_TRUE(page);
+  EXPECT_EQ(page->keys.size(), 1u) << "a page is not short for what it passes over";
+}
+
 }  // namespace
 }  // namespace holdfast::conformance

@@ -233,5 +233,29 @@ TEST_P(ListConformance, WithoutListingItIsUnsupported) {
   EXPECT_TRUE(is_unsupported(store().run(store().store().list({}, {.prefix = base(), .own_bytes = 0, .cursor = {}}))));
 }
 
+TEST_P(ListConformance, RecordsOfIsolationKeysAreHiddenWhenAsked) {
+  HOLDFAST_NEEDS(list);
+  if (!GetParam().raw_keys) GTEST_SKIP() << "through an API nobody asks a store for this: isolation does";
+  const std::string own = base() + "app||";
+  for (const char* name : {"a", "isolation::K::state::b", "isolation:", "z"})
+    ASSERT_TRUE(store().set(put(own + name, "v")));
+  state::ListRequest request;
+  request.prefix = own;
+  request.own_bytes = own.size();
+  request.limit = 2;
+  request.hides_isolated = true;
+  std::set<std::string> seen;
+  std::string cursor;
+  do {
+    request.cursor = cursor;
+    const auto page = store().run(store().store().list({}, request));
+    ASSERT_TRUE(page);
+    for (const auto& item : page->items) seen.insert(item.key);
+    cursor = page->cursor;
+  } while (!cursor.empty());
+  EXPECT_EQ(seen, (std::set{own + "a", own + "isolation:", own + "z"}));
+  EXPECT_EQ(store().keys(own, 100, own.size()).size(), 4u);
+}
+
 }  // namespace
 }  // namespace holdfast::conformance

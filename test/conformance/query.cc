@@ -267,5 +267,25 @@ TEST_P(QueryConformance, WithoutQueriesTheyAreUnsupported) {
   EXPECT_TRUE(is_unsupported(QueryCase(store(), base()).page("{}")));
 }
 
+TEST_P(QueryConformance, OnlyWhatAListingShowsIsSelectedWhenAsked) {
+  HOLDFAST_NEEDS(query);
+  if (!GetParam().raw_keys) GTEST_SKIP() << "through an API nobody asks a store for this: isolation does";
+  QueryCase query(store(), base());
+  for (const char* name : {"app||1", "app||isolation::K::state::2", "app||type||id||3", "app||4"})
+    query.add(name, R"({"message":"foo"})");
+  auto parsed = state::parse_query(R"({"filter":{"EQ":{"message":"foo"}}})");
+  ASSERT_TRUE(parsed);
+  parsed->key_prefix = base() + "app||";
+  parsed->own_bytes = parsed->key_prefix.size();
+  const auto selected = [&] {
+    Names names = query.names_of(store().run(store().store().query({}, *parsed)));
+    std::ranges::sort(names);
+    return names;
+  };
+  EXPECT_EQ(selected(), (Names{"app||1", "app||4", "app||isolation::K::state::2"}));
+  parsed->hides_isolated = true;
+  EXPECT_EQ(selected(), (Names{"app||1", "app||4"}));
+}
+
 }  // namespace
 }  // namespace holdfast::conformance

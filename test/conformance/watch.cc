@@ -237,5 +237,22 @@ TEST_P(WatchConformance, WithoutWatchItIsUnsupported) {
   EXPECT_TRUE(is_unsupported(store().run(store().store().watch({}, request))));
 }
 
+TEST_P(WatchConformance, RecordsOfIsolationKeysAreHiddenWhenAsked) {
+  HOLDFAST_NEEDS(watch);
+  if (!GetParam().raw_keys) GTEST_SKIP() << "through an API nobody asks a store for this: isolation does";
+  const std::string own = base() + "app||";
+  state::WatchRequest request;
+  request.prefix = own;
+  request.own_bytes = own.size();
+  request.hides_isolated = true;
+  auto watcher = store().run(store().store().watch({}, request));
+  ASSERT_TRUE(watcher);
+  ASSERT_TRUE(store().set(put(own + "isolation::K::state::a", "v")));
+  ASSERT_TRUE(store().set(put(own + "b", "v")));
+  const auto event = store().run((*watcher)->next());
+  ASSERT_TRUE(event && *event);
+  EXPECT_EQ((*event)->key, own + "b");
+}
+
 }  // namespace
 }  // namespace holdfast::conformance

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "api/caller.h"
 #include "api/grpc/dapr_state.h"
 #include "wire/protobuf/fields.h"
 
@@ -77,6 +78,17 @@ constexpr std::string_view kGet = "/dapr.proto.runtime.v1.Dapr/GetState";
 constexpr std::string_view kSave = "/dapr.proto.runtime.v1.Dapr/SaveState";
 bool is_hot(std::string_view path) { return path == kGet || path == kSave; }
 
+// What a token that is limited to state may not call.
+constexpr std::string_view kAdministration[] = {
+    "/dapr.proto.runtime.v1.Dapr/GetSecret",
+    "/dapr.proto.runtime.v1.Dapr/GetBulkSecret",
+    "/dapr.proto.runtime.v1.Dapr/SetMetadata",
+    "/dapr.proto.runtime.v1.Dapr/Shutdown",
+};
+bool is_administration(std::string_view path) {
+  return std::ranges::find(kAdministration, path) != std::end(kAdministration);
+}
+
 // The part between the slashes: "package.Service".
 std::string_view service_of(std::string_view path) {
   if (path.starts_with('/')) path.remove_prefix(1);
@@ -107,13 +119,17 @@ std::vector<std::string> grpc_service_names() {
           "grpc.reflection.v1alpha.ServerReflection", "holdfast.v2.State"};
 }
 
-std::optional<GrpcStatus> GrpcFront::admit(const http::Request& head) {
+std::optional<GrpcStatus> GrpcFront::admit(http::Request& head) {
   if (context_.access.asks_for_token()) {
     const std::string_view token = head.headers.find("dapr-api-token");
     if (token.empty()) return unauthorized("missing api token in request metadata");
-    if (!context_.access.accepts(token)) return unauthorized("authentication error: api token mismatch");
+    auto grant = context_.access.admit(token);
+    if (!grant) return unauthorized("authentication error: api token mismatch");
+    set_grant(head, std::move(*grant));
   }
   if (!context_.access.serves_method(head.target)) return closed_by_rules();
+  if (grant_of(head) != nullptr && is_administration(head.target) && !may_administer(head))
+    return grpc_status(permission_denied(not_an_administrator(head)));
   if (has_bad_baggage(context_.tracing, head)) return GrpcStatus{Code::invalid_argument, "invalid baggage header", {}};
   const std::string_view encoding = head.headers.find("grpc-encoding");
   if (!encoding.empty() && encoding != "identity")
@@ -217,6 +233,7 @@ Task<GrpcStatus> GrpcFront::unary(http::Request& request, std::string& out) {
     default:
       co_return GrpcStatus{Code::internal, "grpc: the request body is not exactly one message", {}};
   }
+  call.context = call_context(request, runtime_);
   const std::string_view timeout = request.headers.find("grpc-timeout");
   if (!timeout.empty()) {
     const auto limit = grpc::parse_timeout(timeout);
@@ -224,9 +241,6 @@ Task<GrpcStatus> GrpcFront::unary(http::Request& request, std::string& out) {
     call.context.deadline = service_.clock().steady() + *limit;
     if (*limit <= Milliseconds(0)) co_return GrpcStatus{Code::deadline_exceeded, "context deadline exceeded", {}};
   }
-  call.context.cancel = request.cancel;
-  call.context.principal = runtime_.app_id;
-  call.context.trace = request.headers.find("traceparent");
   const std::size_t frame = grpc::begin_frame(out);
   bool served = false;
   auto task = find_method(call, served);

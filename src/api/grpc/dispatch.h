@@ -29,7 +29,7 @@ GrpcStatus grpc_status(const ApiError& error);
 struct GrpcCall {
   http::Request& request;
   std::string_view message;
-  state::CallContext context;
+  service::CallContext context;
   std::string& out;
 };
 
@@ -61,8 +61,8 @@ class GrpcFront final : public net::Handler {
 
  private:
   Task<GrpcStatus> unary(http::Request& request, std::string& out);
-  // Nothing when the call may go on.
-  std::optional<GrpcStatus> admit(const http::Request& head);
+  // Nothing when the call may go on; the request then knows who sent it (caller.h).
+  std::optional<GrpcStatus> admit(http::Request& head);
   bool knows(std::string_view full_method) const;
   void observe(const http::Request& request, const GrpcStatus& status, std::size_t request_bytes,
                std::size_t response_bytes, SteadyTime began);

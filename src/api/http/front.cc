@@ -1,5 +1,6 @@
 #include "api/http/front.h"
 
+#include "api/caller.h"
 #include "api/http/cors.h"
 #include "api/http/responses.h"
 
@@ -72,11 +73,13 @@ Task<void> HttpFront::handle(http::Request& request, http::Response& response) {
   return route(request, response);
 }
 
-std::optional<http::Response> HttpFront::refusal(const http::Request& request, std::string_view path) {
+std::optional<http::Response> HttpFront::refusal(http::Request& request, std::string_view path) {
   if (has_bad_baggage(context_.tracing, request)) return text_response(400, "invalid baggage header\n");
-  if (context_.access.asks_for_token() && !is_health(request, path) &&
-      !context_.access.accepts(request.headers.find("dapr-api-token")))
-    return bad_token();
+  if (context_.access.asks_for_token() && !is_health(request, path)) {
+    auto grant = context_.access.admit(request.headers.find("dapr-api-token"));
+    if (!grant) return bad_token();
+    set_grant(request, std::move(*grant));
+  }
   if (!context_.access.serves(path) && !is_health(request, path)) return unknown_route();
   return std::nullopt;
 }

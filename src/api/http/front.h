@@ -25,8 +25,8 @@ class HttpFront final : public net::Handler {
  private:
   Task<void> route(http::Request& request, http::Response& response);
   Task<http::Response> answer(http::Request& request, const Target& target, std::string_view path);
-  // Nothing when the call may go on.
-  std::optional<http::Response> refusal(const http::Request& request, std::string_view path);
+  // Nothing when the call may go on; the request then knows who sent it (caller.h).
+  std::optional<http::Response> refusal(http::Request& request, std::string_view path);
   void observe(const http::Request& request, std::string_view path, std::size_t request_bytes,
                const http::Response& response, SteadyTime began);
 

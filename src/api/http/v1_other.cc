@@ -2,6 +2,7 @@
 // configured for them.
 #include <fmt/format.h>
 
+#include "api/caller.h"
 #include "api/http/responses.h"
 #include "api/http/v1_routes.h"
 #include "base/encoding.h"
@@ -109,6 +110,12 @@ constexpr Block kBlocks[] = {
     {"invoke", [](const auto& s) { return invoke_failed(segment(s, 2)); }},
 };
 
+// What a token that is limited to state may not call: the routes of secrets, shutdown and writing metadata.
+bool is_administration(Method method, const Segments& segments) {
+  if (segments.size() < 2 || !segments[0].starts_with("v1.0")) return false;
+  return segments[1] == "secrets" || segments[1] == "shutdown" || (segments[1] == "metadata" && method != Method::get);
+}
+
 Response health(const service::Runtime& runtime, std::string_view query) {
   const auto app_id = query_value(query, "appid");
   if (app_id && *app_id != runtime.app_id)
@@ -190,6 +197,8 @@ Task<Response> V1Routes::handle(Request& request, std::string_view path, std::st
 Response V1Routes::other_route(Request& request, const Segments& segments, std::string_view path,
                                std::string_view query_text) {
   const Method method = request.method;
+  if (!may_administer(request) && is_administration(method, segments))
+    return error_response(permission_denied(not_an_administrator(request)));
   if (method == Method::get && path == "/v1.0/healthz") return health(runtime_, query_text);
   if (method == Method::get && path == "/v1.0/healthz/outbound") return outbound_health(runtime_);
   if (method == Method::get && path == "/v1.0/metadata") return metadata();

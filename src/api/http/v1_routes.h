@@ -35,7 +35,7 @@ class V1Routes {
                              std::string_view path, std::string_view query);
   http::Response metadata();
 
-  state::CallContext context_of(const http::Request& request) const;
+  service::CallContext context_of(const http::Request& request) const;
 
   service::Service& service_;
   service::Runtime& runtime_;

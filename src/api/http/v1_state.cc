@@ -1,6 +1,7 @@
 // The state routes of Dapr's HTTP API.
 #include <fmt/format.h>
 
+#include "api/caller.h"
 #include "api/http/responses.h"
 #include "api/http/v1_decode.h"
 #include "api/http/v1_routes.h"
@@ -31,13 +32,7 @@ void merge(state::Pairs& into, const state::Pairs& from) {
 
 }  // namespace
 
-state::CallContext V1Routes::context_of(const Request& request) const {
-  state::CallContext context;
-  context.cancel = request.cancel;
-  context.principal = runtime_.app_id;
-  context.trace = request.headers.find("traceparent");
-  return context;
-}
+service::CallContext V1Routes::context_of(const Request& request) const { return call_context(request, runtime_); }
 
 Task<Response> V1Routes::state_route(Request& request, const Segments& segments,
                                      std::string_view query_text) {

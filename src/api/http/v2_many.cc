@@ -26,7 +26,8 @@ Task<Response> V2Routes::list(Request& request, StoreEntry& entry, std::string_v
   for (const state::ListedRecord& item : listing->items) {
     if (!out.ends_with('[')) out += ',';
     if (command.want_values) {
-      append_record_json(out, entry, item.key, item.record, item.record.value, v2_.clock().wall());
+      append_record_json(out, {entry, context->isolation}, item.key, item.record, item.record.value,
+                         v2_.clock().wall());
       continue;
     }
     out += R"({"key":)";
@@ -83,7 +84,7 @@ int status_of(const Command& command, const Outcome& outcome) {
 
 }  // namespace
 
-void V2Routes::append_outcome(std::string& out, const StoreEntry& entry, const Command& command,
+void V2Routes::append_outcome(std::string& out, const RecordPlace& place, const Command& command,
                               const Outcome& outcome) const {
   begin_item(out, key_of(command), status_of(command, outcome));
   if (const auto* put = std::get_if<PutCommand>(&command)) {
@@ -91,7 +92,7 @@ void V2Routes::append_outcome(std::string& out, const StoreEntry& entry, const C
     json::append_string(out, outcome.etag);
     if (put->want_record) {
       out += R"(,"record":)";
-      append_record_json(out, entry, put->key, outcome.record, put->value, v2_.clock().wall());
+      append_record_json(out, place, put->key, outcome.record, put->value, v2_.clock().wall());
     }
   }
   out += '}';
@@ -120,7 +121,7 @@ Task<Response> V2Routes::batch_get(Request& request, StoreEntry& entry, std::str
       json::append_string(out, entity_tag((*found)->etag));
       if (command->want_values) {
         out += R"(,"record":)";
-        append_record_json(out, entry, key, **found, (*found)->value, v2_.clock().wall());
+        append_record_json(out, {entry, context->isolation}, key, **found, (*found)->value, v2_.clock().wall());
       }
       out += '}';
     }
@@ -149,7 +150,7 @@ Task<Response> V2Routes::batch_write(Request& request, StoreEntry& entry, std::s
   for (std::size_t i = 0; i < results->size(); ++i) {
     const auto& result = (*results)[i];
     if (result)
-      append_outcome(out, entry, (*commands)[i], *result);
+      append_outcome(out, {entry, context->isolation}, (*commands)[i], *result);
     else
       append_failure(out, key_of((*commands)[i]), result.error());
   }
@@ -166,7 +167,8 @@ Task<Response> V2Routes::transact(Request& request, StoreEntry& entry, std::stri
   const auto outcomes = co_await v2_.transact(entry, *context, *commands);
   if (!outcomes) co_return problem_of_transaction(outcomes.error(), request.target);
   std::string out = R"({"results":[)";
-  for (std::size_t i = 0; i < outcomes->size(); ++i) append_outcome(out, entry, (*commands)[i], (*outcomes)[i]);
+  for (std::size_t i = 0; i < outcomes->size(); ++i)
+    append_outcome(out, {entry, context->isolation}, (*commands)[i], (*outcomes)[i]);
   out += "]}\n";
   co_return json_response(200, std::move(out));
 }

@@ -66,7 +66,7 @@ Response no_record(const Request& request, const StoreEntry& entry) {
 }  // namespace
 
 // The answer to a write that left a record: its etag, and the record if it was asked for.
-Response V2Routes::written(const Request& request, const StoreEntry& entry, std::string_view key,
+Response V2Routes::written(const Request& request, const RecordPlace& place, std::string_view key,
                            const Outcome& outcome, std::string_view value) const {
   Response response;
   response.status = outcome.created.value_or(false) ? 201 : 200;
@@ -74,7 +74,7 @@ Response V2Routes::written(const Request& request, const StoreEntry& entry, std:
   if (!wants_representation(request)) return response;
   response.content_type = kRecordType;
   response.headers.emplace_back("Preference-Applied", "return=representation");
-  append_record_json(response.body, entry, key, outcome.record, value, v2_.clock().wall());
+  append_record_json(response.body, place, key, outcome.record, value, v2_.clock().wall());
   response.body += '\n';
   return response;
 }
@@ -95,7 +95,7 @@ Task<Response> V2Routes::put(Request& request, StoreEntry& entry, std::string ke
   if (auto ok = read_put_parameters(query, command); !ok) co_return problem(ok.error(), request.target);
   const auto outcome = co_await v2_.put(entry, *context, command);
   if (!outcome) co_return problem(outcome.error(), request.target);
-  co_return written(request, entry, command.key, *outcome, command.value);
+  co_return written(request, {entry, context->isolation}, command.key, *outcome, command.value);
 }
 
 Task<Response> V2Routes::patch(Request& request, StoreEntry& entry, std::string key, std::string_view query) {
@@ -116,7 +116,7 @@ Task<Response> V2Routes::patch(Request& request, StoreEntry& entry, std::string 
   if (auto ok = read_patch_parameters(query, command); !ok) co_return problem(ok.error(), request.target);
   const auto outcome = co_await v2_.patch(entry, *context, command);
   if (!outcome) co_return problem(outcome.error(), request.target);
-  Response response = written(request, entry, command.key, *outcome, outcome->record.value);
+  Response response = written(request, {entry, context->isolation}, command.key, *outcome, outcome->record.value);
   // Who counts up wants to know how far.
   if (*kind == PatchCommand::Kind::increment && response.body.empty()) {
     response.content_type = kJson;
@@ -151,7 +151,7 @@ Task<Response> V2Routes::get(Request& request, StoreEntry& entry, std::string ke
   response.headers.emplace_back("Vary", "Accept");
   if (as_record) {
     response.content_type = kRecordType;
-    append_record_json(response.body, entry, key, record, record.value, v2_.clock().wall());
+    append_record_json(response.body, {entry, context->isolation}, key, record, record.value, v2_.clock().wall());
     response.body += '\n';
   } else {
     set_content_type(response, content_type_of(record));

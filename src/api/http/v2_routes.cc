@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include "api/caller.h"
 #include "api/http/openapi.h"
 #include "api/http/problem.h"
 #include "api/http/responses.h"
@@ -33,11 +34,8 @@ Response bad_request(const Request& request, std::string detail) {
 
 }  // namespace
 
-Result<state::CallContext> V2Routes::context_of(const Request& request, std::string_view query) const {
-  state::CallContext context;
-  context.cancel = request.cancel;
-  context.principal = v2_.runtime().app_id;
-  context.trace = request.headers.find("traceparent");
+Result<service::CallContext> V2Routes::context_of(const Request& request, std::string_view query) const {
+  service::CallContext context = call_context(request, v2_.runtime());
   if (const auto name = query_value(query, "consistency")) {
     const auto level = state::parse_consistency(*name);
     if (!level)

@@ -3,6 +3,7 @@
 #pragma once
 
 #include "api/http/target.h"
+#include "api/record_json.h"
 #include "api/v2.h"
 #include "wire/http/message.h"
 
@@ -35,12 +36,11 @@ class V2Routes {
   Task<http::Response> health();
   http::Response stores();
   // Consistency and principal of a request; the problem when they cannot be read.
-  Result<state::CallContext> context_of(const http::Request& request, std::string_view query) const;
+  Result<service::CallContext> context_of(const http::Request& request, std::string_view query) const;
   Result<std::vector<Command>> commands_of(const http::Request& request, std::string_view list) const;
-  http::Response written(const http::Request& request, const service::StoreEntry& entry, std::string_view key,
+  http::Response written(const http::Request& request, const RecordPlace& place, std::string_view key,
                          const Outcome& outcome, std::string_view value) const;
-  void append_outcome(std::string& out, const service::StoreEntry& entry, const Command& command,
-                      const Outcome& outcome) const;
+  void append_outcome(std::string& out, const RecordPlace& place, const Command& command, const Outcome& outcome) const;
 
   V2 v2_;
 };

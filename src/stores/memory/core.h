@@ -62,7 +62,7 @@ class MemoryCore final : public state::StoreCore {
   void step(Walk& walk, const std::function<bool(const Entry&)>& visit) const;
   // The same for erasing, in one shard: erases what a listing would show of the next kWalkStep keys
   // and answers how many of them were live.
-  std::uint64_t erase_step(std::size_t shard_number, Walk& walk, std::size_t own_bytes);
+  std::uint64_t erase_step(std::size_t shard_number, Walk& walk, const state::DeletePrefixRequest& request);
 
   // Erases what is due, a bounded number per call. The time to the next expiry, 0 when more is due
   // now, nothing when no record has a time.

@@ -70,6 +70,7 @@ class MemoryWatcher final : public state::Watcher {
       : listener_(std::move(listener)),
         prefix_(request.prefix),
         own_bytes_(request.own_bytes),
+        hides_isolated_(request.hides_isolated),
         want_values_(request.want_values) {}
   ~MemoryWatcher() override { listener_->forget(this); }
 
@@ -102,7 +103,8 @@ class MemoryWatcher final : public state::Watcher {
   }
 
   void offer(const std::shared_ptr<const FeedEvent>& event) {
-    if (cancelled_ || !event->key.starts_with(prefix_) || !state::is_listable(event->key, own_bytes_)) return;
+    if (cancelled_ || !event->key.starts_with(prefix_)) return;
+    if (!state::is_listable(event->key, own_bytes_, hides_isolated_)) return;
     const FeedLimits& limits = listener_->feed_.limits();
     if (queue_.size() >= limits.queue_events_max ||
         (queue_bytes_ + event->bytes() > limits.queue_bytes_max && !queue_.empty())) {
@@ -133,6 +135,7 @@ class MemoryWatcher final : public state::Watcher {
   std::shared_ptr<Listener> listener_;
   const std::string prefix_;
   const std::size_t own_bytes_;
+  const bool hides_isolated_;
   const bool want_values_;
   bool cancelled_ = false;
   std::optional<std::uint64_t> lost_after_;  // a resync is due before what is queued

@@ -128,7 +128,7 @@ Task<Result<ListPage>> MemoryStore::list(CallContext context, state::ListRequest
   bool full = false;
   std::size_t copied = 0;
   const auto visit = [&](const Entry& entry) {
-    if (!state::is_listable(entry.key, request.own_bytes)) return true;
+    if (!state::is_listable(entry.key, request.own_bytes, request.hides_isolated)) return true;
     full = request.limit != 0 && page.items.size() == request.limit;
     if (full || copied > kStepBytesMax) return false;
     page.items.push_back(listed(entry, request.want_values, request.want_fields));
@@ -153,7 +153,7 @@ Task<Result<KeyPage>> MemoryStore::keys_like(CallContext context, state::LikeReq
   KeyPage page;
   bool full = false;
   const auto visit = [&](const Entry& entry) {
-    if (!pattern.matches(entry.key)) return true;
+    if (!pattern.matches(entry.key) || !request.covers(entry.key)) return true;
     full = request.limit != 0 && page.keys.size() == request.limit;
     if (!full) page.keys.push_back(entry.key);
     return !full;
@@ -172,7 +172,7 @@ Task<Result<std::uint64_t>> MemoryStore::erase_prefix(CallContext, state::Delete
   for (std::size_t shard = 0; shard < MemoryCore::kShards; ++shard) {
     Walk walk{.prefix = std::string(request.prefix), .after = {}};
     while (!walk.finished) {
-      erased += core_.erase_step(shard, walk, request.own_bytes);
+      erased += core_.erase_step(shard, walk, request);
       // No look at the deadline: a deletion that stopped half-way would have changed something and
       // failed.
       if (!walk.finished) co_await resume_on(loop_);
@@ -190,7 +190,7 @@ Task<Result<state::QueryPage>> MemoryStore::query(CallContext context, const sta
   // Values are copied under the locks and read outside of them.
   const auto visit = [&](const Entry& entry) {
     if (copied > kStepBytesMax) return false;
-    if (entry.shape != state::Shape::json) return true;
+    if (entry.shape != state::Shape::json || !query.covers(entry.key)) return true;
     batch.push_back(listed(entry, true, false));
     copied += entry.value.size();
     return true;

@@ -54,7 +54,7 @@ void MemoryCore::step(Walk& walk, const std::function<bool(const Entry&)>& visit
   walk.finished = heads.empty();
 }
 
-std::uint64_t MemoryCore::erase_step(std::size_t shard_number, Walk& walk, std::size_t own_bytes) {
+std::uint64_t MemoryCore::erase_step(std::size_t shard_number, Walk& walk, const state::DeletePrefixRequest& request) {
   Shard& shard = shards_[shard_number];
   const std::lock_guard lock(shard.mutex);
   const std::int64_t now_us = clock_.wall().us;
@@ -68,7 +68,7 @@ std::uint64_t MemoryCore::erase_step(std::size_t shard_number, Walk& walk, std::
     }
     Entry* entry = *at++;
     walk.after = entry->key;
-    if (!state::is_listable(entry->key, own_bytes)) continue;
+    if (!state::is_listable(entry->key, request.own_bytes, request.hides_isolated)) continue;
     const bool live = entry->is_live(now_us);
     erased += live ? 1 : 0;
     remove(shard, entry, live ? WatchEvent::Kind::erase : WatchEvent::Kind::expire);

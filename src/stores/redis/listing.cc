@@ -145,7 +145,7 @@ Task<Result<ListPage>> RedisStore::list_server(CallContext context, state::ListR
     std::vector<std::string>& keys = batch->keys;
     tidy(keys);
     std::erase_if(keys, [&](const std::string& key) {
-      return !key.starts_with(request.prefix) || !state::is_listable(key, request.own_bytes) ||
+      return !key.starts_with(request.prefix) || !state::is_listable(key, request.own_bytes, request.hides_isolated) ||
              std::ranges::find(at.seen, cursor_hash(key)) != at.seen.end() || handed_out.contains(key);
     });
     const auto taken = co_await add_records(context, request, keys, page);
@@ -250,7 +250,8 @@ Task<Result<ListPage>> RedisStore::list_slots(CallContext context, state::ListRe
     std::vector<std::string> keys;
     for (std::uint32_t i = 0; i < count; ++i)
       for (std::string& key : (*slots)[i]) {
-        if (!key.starts_with(request.prefix) || !state::is_listable(key, request.own_bytes)) continue;
+        if (!key.starts_with(request.prefix) || !state::is_listable(key, request.own_bytes, request.hides_isolated))
+          continue;
         if (at.has_after && slot + i == at.slot && key <= at.after) continue;
         keys.push_back(std::move(key));
       }
@@ -293,18 +294,23 @@ namespace {
 // The first keys after `after`, at most `limit` and one more.
 class LikeSink final : public KeySink {
  public:
-  LikeSink(std::string_view pattern, std::string_view after, bool has_after, std::uint32_t limit)
-      : pattern_(pattern), after_(after), has_after_(has_after), limit_(limit) {}
+  explicit LikeSink(const state::LikeRequest& request)
+      : request_(request),
+        pattern_(request.pattern),
+        after_(request.cursor.substr(request.cursor.empty() ? 0 : 1)),
+        has_after_(!request.cursor.empty()),
+        limit_(request.limit) {}
 
   Task<Status> take(std::vector<std::string> keys) override {
     for (std::string& key : keys)
-      if ((!has_after_ || key > after_) && pattern_.matches(key)) found_.insert(std::move(key));
+      if ((!has_after_ || key > after_) && pattern_.matches(key) && request_.covers(key)) found_.insert(std::move(key));
     while (limit_ != 0 && found_.size() > std::size_t{limit_} + 1) found_.erase(std::prev(found_.end()));
     return ready(Status());
   }
   const std::set<std::string>& found() const { return found_; }
 
  private:
+  const state::LikeRequest request_;
   const state::LikePattern pattern_;
   const std::string_view after_;
   const bool has_after_;
@@ -317,8 +323,7 @@ class LikeSink final : public KeySink {
 Task<Result<KeyPage>> RedisStore::keys_like(CallContext context, state::LikeRequest request) {
   if (request.pattern.empty()) co_return fail(Errc::invalid_argument, "keys like pattern cannot be empty");
   if (!request.cursor.empty() && !request.cursor.starts_with('k')) co_return foreign_cursor();
-  LikeSink sink(request.pattern, request.cursor.substr(request.cursor.empty() ? 0 : 1), !request.cursor.empty(),
-                request.limit);
+  LikeSink sink(request);
   if (auto walked = co_await walk(context, like_glob(request.pattern), sink); !walked)
     co_return fail(std::move(walked.error()));
   KeyPage page;
@@ -338,7 +343,7 @@ class RedisStore::EraseSink final : public KeySink {
 
   Task<Status> take(std::vector<std::string> keys) override {
     std::erase_if(keys, [this](const std::string& key) {
-      return !key.starts_with(request_.prefix) || !state::is_listable(key, request_.own_bytes);
+      return !key.starts_with(request_.prefix) || !state::is_listable(key, request_.own_bytes, request_.hides_isolated);
     });
     for (std::size_t at = 0; at < keys.size(); at += kEraseKeys) {
       const auto begin = keys.begin() + static_cast<std::ptrdiff_t>(at);

@@ -144,7 +144,7 @@ Result<QueryPage> RedisStore::page_of(const Place& place, const state::Query& qu
   QueryPage page;
   page.token = search_token_after(command, found->rows, found->total);
   for (state::ListedRecord& item : found->items)
-    if (item.key.starts_with(query.key_prefix)) page.items.push_back(std::move(item));
+    if (query.covers(item.key)) page.items.push_back(std::move(item));
   return page;
 }
 

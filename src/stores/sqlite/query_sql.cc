@@ -170,6 +170,10 @@ std::string range_condition(Compiler& compiler, const state::Query& query, const
   if (!from.empty()) sql += fmt::format("s.key >= {} AND ", compiler.parameter(from));
   const auto to = query.key_prefix.empty() ? std::nullopt : state::prefix_end(query.key_prefix);
   if (to) sql += fmt::format("s.key < {} AND ", compiler.parameter(*to));
+  if (query.own_bytes)
+    sql +=
+        fmt::format("hf_listable(s.key, {}, {}) AND ", compiler.parameter(static_cast<std::int64_t>(*query.own_bytes)),
+                    compiler.parameter(std::int64_t{query.hides_isolated}));
   return sql;
 }
 

@@ -24,8 +24,9 @@ std::string_view text_of(sqlite3_value* value) {
 void sql_listable(sqlite3_context* context, int, sqlite3_value** arguments) {
   const std::string_view key = text_of(arguments[0]);
   const auto own_bytes = static_cast<std::size_t>(sqlite3_value_int64(arguments[1]));
+  const bool hides_isolated = sqlite3_value_int(arguments[2]) != 0;
   const bool is_long_enough = own_bytes <= key.size() || own_bytes == state::kEveryKey;
-  sqlite3_result_int(context, is_long_enough && state::is_listable(key, own_bytes) ? 1 : 0);
+  sqlite3_result_int(context, is_long_enough && state::is_listable(key, own_bytes, hides_isolated) ? 1 : 0);
 }
 
 void sql_like(sqlite3_context* context, int, sqlite3_value** arguments) {
@@ -72,7 +73,7 @@ std::unexpected<Error> scan_error(Reader& reader, int code) {
 
 Status add_functions(Database& database) {
   constexpr int kFlags = SQLITE_UTF8 | SQLITE_DETERMINISTIC | SQLITE_DIRECTONLY;
-  int code = sqlite3_create_function_v2(database.handle(), "hf_listable", 2, kFlags, nullptr, sql_listable, nullptr,
+  int code = sqlite3_create_function_v2(database.handle(), "hf_listable", 3, kFlags, nullptr, sql_listable, nullptr,
                                         nullptr, nullptr);
   if (code == SQLITE_OK)
     code = sqlite3_create_function_v2(database.handle(), "hf_like", 2, kFlags, nullptr, sql_like, nullptr, nullptr,
@@ -92,13 +93,14 @@ Result<state::ListPage> list(Reader& reader, const state::ListRequest& request, 
   const RowShape shape{request.want_values, request.want_fields};
   const std::string side = reader.settings().side_table();
   auto statement = reader.cached(
-      fmt::format("SELECT s.key, {} FROM {} WHERE {} AND hf_listable(s.key, ?3) ORDER BY s.key",
+      fmt::format("SELECT s.key, {} FROM {} WHERE {} AND hf_listable(s.key, ?3, ?4) ORDER BY s.key",
                   select_columns(shape, side), select_source(shape, reader.settings().table, side), range.sql()));
   if (!statement) return fail(std::move(statement.error()));
   Statement& row = **statement;
   const ResetAtExit reset(row);
   range.bind(row);
   row.bind(3, static_cast<std::int64_t>(request.own_bytes));
+  row.bind(4, std::int64_t{request.hides_isolated});
   const std::size_t limit = request.limit == 0 ? std::numeric_limits<std::size_t>::max() : request.limit;
   state::ListPage page;
   std::size_t bytes = 0;
@@ -131,14 +133,19 @@ Result<state::KeyPage> keys_like(Reader& reader, const state::LikeRequest& reque
   const Reader::Session session(reader);
   const RowShape shape{false, false};
   const std::string side = reader.settings().side_table();
-  auto statement = reader.cached(fmt::format("SELECT s.key, {} FROM {} WHERE {} AND hf_like(s.key, ?3) ORDER BY s.key",
-                                             select_columns(shape, side),
-                                             select_source(shape, reader.settings().table, side), range.sql()));
+  auto statement =
+      reader.cached(fmt::format("SELECT s.key, {} FROM {} WHERE {} AND hf_like(s.key, ?3){} ORDER BY s.key",
+                                select_columns(shape, side), select_source(shape, reader.settings().table, side),
+                                range.sql(), request.own_bytes ? " AND hf_listable(s.key, ?4, ?5)" : ""));
   if (!statement) return fail(std::move(statement.error()));
   Statement& row = **statement;
   const ResetAtExit reset(row);
   range.bind(row);
   row.bind_pointer(3, &pattern, kPatternKind);
+  if (request.own_bytes) {
+    row.bind(4, static_cast<std::int64_t>(*request.own_bytes));
+    row.bind(5, std::int64_t{request.hides_isolated});
+  }
   const std::size_t limit = request.limit == 0 ? std::numeric_limits<std::size_t>::max() : request.limit;
   state::KeyPage page;
   int code = SQLITE_ROW;
@@ -162,14 +169,15 @@ Result<std::vector<std::string>> keys_under(Reader& reader, const state::DeleteP
   if (!after.empty()) range.start_after(after);
   const Reader::Session session(reader);
   auto statement = reader.cached(
-      fmt::format("SELECT s.key FROM \"{}\" s WHERE {} AND hf_listable(s.key, ?3) ORDER BY s.key LIMIT ?4",
+      fmt::format("SELECT s.key FROM \"{}\" s WHERE {} AND hf_listable(s.key, ?3, ?4) ORDER BY s.key LIMIT ?5",
                   reader.settings().table, range.sql()));
   if (!statement) return fail(std::move(statement.error()));
   Statement& row = **statement;
   const ResetAtExit reset(row);
   range.bind(row);
   row.bind(3, static_cast<std::int64_t>(request.own_bytes));
-  row.bind(4, static_cast<std::int64_t>(limit));
+  row.bind(4, std::int64_t{request.hides_isolated});
+  row.bind(5, static_cast<std::int64_t>(limit));
   std::vector<std::string> keys;
   int code = SQLITE_ROW;
   while ((code = row.step()) == SQLITE_ROW) keys.emplace_back(row.text(0));

@@ -13,7 +13,7 @@
 namespace holdfast::stores::sqlite {
 
 // Our SQL functions, which decide on the key before SQLite fetches the row: hf_listable(key,
-// own_bytes) and hf_like(key, pattern).
+// own_bytes, hides_isolated) and hf_like(key, pattern).
 Status add_functions(Database& database);
 
 Result<state::ListPage> list(Reader& reader, const state::ListRequest& request, WallTime now);

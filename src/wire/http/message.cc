@@ -82,6 +82,7 @@ void Request::clear() {
   body.clear();
   body_too_large = false;
   cancel = nullptr;
+  caller.reset();
 }
 
 void Response::clear() {

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -65,6 +66,7 @@ struct Request {
   bool body_too_large = false;  // the body was cut at the limit and is not to be used
   bool is_http2 = false;
   const Cancellation* cancel = nullptr;  // set when the client goes away; null: not watched
+  std::shared_ptr<const void> caller;    // who sent it, as the API found out that admitted it; its own to read
 
   std::string_view method_text() const { return method == Method::other ? unknown_method : name_of(method); }
   void clear();  // keeps the buffers
