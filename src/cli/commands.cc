@@ -11,6 +11,7 @@
 #include "cli/sidecar.h"
 #include "cli/state.h"
 #include "cli/state_command.h"
+#include "cli/token.h"
 
 namespace holdfast::cli {
 namespace {
@@ -117,6 +118,11 @@ std::span<const CommandRow> commands() {
        .description = state_description(),
        .verbs = state_verbs(),
        .run_raw = run_state},
+      {.name = "token",
+       .summary = "make, list and take away the API tokens of a file",
+       .description = token_description(),
+       .verbs = token_verbs(),
+       .run_raw = run_token},
       {.name = "check",
        .arguments = "[PATH...]",
        .summary = "find mistakes in component files, and open their stores to see",

@@ -29,8 +29,9 @@ std::string roff(std::string_view text) {
   return out;
 }
 
-// As running text, in lines that man's own tools find short enough.
-std::string running(std::string_view text) { return roff(wrapped(text, 72)); }
+// As running text, in lines of at most 80 bytes, which man's own tools ask for; usage is full of hyphens, and each
+// takes one more.
+std::string running(std::string_view text) { return roff(wrapped(text, 66)); }
 
 // Options in a row, which escapes make longer than they look.
 std::string usage(std::string_view text) { return roff(wrapped(text, 60)); }

@@ -58,7 +58,8 @@ constexpr OptionRow kBackupOptions[] = {
      .argument = "DIR",
      .help = "directories of component files, with commas between; by default those of holdfast serve",
      .completes = Completes::directories},
-    kAppIdOption, kJsonOption};
+    kAppIdOption,
+    kJsonOption};
 
 constexpr CommandRow kSidecarVerbs[] = {
     {.name = "get",
@@ -231,7 +232,8 @@ std::string_view state_description() {
          "  holdfast state migrate --from sqlite.yaml --to redis.yaml\n"
          "  holdfast state export --from orders.yaml --output orders.jsonl\n"
          "  holdfast state import --to other.yaml orders.jsonl\n\n"
-         "Ended by a signal or a failure, the same command goes on where it was. They report what the target cannot keep, "
+         "Ended by a signal or a failure, the same command goes on where it was. They report what the target cannot "
+         "keep, "
          "and fail when a record of it is not as the source has it.\n\n"
          "Exit codes: 0 done, 1 failed, 2 misused, 3 there is no such record or store, 130 stopped by a signal.";
 }

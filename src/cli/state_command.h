@@ -37,7 +37,8 @@ struct StateCommand {
   std::vector<std::string> resources_paths;
 };
 
-// `arguments` are what follows "state"; not of the verbs of state_migrate.h. Errc::invalid_argument says what is wrong with them.
+// `arguments` are what follows "state"; not of the verbs of state_migrate.h. Errc::invalid_argument says what is wrong
+// with them.
 Result<StateCommand> parse_state_command(std::span<const std::string> arguments,
                                          const config::GetEnvironment& environment);
 // get to backup, with their options, and what state_migrate.h has.

@@ -65,10 +65,11 @@ def complete_in_bash(script, *words, cwd=None):
 
 
 @pytest.mark.parametrize("words, offered", [
-    ([""], ["serve", "state", "check", "init", "schema", "completion", "version", "help"]),
+    ([""], ["serve", "state", "token", "check", "init", "schema", "completion", "version", "help"]),
     (["ch"], ["check"]),
     (["state", ""], ["get", "put", "patch", "delete", "clear", "ls", "txn", "info", "backup", "migrate", "export", "import"]),
     (["state", "g"], ["get"]),
+    (["token", ""], ["create", "list", "revoke"]),
     (["state", "get", "--"], ["--record", "--json", "--address"]),
     (["state", "put", "s", "k", "--if"], ["--if-match", "--if-absent"]),
     (["init", "--store", ""], ["memory", "sqlite", "redis", "postgresql"]),
