@@ -67,15 +67,17 @@ void check_tags(const std::string& text) {
 }
 
 void check_cursor(const std::string& text) {
-  (void)service::open_cursor(text, "store", "prefix", kNow);
-  const std::string sealed = service::seal_cursor("store", "prefix", kNow, text);
-  FUZZ_REQUIRE(service::open_cursor(sealed, "store", "prefix", kNow) == text);
-  FUZZ_REQUIRE(!service::open_cursor(sealed, "other", "prefix", kNow));
-  FUZZ_REQUIRE(!service::open_cursor(sealed, "store", "other", kNow));
+  const service::CursorScope scope{"store", "", "prefix"};
+  (void)service::open_cursor(text, scope, kNow);
+  const std::string sealed = service::seal_cursor(scope, kNow, text);
+  FUZZ_REQUIRE(service::open_cursor(sealed, scope, kNow) == text);
+  FUZZ_REQUIRE(!service::open_cursor(sealed, {"other", "", "prefix"}, kNow));
+  FUZZ_REQUIRE(!service::open_cursor(sealed, {"store", "", "other"}, kNow));
+  FUZZ_REQUIRE(!service::open_cursor(sealed, {"store", "key", "prefix"}, kNow));
   // The right scope, and what the input says as time and position.
-  const std::string inside = *holdfast::base64url_decode(service::seal_cursor("store", "prefix", WallTime{0}, ""));
+  const std::string inside = *holdfast::base64url_decode(service::seal_cursor(scope, WallTime{0}, ""));
   const std::string made_up = holdfast::base64url_encode(inside.substr(0, inside.find(':') - 1) + text);
-  const auto opened = service::open_cursor(made_up, "store", "prefix", kNow);
+  const auto opened = service::open_cursor(made_up, scope, kNow);
   if (opened) FUZZ_REQUIRE(text.ends_with(*opened));
 }
 

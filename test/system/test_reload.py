@@ -2,13 +2,14 @@
 import os
 import pathlib
 import signal
+import subprocess
 import threading
 import time
 
 import pytest
 import requests
 
-from conftest import wait_until
+from conftest import BINARY, wait_until
 
 # How often the load test reloads; the soak asks for a thousand.
 RELOADS = int(os.environ.get("HOLDFAST_RELOADS", "40"))
@@ -238,3 +239,51 @@ def test_tokens_are_exchanged_without_a_failed_request(own_sidecar):
     wait_until(lambda: (ask("first"), ask("second")) == (401, 204), "the old one to be refused")
     assert "second" not in sidecar.log() and "sha256:1636" not in sidecar.log()
     assert sidecar.stop() == 0
+
+
+def test_no_request_fails_while_tokens_are_exchanged(own_sidecar):
+    """The file is written again and again under load; the tokens that stay in it, limited or not, are always accepted."""
+    sidecar = own_sidecar(start=False)
+    tokens = pathlib.Path(sidecar.directory) / "tokens"
+
+    def make(*options):
+        return subprocess.run([BINARY, "token", "create", "--file", str(tokens), *options], check=True, text=True,
+                              capture_output=True, timeout=30).stdout.strip()
+
+    kept = {"w0": make("--name", "all"), "w1": make("--prefix", "w1"), "w2": make("--allow", "get,write", "--stores", "mem")}
+    sidecar.args += ["--api-token-file", str(tokens)]
+    sidecar.start()
+    ended, failures, done = threading.Event(), [], dict.fromkeys(kept, 0)
+
+    def load(worker, token):
+        session = requests.Session()
+        session.headers["dapr-api-token"] = token
+        while not ended.is_set():
+            for url in (f"{sidecar.url}/v1.0/state/mem", f"{sidecar.url}/v2/state/mem/{worker}-2"):
+                if "/v2/" in url:
+                    answer = session.put(url, data="1", timeout=30)
+                else:
+                    answer = session.post(url, json=[{"key": worker, "value": done[worker]}], timeout=30)
+                if answer.status_code >= 300:
+                    failures.append((worker, answer.status_code, answer.text))
+            done[worker] += 1
+
+    threads = [threading.Thread(target=load, args=item) for item in kept.items()]
+    for thread in threads:
+        thread.start()
+    for i in range(RELOADS):
+        fresh = make("--name", f"passing-{i}")
+        wait_until(lambda: status_with(sidecar, fresh) == 204, f"token {i} to be accepted")
+        subprocess.run([BINARY, "token", "revoke", f"passing-{i}", "--file", str(tokens)], check=True, capture_output=True, timeout=30)
+        wait_until(lambda: status_with(sidecar, fresh) == 401, f"token {i} to be refused")
+    ended.set()
+    for thread in threads:
+        thread.join()
+    assert failures == [], failures[:5]
+    assert min(done.values()) > RELOADS, done
+    assert sidecar.log().count("the API tokens have been read again") >= RELOADS
+    assert sidecar.stop() == 0
+
+
+def status_with(sidecar, token):
+    return requests.get(f"{sidecar.url}/v1.0/state/mem/nothing", headers={"dapr-api-token": token}).status_code
