@@ -2,6 +2,7 @@
 
 #include "api/v2.h"
 #include "base/encoding.h"
+#include "service/isolation.h"
 #include "wire/json/json.h"
 
 namespace holdfast::api {
@@ -51,9 +52,11 @@ std::int64_t remaining_seconds(const state::Record& record, WallTime now) {
 
 void append_record_json(std::string& out, const RecordPlace& place, std::string_view key, const state::Record& record,
                         std::string_view value, WallTime now) {
+  const std::string id = service::record_id(place.isolation.value_or(std::string_view()), key);
   std::string text = "{";
-  append_text(text, "id", key);
-  append_text(text, "partitionKey", key);
+  append_text(text, "id", id);
+  append_text(text, "partitionKey", id);
+  append_text(text, "key", key);
   append_fields(text, record);
   append_text(text, "stateStoreName", place.entry.name);
   append_name(text, "isolationMode");
@@ -79,7 +82,7 @@ void append_record_json(std::string& out, const RecordPlace& place, std::string_
   append_name(text, "stateReference");
   text += '{';
   append_text(text, "stateStoreName", place.entry.name);
-  append_text(text, "id", key);
+  append_text(text, "id", id);
   text += "}}";
   out += text;
 }

@@ -87,7 +87,7 @@ TEST(RecordJson, WhatTheStoreDoesNotKnowIsNull) {
   record.etag = "1";
   EXPECT_EQ(
       record_json(record, "hi"),
-      R"({"id":"k","partitionKey":"k","created":null,"createdBy":null,"modified":null,"modifiedBy":null,"tags":null,)"
+      R"({"id":"k","partitionKey":"k","key":"k","created":null,"createdBy":null,"modified":null,"modifiedBy":null,"tags":null,)"
       R"("stateStoreName":"s","isolationMode":false,"isolationKey":null,"ttl":-1,"expires":null,"etag":"\"1\"",)"
       R"("contentType":"application/octet-stream","valueBase64":"aGk=","stateReference":{"stateStoreName":"s","id":"k"}})");
 }

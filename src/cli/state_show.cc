@@ -93,7 +93,7 @@ Result<std::string> record_text(std::string_view record) {
   if (!parsed || parsed->get(object) != simdjson::SUCCESS)
     return fail(Errc::internal, "the sidecar answered something that is not a record");
   std::string out;
-  append_line(out, "key", text_member(object, "id"));
+  append_line(out, "key", text_member(object, "key"));
   append_line(out, "etag", text_member(object, "etag"));
   append_line(out, "type", text_member(object, "contentType"));
   append_line(out, "created", by_whom(object, "created", "createdBy"));
@@ -125,7 +125,7 @@ Result<ListedPage> page_of(std::string_view body, bool with_values, bool as_json
       if (!is_first || page.items > 0) page.text += ",\n";
       page.text += simdjson::minify(item);
     } else {
-      page.text += printable(text_member(object, with_values ? "id" : "key"));
+      page.text += printable(text_member(object, "key"));
       if (with_values) page.text += '\t' + value_line(object);
       page.text += '\n';
     }

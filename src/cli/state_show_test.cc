@@ -40,7 +40,7 @@ TEST(StateFailure, ExitCodesTellMissingFromFailed) {
 
 TEST(StateRecord, IsShownLineByLine) {
   const auto text = record_text(
-      R"({"id":"k","created":"C","createdBy":"app","modified":"M","modifiedBy":"","tags":{"a":"1","b":"2"},"ttl":9,)"
+      R"({"key":"k","created":"C","createdBy":"app","modified":"M","modifiedBy":"","tags":{"a":"1","b":"2"},"ttl":9,)"
       R"("etag":"\"e\"","contentType":"application/json","value":{"x": 1}})");
   ASSERT_TRUE(text);
   EXPECT_EQ(*text,
@@ -55,7 +55,7 @@ TEST(StateRecord, IsShownLineByLine) {
 }
 
 TEST(StateRecord, UnknownFieldsAndNoExpiryAreLeftOut) {
-  const auto text = record_text(R"({"id":"k","created":null,"createdBy":null,"tags":null,"ttl":-1,"etag":"\"e\"",)"
+  const auto text = record_text(R"({"key":"k","created":null,"createdBy":null,"tags":null,"ttl":-1,"etag":"\"e\"",)"
                                 R"("contentType":"text/plain","valueBase64":"aGk="})");
   ASSERT_TRUE(text);
   EXPECT_EQ(*text,
@@ -66,13 +66,13 @@ TEST(StateRecord, UnknownFieldsAndNoExpiryAreLeftOut) {
 }
 
 TEST(StateRecord, BytesThatAreNoTextAreCounted) {
-  const auto text = record_text(R"({"id":"k","valueBase64":"/w=="})");
+  const auto text = record_text(R"({"key":"k","valueBase64":"/w=="})");
   ASSERT_TRUE(text);
   EXPECT_EQ(*text, "key       k\nvalue     (1 bytes)\n");
 }
 
 TEST(StateRecord, ALongValueIsCutBetweenCharacters) {
-  std::string body = R"({"id":"k","value":")" + std::string(198, 'a') + "\u00e9\u00e9\"}";
+  std::string body = R"({"key":"k","value":")" + std::string(198, 'a') + "\u00e9\u00e9\"}";
   const auto text = record_text(body);
   ASSERT_TRUE(text);
   // The quote, 198 letters, and no half of the next character.
@@ -94,7 +94,7 @@ TEST(StateListing, KeysStandOneToALineAndTheCursorIsKept) {
 }
 
 TEST(StateListing, ValuesFollowTheirKeys) {
-  const auto page = page_of(R"({"items":[{"id":"a","value":[1, 2]},{"id":"b","valueBase64":"aGk="}],"cursor":null})",
+  const auto page = page_of(R"({"items":[{"key":"a","value":[1, 2]},{"key":"b","valueBase64":"aGk="}],"cursor":null})",
                             true, false, true);
   ASSERT_TRUE(page);
   EXPECT_EQ(page->text, "a\t[1,2]\nb\thi\n");

@@ -5,8 +5,18 @@
 #include <algorithm>
 
 #include "base/encoding.h"
+#include "state/keys.h"
 
 namespace holdfast::service {
+
+std::string record_id(std::string_view isolation, std::string_view key) {
+  std::string id;
+  if (!isolation.empty()) {
+    id.reserve(state::kIsolationHead.size() + isolation.size() + state::kIsolationTail.size() + key.size());
+    id.append(state::kIsolationHead).append(isolation).append(state::kIsolationTail);
+  }
+  return id.append(key);
+}
 
 bool is_isolation_key(std::string_view text) {
   return !text.empty() && text.size() <= kIsolationKeyBytesMax && std::ranges::all_of(text, [](char c) {

@@ -9,8 +9,6 @@ namespace holdfast::service {
 
 namespace {
 
-constexpr std::string_view kIsolationTail = "::state::";
-
 std::string token_of(const Grant& grant) {
   return grant.name.empty() ? std::string("the token") : fmt::format("the token \"{}\"", grant.name);
 }
@@ -78,7 +76,7 @@ Result<std::string_view> Scope::reach(std::string_view asked) const {
 
 std::size_t Scope::own_bytes() const {
   const std::size_t bytes = entry_->key_prefix.size();
-  return isolation_.empty() ? bytes : bytes + state::kIsolationHead.size() + isolation_.size() + kIsolationTail.size();
+  return isolation_.empty() ? bytes : bytes + state::kIsolationHead.size() + isolation_.size() + state::kIsolationTail.size();
 }
 
 std::string Scope::stored_key(std::string_view key) const {
@@ -88,7 +86,7 @@ std::string Scope::stored_key(std::string_view key) const {
   if (!isolation_.empty()) {
     stored += state::kIsolationHead;
     stored += isolation_;
-    stored += kIsolationTail;
+    stored += state::kIsolationTail;
   }
   stored += key;
   return stored;

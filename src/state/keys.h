@@ -14,6 +14,7 @@ inline constexpr std::size_t kEveryKey = std::string_view::npos;
 
 // What the keys of isolated records have behind the component's prefix: "isolation::K::state::", and the user's key.
 inline constexpr std::string_view kIsolationHead = "isolation::";
+inline constexpr std::string_view kIsolationTail = "::state::";
 
 // Whether a key under `own_bytes` of mapped prefix belongs to this listing: no further "||" after them, not an outbox
 // marker ("outbox-..."), and with `hides_isolated` no isolated record's ("isolation::..."). With kEveryKey each does.

@@ -3,6 +3,7 @@ import base64
 import hashlib
 import http.client
 import json
+import re
 import stat
 import subprocess
 
@@ -149,7 +150,7 @@ class V2Http(Http):
     def list(self, store, prefix="", **parameters):
         parameters = {**({"prefix": prefix} if prefix else {}), **parameters}
         page = self.ask("GET", f"/v2/state/{store}", params=parameters).json()
-        return [item.get("key", item.get("id")) for item in page["items"]], page["cursor"]
+        return [item["key"] for item in page["items"]], page["cursor"]
 
     def results(self, items):
         """A word for each key; its value where it was read."""
@@ -488,7 +489,28 @@ def test_records_name_their_isolation_key(isolated, kind, key):
         listed = requests.get(f"{isolated.url}/v2/state/{kind}-optional", headers=headers,
                               params={"prefix": key, "values": "true"}).json()["items"][0]
         for record in (written, read, listed):
-            assert (record["isolationMode"], record["isolationKey"], record["id"]) == (*expected, key)
+            record_id = f"isolation::K::state::{key}" if headers else key
+            assert (record["isolationMode"], record["isolationKey"], record["key"]) == (*expected, key)
+            assert record["id"] == record["partitionKey"] == record["stateReference"]["id"] == record_id
+
+
+def test_one_save_answers_the_whole_record_of_the_advanced_state_options(isolated, kind):
+    """As the page prints it, field for field."""
+    tenant, author, name = "dd10b001-addd-45c2-94a6-932282b7515c", "d8e9cb3f-ffeb-4915-bb15-6681a3bcd175", "webshop::coupons::blackfriday"
+    store = f"{kind}-optional"
+    url = f"{isolated.url}/v2/state/{store}/{name}"
+    record = requests.put(url, json={"code": "BLACKFRIDAY", "value": 10}, params={"createdBy": author, "modifiedBy": author},
+                          headers={"Holdfast-Isolation": tenant, "Prefer": "return=representation"}).json()
+    id = f"isolation::{tenant}::state::{name}"
+    shown = {"id": id, "partitionKey": id, "created": record["created"], "createdBy": author, "modified": record["created"],
+             "modifiedBy": author, "tags": {}, "stateStoreName": store, "isolationMode": True, "isolationKey": tenant, "ttl": -1,
+             "etag": record["etag"], "value": {"code": "BLACKFRIDAY", "value": 10},
+             "stateReference": {"stateStoreName": store, "id": id}}
+    assert {field: record[field] for field in shown} == shown
+    assert [field for field in record if field in shown] == list(shown), "in the order of the page"
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{7}\+00:00", record["created"])
+    assert record["etag"].startswith('"') and record["etag"].endswith('"')
+    requests.delete(url, headers={"Holdfast-Isolation": tenant})
 
 
 @pytest.mark.parametrize("path, expected", [

@@ -118,7 +118,7 @@ std::string RemoteHttpStore::v1_target(std::string_view verb) const {
 // A record document; its value is JSON, or bytes in base64.
 Result<ListedRecord> RemoteHttpStore::read_record(json::Object from) {
   ListedRecord item;
-  item.key = text_of(from, "id");
+  item.key = text_of(from, "key");
   item.record.etag = etag_of(text_of(from, "etag"));
   if (can_.record_fields) item.record.fields = fields_of(from);
   item.record.expires_at = parse_time(text_of(from, "expires"));
