@@ -135,11 +135,9 @@ Status refuse_memory(const state::Component& component) {
 Result<state::Component> find_end(const std::string& path, const std::string& name, const Request& request,
                                   std::string_view option) {
   if (path.empty()) return misused(fmt::format("{} names the component file of a store, and is missing", option));
-  auto component = find_store(path, name, request.app_id);
+  auto component = find_store(path, name, request.app_id, fmt::format("{}-store", option));
   if (component)
     if (auto allowed = refuse_memory(*component); !allowed) return fail(std::move(allowed.error()));
-  if (!component && component.error().code == Errc::invalid_argument)
-    component.error().message += fmt::format(" with {}-store", option);
   return component;
 }
 
@@ -149,7 +147,7 @@ std::string state_file_of(const Request& request, std::string_view from, std::st
   return fmt::format("./holdfast-migration-{}-{}.state", percent_encode(from), percent_encode(to));
 }
 
-// Where the state of a command is lost, and where it goes on.
+// Why it failed, and from where it goes on.
 int show_failure(const Error& error, const std::string& state_file) {
   if (error.code == Errc::invalid_argument && state_file.empty()) return complain(printable(error.message), kMisused);
   std::error_code ignored;
@@ -185,14 +183,22 @@ struct Ends {
   explicit Ends(Request asked) : request(std::move(asked)) {}
 
   const Request request;
+  Cancellation stop;
   daemon::Events events;  // before any thread
   net::LoopThread running;
   std::unique_ptr<OpenedStore> from;
   std::unique_ptr<OpenedStore> to;
 };
 
-migration::Journal fresh_journal(std::string from, std::string to, std::string_view identity) {
+std::string policy_of(const Request& request) {
+  static constexpr std::string_view kNames[] = {"refuse", "skip", "replace"};
+  return fmt::format("{}{}", kNames[static_cast<std::size_t>(request.policy.existing)],
+                     request.policy.drop_ttl ? " drop-ttl" : "");
+}
+
+migration::Journal fresh_journal(const Request& request, std::string from, std::string to, std::string_view identity) {
   migration::Journal journal;
+  journal.policy = policy_of(request);
   journal.from = std::move(from);
   journal.to = std::move(to);
   const migration::Hash hash = migration::sha256(identity);
@@ -209,11 +215,13 @@ int write_to_store(Ends& ends, migration::Source& source, const Kept& kept, cons
   if (!journal) return show_failure(journal.error(), state_file);
   net::Loop& loop = ends.running.loop();
   state::StateStore& target = ends.to->store();
-  migration::StoreSink sink(target, loop, Clock::system(), request.policy, kept);
-  migration::Comparison check(target, loop, Clock::system(), request.policy, kept, journal->began);
+  migration::TargetPolicy policy = request.policy;
+  policy.stop = &ends.stop;
+  migration::StoreSink sink(target, loop, Clock::system(), policy, kept);
+  migration::Comparison check(target, loop, Clock::system(), policy, kept, journal->began);
   const bool compares = request.verify && !request.dry_run;
   migration::Sink& first = request.dry_run ? static_cast<migration::Sink&>(check) : sink;
-  const Transfer transfer{source, first, compares ? &check : nullptr, request.pump, state_file};
+  const Transfer transfer{source, first, compares ? &check : nullptr, request.pump, ends.stop, state_file};
   auto done = run_transfer(transfer, std::move(*journal), loop, ends.events);
   if (!done) return show_failure(done.error(), state_file);
   if (done->was_stopped) return show_stop(*done, state_file);
@@ -246,8 +254,12 @@ Status open_both(Ends& ends) {
   auto target = OpenedStore::open(*to, ends.running.loop());
   if (!target) return fail(std::move(target.error()));
   ends.to = std::move(*target);
-  if (ends.from->identity() == ends.to->identity())
-    return misused("--from and --to are the same store; nothing has to be moved");
+  const migration::PumpOptions& pump = request.pump;
+  const bool overlap = pump.to_prefix.starts_with(pump.prefix) || pump.prefix.starts_with(pump.to_prefix);
+  if (overlap && ends.from->identity() == ends.to->identity())
+    return misused(
+        "--from and --to are the same store; in one store, --prefix and --to-prefix have to say what becomes "
+        "what, and neither may begin with the other");
   return {};
 }
 
@@ -264,7 +276,8 @@ int run_migrate(const ParsedArguments& arguments) {
                                            percent_encode(pump.prefix), percent_encode(pump.to_prefix));
   const std::string state_file = state_file_of(ends.request, ends.from->name(), ends.to->name());
   return write_to_store(ends, source, Kept::by(from.capabilities()), from.capabilities(),
-                        fresh_journal(ends.from->full_name(), ends.to->full_name(), identity), state_file);
+                        fresh_journal(ends.request, ends.from->full_name(), ends.to->full_name(), identity),
+                        state_file);
 }
 
 int run_import(const ParsedArguments& arguments) {
@@ -286,7 +299,7 @@ int run_import(const ParsedArguments& arguments) {
   state::Capabilities file_can;
   file_can.record_fields = file_can.ttl = true;
   return write_to_store(ends, **source, Kept(), file_can,
-                        fresh_journal(ends.request.file, ends.to->full_name(), identity),
+                        fresh_journal(ends.request, ends.request.file, ends.to->full_name(), identity),
                         state_file_of(ends.request, name, ends.to->name()));
 }
 
@@ -314,12 +327,12 @@ int run_export(const ParsedArguments& arguments) {
   const std::string target = to_file ? file : "standard output";
   const std::string identity = fmt::format("{}\n{}\n{}", ends.from->identity(), percent_encode(target),
                                            percent_encode(ends.request.pump.prefix));
-  auto journal = begin_journal(state_file, fresh_journal(ends.from->full_name(), target, identity));
+  auto journal = begin_journal(state_file, fresh_journal(ends.request, ends.from->full_name(), target, identity));
   if (!journal) return show_failure(journal.error(), state_file);
   migration::StoreSource source(ends.from->store(), Clock::system(), ends.request.pump.prefix, ends.request.batch);
   migration::FileSink sink =
       to_file ? migration::FileSink(file, header_of(ends)) : migration::FileSink(STDOUT_FILENO, header_of(ends));
-  const Transfer transfer{source, sink, nullptr, ends.request.pump, state_file};
+  const Transfer transfer{source, sink, nullptr, ends.request.pump, ends.stop, state_file};
   auto done = run_transfer(transfer, std::move(*journal), ends.running.loop(), ends.events);
   if (!done) return show_failure(done.error(), state_file);
   if (done->was_stopped) return show_stop(*done, state_file);

@@ -89,7 +89,8 @@ void quiet_stores() {
   log::configure(quiet);
 }
 
-Result<state::Component> find_store(const std::string& path, const std::string& name, const std::string& app_id) {
+Result<state::Component> find_store(const std::string& path, const std::string& name, const std::string& app_id,
+                                    std::string_view chooser) {
   const auto files = list_paths({path});
   if (!files) return fail(files.error());
   auto resources = load_stores(*files, app_id);
@@ -108,8 +109,8 @@ Result<state::Component> find_store(const std::string& path, const std::string& 
                               "same file or directory",
                               path, parked.component.name, parked.secret_store));
   if (names.size() > 1 && name.empty())
-    return fail(Errc::invalid_argument,
-                fmt::format("{} has several state stores: {}; say which", path, fmt::join(names, ", ")));
+    return fail(Errc::invalid_argument, fmt::format("{} has several state stores: {}; say which with {}", path,
+                                                    fmt::join(names, ", "), chooser));
   std::string reason =
       fmt::format("{} has no state store{} for app id \"{}\"", path, name.empty() ? "" : " \"" + name + "\"", app_id);
   if (!names.empty()) reason += fmt::format("; there: {}", fmt::join(names, ", "));

@@ -23,8 +23,9 @@ Result<config::Resources> load_stores(const std::vector<std::string>& files, con
 void quiet_stores();
 
 // The state store of that name in a file or directory; without a name, the only one. Errc::not_found and
-// Errc::invalid_argument say what there is instead.
-Result<state::Component> find_store(const std::string& path, const std::string& name, const std::string& app_id);
+// Errc::invalid_argument say what there is instead; `chooser` is the option that gives a name.
+Result<state::Component> find_store(const std::string& path, const std::string& name, const std::string& app_id,
+                                    std::string_view chooser);
 
 // A store opened by the tool itself, as a sidecar would: not for components that a sidecar refuses.
 class OpenedStore {

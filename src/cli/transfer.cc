@@ -131,6 +131,10 @@ Result<Journal> begin_journal(const std::string& state_file, Journal fresh) {
                 fmt::format("{} is of another migration ({} to {}); finish that one, remove the file, or name another "
                             "with --resume",
                             state_file, kept->from, kept->to));
+  if (kept->policy != fresh.policy) {
+    std::cerr << fmt::format("holdfast: {} is of a run with other options; the walk begins again\n", state_file);
+    return fresh;
+  }
   std::cerr << fmt::format("holdfast: goes on from {}: {} records were done\n", state_file,
                            kept->copy.tally[Count::read]);
   return kept;
@@ -138,7 +142,7 @@ Result<Journal> begin_journal(const std::string& state_file, Journal fresh) {
 
 Result<Transferred> run_transfer(const Transfer& transfer, Journal journal, net::Loop& loop, daemon::Events& events) {
   Shared shared;
-  Cancellation stop;
+  Cancellation& stop = transfer.stop;
   Progress progress(figures_of(journal));
   shared.show(figures_of(journal));
   loop.post([&, job = job_of(transfer, loop, shared), journal = std::move(journal)] {

@@ -13,11 +13,13 @@ class Events;
 
 namespace holdfast::cli {
 
+// All outlive run_transfer().
 struct Transfer {
   migration::Source& source;
   migration::Sink& sink;
   migration::Sink* check = nullptr;
   migration::PumpOptions options;
+  Cancellation& stop;      // set on the loop when a signal comes
   std::string state_file;  // empty: nothing is kept
 };
 
@@ -26,8 +28,8 @@ struct Transferred {
   bool was_stopped = false;  // by a signal, before the end
 };
 
-// The journal to begin with: what the state file has, else one of its own. Errc::precondition_failed: the file is of
-// another migration.
+// The journal to begin with: what the state file has, else `fresh`, also where the policies differ.
+// Errc::precondition_failed: the file is of another migration.
 Result<migration::Journal> begin_journal(const std::string& state_file, migration::Journal fresh);
 
 // Runs on the loop, which is on another thread, and waits for it on this one. The state file is there as long as there

@@ -83,8 +83,9 @@ state::Pairs read_pairs(ObjectReader& object, std::string_view name) {
   const std::string encoded_name = std::string(name) + "Encoded";
   if (object.has(encoded_name)) return state::decode_pairs(object.text(encoded_name));
   state::Pairs pairs;
-  if (!object.has(name)) return pairs;
-  for (const auto [key, value] : object.object(name)) {
+  const auto members = object.object(name);
+  if (!members) return pairs;
+  for (const auto [key, value] : *members) {
     std::string_view text;
     if (value.get(text) != simdjson::SUCCESS)
       object.refuse("\"" + std::string(name) + "\" has a member that is no string");

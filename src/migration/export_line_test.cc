@@ -135,6 +135,7 @@ TEST(ExportLine, WhatIsWrongWithALineIsSaid) {
   EXPECT_THAT(problem(R"({"key":"k","shape":"bytes","valueBase64":"?"})"), HasSubstr("not base64"));
   EXPECT_THAT(problem(R"({"key":"k","shape":"json","valu\u0065":1})"), HasSubstr("escapes"));
   EXPECT_THAT(problem(R"({"key":"k","shape":"json","value":1,"fields":true,"tags":{"a":1}})"), HasSubstr("tags"));
+  EXPECT_THAT(problem(R"({"key":"k","shape":"json","value":1,"fields":true,"tags":"a"})"), HasSubstr("an object"));
   EXPECT_THAT(problem(R"({"holdfastExport":2})"), HasSubstr("format 2"));
   EXPECT_THAT(problem(R"({"end":true,"content":"x","lines":"y"})"), HasSubstr("COUNT:HASH"));
 }

@@ -57,9 +57,9 @@ void within(ObjectReader& outer, std::string_view name, Read read) {
     outer.refuse(fmt::format("there is no \"{}\"", name));
     return;
   }
-  const json::Object object = outer.object(name);
-  if (!outer.problem().empty()) return;
-  ObjectReader inner(object);
+  const auto object = outer.object(name);
+  if (!object) return;
+  ObjectReader inner(*object);
   read(inner);
   if (!inner.problem().empty()) outer.refuse(inner.problem());
 }
@@ -72,8 +72,9 @@ Tally read_tally(ObjectReader& object) {
   tally.source = digest_of(object, "source");
   tally.carried = digest_of(object, "carried");
   tally.target = digest_of(object, "target");
-  if (!object.has("examples")) return tally;
-  for (const json::Element item : object.array("examples")) {
+  const auto examples = object.array("examples");
+  if (!examples) return tally;
+  for (const json::Element item : *examples) {
     json::Object members;
     if (item.get(members) != simdjson::SUCCESS) continue;
     ObjectReader example(members);
@@ -98,6 +99,7 @@ Position read_position(ObjectReader& object) {
 std::string Journal::text() const {
   ObjectText out;
   out.number("holdfastMigration", kFormat).bytes("from", from).bytes("to", to).text("identity", identity);
+  out.text("policy", policy);
   out.number("beganUs", static_cast<std::uint64_t>(began.us));
   out.number("milliseconds", static_cast<std::uint64_t>(seconds * 1000));
   out.raw("copy", text_of(copy)).raw("check", text_of(check));
@@ -116,6 +118,7 @@ Result<Journal> Journal::parse(std::string_view text) {
   journal.from = object.bytes("from");
   journal.to = object.bytes("to");
   journal.identity = object.text("identity");
+  journal.policy = object.text("policy");
   journal.began.us = static_cast<std::int64_t>(object.number("beganUs"));
   journal.seconds = static_cast<double>(object.number("milliseconds")) / 1000;
   within(object, "copy", [&journal](ObjectReader& copy) { journal.copy = read_position(copy); });

@@ -15,6 +15,7 @@ struct Journal {
   std::string from;  // as people call the ends: "orders (state.sqlite)"
   std::string to;
   std::string identity;  // the same for the same migration, and no other
+  std::string policy;    // what was asked to happen to records; another one wants a walk of its own
   WallTime began;
   double seconds = 0;  // spent so far
   Position copy;

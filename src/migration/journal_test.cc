@@ -13,6 +13,7 @@ Journal full_journal() {
   journal.from = "a (state.sqlite)";
   journal.to = "b (state.redis)";
   journal.identity = "0123";
+  journal.policy = "skip";
   journal.began.us = 1'790'000'000'000'000;
   journal.seconds = 12.5;
   journal.copy.is_done = true;
@@ -48,8 +49,10 @@ TEST(Journal, AFileThatWasCutOffAnywhereIsRefused) {
 }
 
 TEST(Journal, WhatIsNoStateFileIsRefusedWithAWordAboutIt) {
-  for (const char* text : {"", "[]", "{}", R"({"holdfastMigration":2})", R"({"holdfastMigration":1})",
-                           R"({"holdfastMigration":1,"copy":{},"check":{}})"})
+  for (const char* text :
+       {"", "[]", "{}", R"({"holdfastMigration":2})", R"({"holdfastMigration":1})",
+        R"({"holdfastMigration":1,"copy":{},"check":{}})", R"({"holdfastMigration":1,"copy":1,"check":[]})",
+        R"({"holdfastMigration":1,"copy":{"tally":{"counts":[],"examples":{}}},"check":{}})"})
     EXPECT_FALSE(Journal::parse(text)) << text;
   const auto missing = read_journal("/nonexistent/file.state");
   ASSERT_FALSE(missing);

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -65,15 +66,14 @@ class ObjectReader {
     read(name, truth, "true or false");
     return truth;
   }
-  json::Object object(std::string_view name) {
+  // Nothing where there is none; an element of the parser's that was not read must not be looked at.
+  std::optional<json::Object> object(std::string_view name) {
     json::Object object;
-    read(name, object, "an object");
-    return object;
+    return read(name, object, "an object") ? std::optional(object) : std::nullopt;
   }
-  json::Array array(std::string_view name) {
+  std::optional<json::Array> array(std::string_view name) {
     json::Array array;
-    read(name, array, "an array");
-    return array;
+    return read(name, array, "an array") ? std::optional(array) : std::nullopt;
   }
   // What ObjectText::bytes wrote.
   std::string bytes(std::string_view name) {
@@ -90,10 +90,12 @@ class ObjectReader {
 
  private:
   template <class T>
-  void read(std::string_view name, T& out, std::string_view kind) {
+  bool read(std::string_view name, T& out, std::string_view kind) {
     json::Element member;
-    if (object_.at_key(name).get(member) != simdjson::SUCCESS) return;
-    if (member.get(out) != simdjson::SUCCESS) refuse("\"" + std::string(name) + "\" has to be " + std::string(kind));
+    if (object_.at_key(name).get(member) != simdjson::SUCCESS) return false;
+    if (member.get(out) == simdjson::SUCCESS) return true;
+    refuse("\"" + std::string(name) + "\" has to be " + std::string(kind));
+    return false;
   }
 
   json::Object object_;

@@ -264,6 +264,19 @@ TEST_F(MigrationTest, WhatPassesIsTriedAgain) {
   EXPECT_TRUE(is_success(summary_of(*done)));
 }
 
+TEST_F(MigrationTest, AStopEndsTheTriesToo) {
+  fill(20);
+  policy.retries = 1'000'000;
+  policy.stop = &stop;
+  int calls = 0;
+  to.store().on_set_many = [&] {
+    stop.requested = ++calls >= 3;
+    return std::optional(Error(Errc::unavailable, "away"));
+  };
+  EXPECT_FALSE(migrate());
+  EXPECT_LT(calls, 10);
+}
+
 TEST_F(MigrationTest, WhatDoesNotPassEndsIt) {
   fill(20);
   to.store().on_set_many = [] { return std::optional(Error(Errc::unavailable, "away for good")); };

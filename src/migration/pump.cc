@@ -19,11 +19,11 @@ bool is_passing(Errc code) {
 }
 
 Task<bool> Backoff::wait() {
-  if (left_ == 0) co_return false;
+  if (left_ == 0 || is_stopped()) co_return false;
   --left_;
   co_await sleep_for(loop_, next_);
   next_ = std::min(2 * next_, kBackoffMax);
-  co_return true;
+  co_return !is_stopped();
 }
 
 struct Pump::Batch {
@@ -153,8 +153,8 @@ bool Pump::Walk::begin_again() {
   return true;
 }
 
-Task<Result<Page>> Pump::read(std::string cursor) {
-  Backoff backoff(loop_, options_.backoff, options_.retries);
+Task<Result<Page>> Pump::read(std::string cursor, const Cancellation& stop) {
+  Backoff backoff(loop_, options_.backoff, options_.retries, &stop);
   for (;;) {
     co_await resume_on(loop_);  // stores in memory answer at once, and nothing else would have its turn
     auto page = co_await source_.next(cursor);
@@ -169,7 +169,7 @@ Task<Result<Position>> Pump::run(Position position, const Cancellation& stop) {
   Walk walk(*this, std::move(position));
   for (;;) {
     if (walk.may_read() && !stop.requested) {
-      auto page = co_await read(walk.cursor());
+      auto page = co_await read(walk.cursor(), stop);
       walk.take(std::move(page));
     } else if (!walk.is_idle()) {
       co_await walk.await_first();

@@ -41,14 +41,19 @@ inline constexpr std::uint32_t kRestartsMax = 100;
 // Waits between tries, each twice as long as the last.
 class Backoff {
  public:
-  Backoff(Scheduler& loop, Milliseconds first, unsigned tries) : loop_(loop), next_(first), left_(tries) {}
-  // False when the tries are used up.
+  // `stop` outlives it; null: nobody can stop it.
+  Backoff(Scheduler& loop, Milliseconds first, unsigned tries, const Cancellation* stop)
+      : loop_(loop), next_(first), left_(tries), stop_(stop) {}
+  // False when the tries are used up, or nobody waits for them any more.
   Task<bool> wait();
 
  private:
+  bool is_stopped() const { return stop_ != nullptr && stop_->requested; }
+
   Scheduler& loop_;
   Milliseconds next_;
   unsigned left_;
+  const Cancellation* stop_;
 };
 
 class Pump {
@@ -73,7 +78,7 @@ class Pump {
  private:
   struct Batch;
   class Walk;
-  Task<Result<Page>> read(std::string cursor);
+  Task<Result<Page>> read(std::string cursor, const Cancellation& stop);
   Task<Status> run(Walk& walk);
 
   Source& source_;

@@ -131,11 +131,11 @@ Task<Result<Tally>> StoreSink::write(std::vector<ListedRecord> batch) {
       pending.push_back({.item = &item, .looks = !can.etag});
     }
   }
-  Backoff backoff(loop_, policy_.backoff, policy_.retries);
+  Backoff waits = backoff();
   while (!pending.empty()) {
     if (auto looked = co_await look_at(pending, tally); !looked) co_return fail(std::move(looked.error()));
     auto written = co_await try_to_write(pending, tally);
-    if (!written && (!is_passing(written.error().code) || !co_await backoff.wait()))
+    if (!written && (!is_passing(written.error().code) || !co_await waits.wait()))
       co_return fail(std::move(written.error()));
     std::erase_if(pending, [](const Pending& one) { return one.is_settled; });
   }
@@ -148,8 +148,7 @@ Task<Status> StoreSink::look_at(std::vector<Pending>& pending, Tally& tally) {
   for (const Pending& one : pending)
     if (one.looks) keys.push_back(one.item->key);
   if (keys.empty()) co_return Status();
-  auto there = co_await read_all(store_, clock_, Backoff(loop_, policy_.backoff, policy_.retries), policy_.call_timeout,
-                                 std::move(keys));
+  auto there = co_await read_all(store_, clock_, backoff(), policy_.call_timeout, std::move(keys));
   if (!there) co_return fail(std::move(there.error()));
   std::size_t next = 0;
   for (Pending& one : pending) {
@@ -296,8 +295,8 @@ Task<Result<Tally>> Comparison::write(std::vector<ListedRecord> batch) {
     keys.push_back(item.key);
   }
   if (keys.empty()) co_return tally;
-  auto there = co_await read_all(store_, clock_, Backoff(loop_, policy_.backoff, policy_.retries), policy_.call_timeout,
-                                 std::move(keys));
+  auto there = co_await read_all(store_, clock_, Backoff(loop_, policy_.backoff, policy_.retries, policy_.stop),
+                                 policy_.call_timeout, std::move(keys));
   if (!there) co_return fail(std::move(there.error()));
   for (std::size_t i = 0; i < asked.size(); ++i) {
     const auto& found = (*there)[i];

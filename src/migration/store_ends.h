@@ -25,6 +25,7 @@ struct TargetPolicy {
   Milliseconds call_timeout{30'000};
   unsigned retries = 10;  // of a write; with waits as the pump's
   Milliseconds backoff{100};
+  const Cancellation* stop = nullptr;  // ends the tries
 };
 
 // Why the target cannot have a record at all; nothing when it can.
@@ -73,6 +74,7 @@ class StoreSink final : public Sink {
 
  private:
   struct Pending;
+  Backoff backoff() const { return {loop_, policy_.backoff, policy_.retries, policy_.stop}; }
   Task<Status> try_to_write(std::vector<Pending>& pending, Tally& tally);
   Task<Status> look_at(std::vector<Pending>& pending, Tally& tally);
   void judge(Pending& one, const std::optional<state::Record>& there, Tally& tally) const;

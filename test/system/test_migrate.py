@@ -182,6 +182,15 @@ def test_mistakes_are_said_before_anything_is_touched(filled, tmp_path):
     assert "3  written" in succeed(tmp_path, "migrate", "--from", both, "--from-store", "lite", "--to", sqlite_component(tmp_path, "copy"))
 
 
+def test_records_go_to_another_application_in_the_same_store(filled, tmp_path):
+    words = ("--from", filled, "--to", filled, "--prefix", "shop||")
+    for to in ("shop||", "shop||new||", "", "sh"):
+        assert holdfast(tmp_path, "migrate", *words, "--to-prefix", to)[0] == 2
+    assert report(tmp_path, "migrate", *words, "--to-prefix", "store||")["copy"]["counts"]["written"] == 3
+    keys = [json.loads(line)["key"] for line in succeed(tmp_path, "export", "--from", filled).splitlines()[1:-1]]
+    assert keys == [f"{app}||{name}" for app in ("shop", "store") for name in ("json", "tagged", "timed")]
+
+
 def migration(folder, *words):
     return subprocess.Popen([BINARY, "state", "migrate", *map(str, words)], cwd=folder, stdout=subprocess.PIPE,
                             stderr=subprocess.PIPE, text=True)
@@ -299,6 +308,8 @@ def test_a_state_file_of_another_migration_is_left_alone(filled, tmp_path):
     code, _, err = holdfast(tmp_path, "migrate", "--from", source, "--to", two, "--resume", kept)
     assert code == 1 and "is of another migration" in err, err
     assert kept.read_text() == before
+    code, _, err = holdfast(tmp_path, "migrate", "--from", source, "--to", one, "--resume", kept, "--overwrite")
+    assert code == 0 and "other options; the walk begins again" in err, err
 
 
 def test_an_export_and_an_import_that_are_killed_go_on(tmp_path):
