@@ -148,6 +148,7 @@ std::optional<ApiError> objection(const StoreEntry& entry, const CallContext& co
                                   const Items& items, KeyOf key_of) {
   for (const auto& item : items)
     if (auto ok = Service::check_key(key_of(item)); !ok) return illegal_key(entry.name, key_of(item), false);
+  if (Scope::is_open(entry, context)) return std::nullopt;
   const auto scope = Scope::enter(entry, context, needed);
   if (!scope) return not_reached(scope.error());
   for (const auto& item : items)

@@ -51,7 +51,7 @@ Result<Scope> Scope::enter(const StoreEntry& entry, const CallContext& context, 
       return fail(Errc::denied,
                   fmt::format("{} does not allow this operation on state store {}", token_of(*grant), entry.name));
   }
-  if (context.isolation || context.grant != nullptr || entry.isolation != Isolation::off)
+  if (!is_open(entry, context))
     if (auto ok = check_isolation(entry, context); !ok) return fail(ok.error());
   return Scope(entry, context.grant, context.isolation.value_or(std::string_view()));
 }

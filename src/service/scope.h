@@ -29,6 +29,10 @@ class Scope {
   // Errc::denied when the token forbids the store, the operation or the isolation key; Errc::invalid_argument when the
   // isolation key is malformed, missing where the component requires one, or named where it has isolation off.
   static Result<Scope> enter(const StoreEntry& entry, const CallContext& context, Rights needed);
+  // Whether nothing can be refused: no token that limits, no isolation. Most calls are such.
+  static bool is_open(const StoreEntry& entry, const CallContext& context) {
+    return context.grant == nullptr && !context.isolation && entry.isolation == Isolation::off;
+  }
 
   // Errc::invalid_argument: the key, where isolation is on, looks like an isolated record's. Errc::denied: it lies
   // outside of the token's prefix.

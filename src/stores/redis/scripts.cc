@@ -91,18 +91,23 @@ if not kept then c=a[5] end
 m=n..':'..a[4]..(live and '' or '+')
 )";
 
-// The time to live is 0 for none, or "k" to keep what there is: RedisJSON, and replacing a key, drop it. Inside a
-// script time stands still, so what is left and is set again is the same moment.
+// The time to live is 0 for none, or "k" to keep what there is. A hash keeps it by itself; RedisJSON, and replacing a key,
+// drop it. Then it is set again as the moment that it is, because a time to live that is read and set again would grow by
+// the time in between. Servers before version 7 do not tell the moment, and a user may not be allowed to ask.
 constexpr std::string_view kLeft = R"(
-local left=0
-if a[3]=='k' then
-if live then left=redis.call('PTTL',k) end
-a[3]=left>0 and left or '0'
+local left,moment=0,false
+if a[3]=='k' and live then
+left=redis.call('PTTL',k)
+moment=redis.pcall('PEXPIRETIME',k)
 end
 )";
 
 constexpr std::string_view kExpire = R"(
+if a[3]~='k' then
 if a[3]=='0' then redis.call('PERSIST',k) else redis.call('PEXPIRE',k,a[3]) end
+elseif dropped and left>0 then
+if type(moment)~='number' or type(redis.pcall('PEXPIREAT',k,moment))~='number' then redis.call('PEXPIRE',k,left) end
+end
 return {1,n,live and 0 or 1,c,left}
 )";
 
@@ -120,6 +125,7 @@ if s.err then
   lua += kNextVersion;
   lua += kLeft;
   lua += R"(
+local dropped=other
 if other then redis.call('UNLINK',k) kept=false end
 if kept then redis.call('HSET',k,'data',a[2],'version',n,'hf:m',m)
 else redis.call('HSET',k,'data',a[2],'version',n,'hf:m',m,'hf:c',c) end
@@ -138,6 +144,7 @@ std::string set_json_source() {
   lua += kNextVersion;
   lua += kLeft;
   lua += R"(
+local dropped=true
 local dump,rest
 if other then
 dump,rest=redis.call('DUMP',k),redis.call('PTTL',k)
@@ -240,10 +247,10 @@ end
 local c=s.c
 if not (s.live and c and s.m and string.sub(s.m,1,#s.v+1)==s.v..':') then c=a[p+3] end
 local m=n..':'..a[p+2]
-local left=0
-if a[p+1]=='k' then
-if s.live then left=redis.call('PTTL',k) end
-a[p+1]=left>0 and left or '0'
+local left,moment,dropped=0,false,kind=='j' or s.other
+if a[p+1]=='k' and s.live then
+left=redis.call('PTTL',k)
+moment=redis.pcall('PEXPIRETIME',k)
 end
 if kind=='h' then
 if s.other then redis.call('UNLINK',k) end
@@ -261,7 +268,11 @@ end
 return r
 end
 end
+if a[p+1]~='k' then
 if a[p+1]=='0' then redis.call('PERSIST',k) else redis.call('PEXPIRE',k,a[p+1]) end
+elseif dropped and left>0 then
+if type(moment)~='number' or type(redis.pcall('PEXPIREAT',k,moment))~='number' then redis.call('PEXPIRE',k,left) end
+end
 version,flag,fields,rest=n,s.live and 0 or 1,c,left
 states[i]={v=n,c=c,m=m,live=true,other=kind=='j'}
 end
