@@ -1,6 +1,8 @@
 // holdfast.v2.State: our own API over gRPC.
 #include <fmt/format.h>
 
+#include <expected>
+
 #include "api/grpc/dispatch.h"
 #include "api/grpc/messages.h"
 #include "api/status_map.h"
@@ -195,11 +197,24 @@ class HoldfastV2 final : public GrpcService {
   }
 
  private:
+  // Reads the request and finds its store; else the status that the call ends with.
+  template <class Request>
+  std::expected<service::StoreRef, GrpcStatus> begin(GrpcCall& call, Request& request) {
+    if (!parse_message(call.message, request)) return std::unexpected(malformed());
+    auto entry = v2_.find_store(request.store());
+    if (!entry) return std::unexpected(failure(entry.error()));
+    call.context.consistency = level_of(request.consistency());
+    return std::move(*entry);
+  }
+  static GrpcStatus answered(GrpcCall& call, const google::protobuf::MessageLite& response) {
+    response.AppendToString(&call.out);
+    return GrpcStatus::ok();
+  }
+
   Task<GrpcStatus> put(GrpcCall& call) {
     pb::PutRequest request;
-    if (!parse_message(call.message, request)) co_return malformed();
-    const auto entry = v2_.find_store(request.store());
-    if (!entry) co_return failure(entry.error());
+    const auto entry = begin(call, request);
+    if (!entry) co_return entry.error();
     const auto ttl = ttl_of(request.ttl_ms());
     if (!ttl) co_return failure(ttl.error());
     PutCommand command;
@@ -213,7 +228,6 @@ class HoldfastV2 final : public GrpcService {
     command.want_record = request.want_record();
     command.created_by = request.created_by();
     command.modified_by = request.modified_by();
-    call.context.consistency = level_of(request.consistency());
     auto outcome = co_await v2_.put(**entry, call.context, command);
     if (!outcome) co_return failure(outcome.error());
     pb::PutResponse response;
@@ -223,47 +237,38 @@ class HoldfastV2 final : public GrpcService {
       outcome->record.value = std::move(command.value);
       fill_record(*response.mutable_record(), request.store(), request.key(), outcome->record);
     }
-    response.AppendToString(&call.out);
-    co_return GrpcStatus::ok();
+    co_return answered(call, response);
   }
 
   Task<GrpcStatus> get(GrpcCall& call) {
     pb::GetRequest request;
-    if (!parse_message(call.message, request)) co_return malformed();
-    const auto entry = v2_.find_store(request.store());
-    if (!entry) co_return failure(entry.error());
-    call.context.consistency = level_of(request.consistency());
+    const auto entry = begin(call, request);
+    if (!entry) co_return entry.error();
     const auto record = co_await v2_.get(**entry, call.context, request.key(), !request.without_value());
     if (!record) co_return failure(record.error());
     if (!*record)
       co_return failure(Error(Errc::not_found, fmt::format("state store {} holds no record under this key", request.store())));
     pb::Record response;
     fill_record(response, request.store(), request.key(), **record);
-    response.AppendToString(&call.out);
-    co_return GrpcStatus::ok();
+    co_return answered(call, response);
   }
 
   Task<GrpcStatus> erase(GrpcCall& call) {
     pb::DeleteRequest request;
-    if (!parse_message(call.message, request)) co_return malformed();
-    const auto entry = v2_.find_store(request.store());
-    if (!entry) co_return failure(entry.error());
-    call.context.consistency = level_of(request.consistency());
+    const auto entry = begin(call, request);
+    if (!entry) co_return entry.error();
     Conditions when = conditions_of(request.when());
     const auto deleted = co_await v2_.erase(**entry, call.context, request.key(), when);
     if (!deleted) co_return failure(deleted.error());
     pb::DeleteResponse response;
     if (deleted->existed) response.set_existed(*deleted->existed);
-    response.AppendToString(&call.out);
-    co_return GrpcStatus::ok();
+    co_return answered(call, response);
   }
 
   Task<GrpcStatus> list(GrpcCall& call) {
     pb::ListRequest request;
-    if (!parse_message(call.message, request)) co_return malformed();
-    const auto entry = v2_.find_store(request.store());
-    if (!entry) co_return failure(entry.error());
-    call.context.consistency = level_of(request.consistency());
+    const auto entry = begin(call, request);
+    if (!entry) co_return entry.error();
     ListCommand command{request.prefix(), request.like(),        request.cursor(),
                         request.limit(),  request.want_values(), pairs_of(request.tags())};
     const auto listing = co_await v2_.list(**entry, call.context, command);
@@ -279,34 +284,28 @@ class HoldfastV2 final : public GrpcService {
       }
     }
     response.set_cursor(listing->cursor);
-    response.AppendToString(&call.out);
-    co_return GrpcStatus::ok();
+    co_return answered(call, response);
   }
 
   Task<GrpcStatus> erase_prefix(GrpcCall& call) {
     pb::DeletePrefixRequest request;
-    if (!parse_message(call.message, request)) co_return malformed();
-    const auto entry = v2_.find_store(request.store());
-    if (!entry) co_return failure(entry.error());
-    call.context.consistency = level_of(request.consistency());
+    const auto entry = begin(call, request);
+    if (!entry) co_return entry.error();
     const auto erased =
         co_await v2_.erase_prefix(**entry, call.context, request.prefix(), request.all(), request.limit());
     if (!erased) co_return failure(erased.error());
     pb::DeletePrefixResponse response;
     response.set_deleted(erased->erased);
     response.set_more(erased->is_more);
-    response.AppendToString(&call.out);
-    co_return GrpcStatus::ok();
+    co_return answered(call, response);
   }
 
   Task<GrpcStatus> patch(GrpcCall& call) {
     pb::PatchRequest request;
-    if (!parse_message(call.message, request)) co_return malformed();
-    const auto entry = v2_.find_store(request.store());
-    if (!entry) co_return failure(entry.error());
+    const auto entry = begin(call, request);
+    if (!entry) co_return entry.error();
     auto command = patch_of(request);
     if (!command) co_return failure(command.error());
-    call.context.consistency = level_of(request.consistency());
     const auto outcome = co_await v2_.patch(**entry, call.context, *command);
     if (!outcome) co_return failure(outcome.error());
     pb::PatchResponse response;
@@ -314,16 +313,13 @@ class HoldfastV2 final : public GrpcService {
     if (outcome->created) response.set_created(*outcome->created);
     response.set_value(outcome->record.value);
     if (command->want_record) fill_record(*response.mutable_record(), request.store(), request.key(), outcome->record);
-    response.AppendToString(&call.out);
-    co_return GrpcStatus::ok();
+    co_return answered(call, response);
   }
 
   Task<GrpcStatus> batch_get(GrpcCall& call) {
     pb::BatchGetRequest request;
-    if (!parse_message(call.message, request)) co_return malformed();
-    const auto entry = v2_.find_store(request.store());
-    if (!entry) co_return failure(entry.error());
-    call.context.consistency = level_of(request.consistency());
+    const auto entry = begin(call, request);
+    if (!entry) co_return entry.error();
     const std::vector<std::string> keys(request.keys().begin(), request.keys().end());
     const auto records = co_await v2_.batch_get(**entry, call.context, keys, !request.without_values());
     if (!records) co_return failure(records.error());
@@ -339,16 +335,13 @@ class HoldfastV2 final : public GrpcService {
       else
         fill_failure(*item.mutable_failure(), Error(Errc::not_found, "there is no record under this key"));
     }
-    response.AppendToString(&call.out);
-    co_return GrpcStatus::ok();
+    co_return answered(call, response);
   }
 
   Task<GrpcStatus> batch_write(GrpcCall& call) {
     pb::BatchWriteRequest request;
-    if (!parse_message(call.message, request)) co_return malformed();
-    const auto entry = v2_.find_store(request.store());
-    if (!entry) co_return failure(entry.error());
-    call.context.consistency = level_of(request.consistency());
+    const auto entry = begin(call, request);
+    if (!entry) co_return entry.error();
     auto commands = commands_of(*request.mutable_items(), "items", request.want_records());
     if (!commands) co_return failure(commands.error());
     const auto results = co_await v2_.batch_write(**entry, call.context, *commands);
@@ -363,16 +356,13 @@ class HoldfastV2 final : public GrpcService {
         fill_failure(*item.mutable_failure(), (*results)[i].error());
       }
     }
-    response.AppendToString(&call.out);
-    co_return GrpcStatus::ok();
+    co_return answered(call, response);
   }
 
   Task<GrpcStatus> transact(GrpcCall& call) {
     pb::TransactRequest request;
-    if (!parse_message(call.message, request)) co_return malformed();
-    const auto entry = v2_.find_store(request.store());
-    if (!entry) co_return failure(entry.error());
-    call.context.consistency = level_of(request.consistency());
+    const auto entry = begin(call, request);
+    if (!entry) co_return entry.error();
     auto commands = commands_of(*request.mutable_operations(), "operations", request.want_records());
     if (!commands) co_return failure(commands.error());
     const auto outcomes = co_await v2_.transact(**entry, call.context, *commands);
@@ -380,8 +370,7 @@ class HoldfastV2 final : public GrpcService {
     pb::TransactResponse response;
     for (std::size_t i = 0; i < outcomes->size(); ++i)
       fill_result(*response.add_results(), request.store(), (*commands)[i], (*outcomes)[i]);
-    response.AppendToString(&call.out);
-    co_return GrpcStatus::ok();
+    co_return answered(call, response);
   }
 
   V2 v2_;
