@@ -40,6 +40,55 @@ std::string date_and_time(const std::tm& tm, char separator) {
                      separator, tm.tm_hour, tm.tm_min, tm.tm_sec);
 }
 
+// From 1970 to 9999, which is what nearly all times are in: by hand, because an answer of v2 has four of them.
+constexpr std::int64_t kPlainEnd = std::int64_t{253'402'300'800} * 1'000'000;
+bool is_plain(WallTime time) { return time.us >= 0 && time.us < kPlainEnd; }
+
+char* write_digits(char* to, unsigned number, int digits) {
+  for (int i = digits; i-- > 0; number /= 10) to[i] = static_cast<char>('0' + number % 10);
+  return to + digits;
+}
+
+char* write_date(char* to, std::chrono::sys_days day) {
+  const std::chrono::year_month_day date(day);
+  to = write_digits(to, static_cast<unsigned>(static_cast<int>(date.year())), 4);
+  *to++ = '-';
+  to = write_digits(to, static_cast<unsigned>(date.month()), 2);
+  *to++ = '-';
+  return write_digits(to, static_cast<unsigned>(date.day()), 2);
+}
+
+char* write_time(char* to, unsigned second_of_day) {
+  to = write_digits(to, second_of_day / 3600, 2);
+  *to++ = ':';
+  to = write_digits(to, second_of_day / 60 % 60, 2);
+  *to++ = ':';
+  return write_digits(to, second_of_day % 60, 2);
+}
+
+// A plain time taken apart.
+struct Moment {
+  explicit Moment(WallTime time)
+      : day(std::chrono::days(time.us / 86'400'000'000)),
+        second(static_cast<unsigned>(time.us / 1'000'000 % 86'400)),
+        us(static_cast<unsigned>(time.us % 1'000'000)) {}
+  std::chrono::sys_days day;
+  unsigned second;
+  unsigned us;
+};
+
+// What `write(to)` writes, which is `bytes` long.
+template <class Write>
+std::string written(std::size_t bytes, Write write) {
+  std::string out(bytes, '\0');
+  write(out.data());
+  return out;
+}
+
+constexpr std::string_view kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
+constexpr std::string_view kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
+                                        "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
+
 }  // namespace
 
 const Clock& Clock::system() {
@@ -50,8 +99,19 @@ const Clock& Clock::system() {
 std::string rfc3339_seconds(WallTime time) { return date_and_time(split(time).tm, 'T') + "Z"; }
 
 std::string rfc3339_ticks(WallTime time) {
-  const Parts parts = split(time);
-  return fmt::format("{}.{:06}0+00:00", date_and_time(parts.tm, 'T'), parts.us);
+  if (!is_plain(time)) {
+    const Parts parts = split(time);
+    return fmt::format("{}.{:06}0+00:00", date_and_time(parts.tm, 'T'), parts.us);
+  }
+  const Moment moment(time);
+  return written(33, [&moment](char* to) {
+    to = write_date(to, moment.day);
+    *to++ = 'T';
+    to = write_time(to, moment.second);
+    *to++ = '.';
+    to = write_digits(to, moment.us, 6);
+    std::string_view("0+00:00").copy(to, 7);
+  });
 }
 
 std::string rfc3339_log(WallTime time) {
@@ -60,12 +120,26 @@ std::string rfc3339_log(WallTime time) {
 }
 
 std::string http_date(WallTime time) {
-  static constexpr const char* kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-  static constexpr const char* kMonths[] = {"Jan", "Feb", "Mar", "Apr", "May", "Jun",
-                                            "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"};
-  const std::tm tm = split(time).tm;
-  return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", kDays[tm.tm_wday], tm.tm_mday,
-                     kMonths[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+  if (!is_plain(time)) {
+    const std::tm tm = split(time).tm;
+    return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", kDays[tm.tm_wday], tm.tm_mday,
+                       kMonths[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+  }
+  const Moment moment(time);
+  return written(29, [&moment](char* to) {
+    const std::chrono::year_month_day date(moment.day);
+    to += kDays[std::chrono::weekday(moment.day).c_encoding()].copy(to, 3);
+    *to++ = ',';
+    *to++ = ' ';
+    to = write_digits(to, static_cast<unsigned>(date.day()), 2);
+    *to++ = ' ';
+    to += kMonths[static_cast<unsigned>(date.month()) - 1].copy(to, 3);
+    *to++ = ' ';
+    to = write_digits(to, static_cast<unsigned>(static_cast<int>(date.year())), 4);
+    *to++ = ' ';
+    to = write_time(to, moment.second);
+    std::string_view(" GMT").copy(to, 4);
+  });
 }
 
 std::string sql_seconds(WallTime time) { return date_and_time(split(time).tm, ' '); }

@@ -54,9 +54,10 @@ void HeaderBlock::add_lower(std::string_view name, std::string_view value) {
 void HeaderBlock::append(std::string_view name, std::string_view value) {
   const auto at = static_cast<std::uint32_t>(text_.size());
   const auto name_bytes = static_cast<std::uint32_t>(name.size());
-  text_.resize_and_overwrite(at + name.size() + value.size(), [at, name, value](char* text, std::size_t bytes) {
-    std::copy(value.begin(), value.end(), std::copy(name.begin(), name.end(), text + at));
-    return bytes;
+  // The size that is passed on may be the new capacity, in libstdc++ 12.
+  text_.resize_and_overwrite(at + name.size() + value.size(), [at, name, value](char* text, std::size_t) {
+    char* const end = std::copy(value.begin(), value.end(), std::copy(name.begin(), name.end(), text + at));
+    return static_cast<std::size_t>(end - text);
   });
   entries_.push_back({at, name_bytes, at + name_bytes, static_cast<std::uint32_t>(value.size())});
 }
