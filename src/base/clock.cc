@@ -122,8 +122,8 @@ std::string rfc3339_log(WallTime time) {
 std::string http_date(WallTime time) {
   if (!is_plain(time)) {
     const std::tm tm = split(time).tm;
-    return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", kDays[tm.tm_wday], tm.tm_mday,
-                       kMonths[tm.tm_mon], tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", kDays[tm.tm_wday], tm.tm_mday, kMonths[tm.tm_mon],
+                       tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
   }
   const Moment moment(time);
   return written(29, [&moment](char* to) {

@@ -96,8 +96,8 @@ class [[nodiscard]] Task {
     handle_.promise().continuation = caller;
     return handle_;
   }
-  // The result stands in the coroutine's frame, which lives as long as the Task: `co_return co_await call()` moves it once.
-  // A reference bound to it outlives the expression only if the Task does.
+  // The result stands in the coroutine's frame, which lives as long as the Task: `co_return co_await call()` moves it
+  // once. A reference bound to it outlives the expression only if the Task does.
   decltype(auto) await_resume() { return handle_.promise().take(); }
 
  private:

@@ -60,7 +60,8 @@ int run_clear(const Address& address, const StateCommand& command) {
   std::uint64_t deleted = 0;
   for (bool more = true; more;) {
     const auto response = send(address, clear_request(command));
-    if (!response) return complain(fmt::format("{} ({} were deleted before)", response.error().message, deleted), kFailed);
+    if (!response)
+      return complain(fmt::format("{} ({} were deleted before)", response.error().message, deleted), kFailed);
     if (exit_code_of(*response) != kDone) return complain_of(*response);
     const auto step = cleared_of(response->body);
     if (!step) return complain(step.error().message, kFailed);

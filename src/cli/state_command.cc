@@ -34,17 +34,17 @@ constexpr OptionRow kPutOptions[] = {
     {.name = "if-absent", .help = "only if there is no record"},
     kJsonOption,
     kAddress};
-constexpr OptionRow kPatchOptions[] = {
-    {.name = "as",
-     .argument = "KIND",
-     .help = "merge (the default): a JSON merge patch; increment: a number to add, or {\"by\":1,\"min\":0,\"max\":9}; append: bytes "
-             "behind the value; append-element: one more element of an array",
-     .completes = Completes::words,
-     .words = "merge increment append append-element"},
-    kTtl,
-    kIfMatch,
-    kJsonOption,
-    kAddress};
+constexpr OptionRow kPatchOptions[] = {{.name = "as",
+                                        .argument = "KIND",
+                                        .help = "merge (the default): a JSON merge patch; increment: a number to add, "
+                                                "or {\"by\":1,\"min\":0,\"max\":9}; append: bytes "
+                                                "behind the value; append-element: one more element of an array",
+                                        .completes = Completes::words,
+                                        .words = "merge increment append append-element"},
+                                       kTtl,
+                                       kIfMatch,
+                                       kJsonOption,
+                                       kAddress};
 constexpr OptionRow kDeleteOptions[] = {kIfMatch, kJsonOption, kAddress};
 constexpr OptionRow kClearOptions[] = {
     {.name = "all", .help = "without PREFIX: every record of the store"}, kJsonOption, kAddress};
@@ -123,8 +123,9 @@ constexpr std::string_view kVerbNames =
 
 Verb verb_of(std::string_view name) {
   constexpr std::pair<std::string_view, Verb> kVerbs[] = {
-      {"get", Verb::get},   {"put", Verb::put},  {"patch", Verb::patch},  {"delete", Verb::erase}, {"clear", Verb::clear},
-      {"ls", Verb::list},   {"txn", Verb::transact}, {"info", Verb::info}, {"backup", Verb::backup}};
+      {"get", Verb::get},      {"put", Verb::put},     {"patch", Verb::patch},
+      {"delete", Verb::erase}, {"clear", Verb::clear}, {"ls", Verb::list},
+      {"txn", Verb::transact}, {"info", Verb::info},   {"backup", Verb::backup}};
   const auto found = std::ranges::find(kVerbs, name, &std::pair<std::string_view, Verb>::first);
   return found == std::end(kVerbs) ? Verb::help : found->second;
 }
@@ -222,11 +223,14 @@ std::span<const CommandRow> state_verbs() {
 }
 
 std::string_view state_description() {
-  return "Without VALUE, PATCH or OPERATIONS, or with \"-\", put, patch and txn read standard input. Without --type a value "
-         "that is JSON is kept as JSON, other text as text/plain. A patch without --ttl lets the time to live go on.\n\n"
+  return "Without VALUE, PATCH or OPERATIONS, or with \"-\", put, patch and txn read standard input. Without --type a "
+         "value "
+         "that is JSON is kept as JSON, other text as text/plain. A patch without --ttl lets the time to live go "
+         "on.\n\n"
          "  holdfast state patch statestore orders/17 '{\"paid\":true}'\n"
          "  holdfast state patch statestore visits --as increment 1\n"
-         "  holdfast state txn statestore '[{\"op\":\"put\",\"key\":\"a\",\"value\":1},{\"op\":\"delete\",\"key\":\"b\"}]'\n\n"
+         "  holdfast state txn statestore "
+         "'[{\"op\":\"put\",\"key\":\"a\",\"value\":1},{\"op\":\"delete\",\"key\":\"b\"}]'\n\n"
          "The API token is taken from the variable DAPR_API_TOKEN.\n\n"
          "migrate, export and import open the stores of component files themselves, which --from and --to name:\n\n"
          "  holdfast state migrate --from sqlite.yaml --to redis.yaml\n"

@@ -121,7 +121,8 @@ TEST(StateRequest, PutCarriesValueTypeTtlConditionAndToken) {
 TEST(StateRequest, APatchSaysWhatItDoesByItsType) {
   const auto merge = request_of(*parse({"patch", "s", "k", "{}", "--ttl", "1h", "--if-match", "*"}));
   EXPECT_EQ(merge.method + " " + merge.target, "PATCH /v2/state/s/k?ttl=1h");
-  EXPECT_THAT(merge.headers, UnorderedElementsAre(Pair("Content-Type", "application/merge-patch+json"), Pair("If-Match", "*")));
+  EXPECT_THAT(merge.headers,
+              UnorderedElementsAre(Pair("Content-Type", "application/merge-patch+json"), Pair("If-Match", "*")));
   const auto add = request_of(*parse({"patch", "s", "k", "-2", "--as", "increment"}));
   EXPECT_EQ(add.body, R"({"by":-2})");
   EXPECT_THAT(add.headers, UnorderedElementsAre(Pair("Content-Type", "application/vnd.holdfast.increment+json")));

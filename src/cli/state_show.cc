@@ -245,7 +245,8 @@ Result<std::string> info_text(std::string_view stores, std::string_view health, 
       out += store_text(object, state, !store.empty());
   }
   if (out.empty() && !store.empty())
-    return fail(Errc::not_found, fmt::format("the sidecar has no store \"{}\"; holdfast state info lists those it has", store));
+    return fail(Errc::not_found,
+                fmt::format("the sidecar has no store \"{}\"; holdfast state info lists those it has", store));
   if (!as_json) return out.empty() ? "the sidecar has no state store\n" : out;
   return store.empty() ? "[" + out + "]\n" : out + '\n';
 }

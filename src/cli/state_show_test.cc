@@ -114,9 +114,9 @@ TEST(StateListing, WhatIsNoListingIsAnError) {
 }
 
 TEST(StateTransaction, IsALineForEachOperation) {
-  const auto text = transaction_text(
-      R"({"results":[{"key":"a","status":201,"etag":"\"1\""},{"key":"b","status":200,"etag":"\"2\""},)"
-      R"({"key":"c","status":204},{"key":"d","status":404},{"key":"e","status":200}]})");
+  const auto text =
+      transaction_text(R"({"results":[{"key":"a","status":201,"etag":"\"1\""},{"key":"b","status":200,"etag":"\"2\""},)"
+                       R"({"key":"c","status":204},{"key":"d","status":404},{"key":"e","status":200}]})");
   ASSERT_TRUE(text);
   EXPECT_EQ(*text, "created  a \"1\"\nsaved    b \"2\"\ndeleted  c \nabsent   d \nchecked  e \n");
   EXPECT_FALSE(transaction_text("[]"));

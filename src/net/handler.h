@@ -24,7 +24,8 @@ class BodyStream {
 class Handler {
  public:
   virtual ~Handler() = default;
-  // Fills `response`, which comes empty. Both live until the task ends. Whatever the task throws becomes a 500 with close.
+  // Fills `response`, which comes empty. Both live until the task ends. Whatever the task throws becomes a 500 with
+  // close.
   virtual Task<void> handle(http::Request& request, http::Response& response) = 0;
 
   // Asked once the head of an HTTP/2 request is there: whether to call handle_stream now rather than handle

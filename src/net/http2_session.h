@@ -47,8 +47,8 @@ struct Http2Stream final : BodyStream, Http2StreamState {
   Task<std::optional<std::string>> read() override;
   bool write(std::string bytes, std::string_view content_type) override;
 
-  // Ready for another request, with the buffers of the last one: a request then allocates next to nothing. The first few
-  // streams of a connection have a free allowance; what more of them hold is charged from the first byte.
+  // Ready for another request, with the buffers of the last one: a request then allocates next to nothing. The first
+  // few streams of a connection have a free allowance; what more of them hold is charged from the first byte.
   void begin(std::int32_t number, std::int64_t free_bytes);
 
   Http2Session& session;
@@ -117,7 +117,7 @@ class Http2Session {
   std::int32_t skipped_above_ = 0;  // the last gap that the peer left between stream identifiers
   std::int32_t skipped_below_ = 0;
   std::size_t open_streams_ = 0;
-  std::size_t consumed_ = 0;  // of bodies, since the connection's window was opened last
+  std::size_t consumed_ = 0;   // of bodies, since the connection's window was opened last
   std::size_t half_sent_ = 0;  // streams whose request is not complete
   SteadyTime second_{};
   std::uint32_t resets_ = 0;

@@ -15,8 +15,8 @@ enum class Isolation : std::uint8_t { off, optional, required };
 
 inline constexpr std::size_t kIsolationKeyBytesMax = 128;
 
-// A record's id: "isolation::K::state::" and the user's key, or the key alone where no isolation key is meant. Stored keys
-// are the component's prefix and the id.
+// A record's id: "isolation::K::state::" and the user's key, or the key alone where no isolation key is meant. Stored
+// keys are the component's prefix and the id.
 std::string record_id(std::string_view isolation, std::string_view key);
 
 // 1 to 128 of A-Z a-z 0-9 . _ -

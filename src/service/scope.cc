@@ -76,7 +76,8 @@ Result<std::string_view> Scope::reach(std::string_view asked) const {
 
 std::size_t Scope::own_bytes() const {
   const std::size_t bytes = entry_->key_prefix.size();
-  return isolation_.empty() ? bytes : bytes + state::kIsolationHead.size() + isolation_.size() + state::kIsolationTail.size();
+  return isolation_.empty() ? bytes
+                            : bytes + state::kIsolationHead.size() + isolation_.size() + state::kIsolationTail.size();
 }
 
 std::string Scope::stored_key(std::string_view key) const {

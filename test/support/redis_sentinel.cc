@@ -99,16 +99,17 @@ std::string RedisSentinels::situation() {
   for (const auto& sentinel : sentinels_) {
     if (!sentinel->answers()) continue;
     const Answer master = sentinel->must({"SENTINEL", "MASTER", kName});
-    out += "; sentinel " + sentinel->address() + " names port " + field(master, "port") + " (" + field(master, "flags") +
-           "), tilt " + sentinel->info("sentinel", "sentinel_tilt");
+    out += "; sentinel " + sentinel->address() + " names port " + field(master, "port") + " (" +
+           field(master, "flags") + "), tilt " + sentinel->info("sentinel", "sentinel_tilt");
   }
   for (const auto& server : servers_)
-    out += "; server " + server->address() + " is " + (server->answers() ? server->info("replication", "role") : "away");
+    out +=
+        "; server " + server->address() + " is " + (server->answers() ? server->info("replication", "role") : "away");
   return out;
 }
 
-// A sentinel that was not run for two seconds does nothing for thirty ("tilt"), so this has to be waited for longer than
-// anything else.
+// A sentinel that was not run for two seconds does nothing for thirty ("tilt"), so this has to be waited for longer
+// than anything else.
 void RedisSentinels::wait_for_failover(const RedisServer& old) {
   const bool came = eventually(
       [&] {

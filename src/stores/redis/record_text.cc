@@ -54,8 +54,8 @@ bool take_content_type(std::string_view& text, std::string_view& out) {
 std::string make_tail(const TailInput& input) {
   const std::string tags = state::encode_pairs(input.tags);
   const std::string indexes = state::encode_pairs(input.indexes);
-  const std::size_t texts = input.modified_by.size() + input.content_type.size() + tags.size() + indexes.size() +
-                            input.write_id.size();
+  const std::size_t texts =
+      input.modified_by.size() + input.content_type.size() + tags.size() + indexes.size() + input.write_id.size();
   std::string out;
   out.resize_and_overwrite(2 + 6 * kNumberBytes + texts, [&](char* text, std::size_t) {
     char* to = text;

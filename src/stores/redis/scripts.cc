@@ -91,9 +91,9 @@ if not kept then c=a[5] end
 m=n..':'..a[4]..(live and '' or '+')
 )";
 
-// The time to live is 0 for none, or "k" to keep what there is. A hash keeps it by itself; RedisJSON, and replacing a key,
-// drop it. Then it is set again as the moment that it is, because a time to live that is read and set again would grow by
-// the time in between. Servers before version 7 do not tell the moment, and a user may not be allowed to ask.
+// The time to live is 0 for none, or "k" to keep what there is. A hash keeps it by itself; RedisJSON, and replacing a
+// key, drop it. Then it is set again as the moment that it is, because a time to live that is read and set again would
+// grow by the time in between. Servers before version 7 do not tell the moment, and a user may not be allowed to ask.
 constexpr std::string_view kLeft = R"(
 local left,moment=0,false
 if a[3]=='k' and live then

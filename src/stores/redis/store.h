@@ -91,8 +91,7 @@ class RedisStore final : public state::StateStore {
 
   // bulk.cc
   Task<void> get_chunk(state::CallContext context, std::span<const state::GetRequest> requests,
-                       std::vector<std::size_t> places,
-                       std::span<Result<std::optional<state::Record>>> results);
+                       std::vector<std::size_t> places, std::span<Result<std::optional<state::Record>>> results);
 
   // listing.cc
   struct Batch {

@@ -49,10 +49,17 @@ inline ShortLine read_short_line(std::string_view bytes) {
   if (bytes.size() < 4) return {};
   ShortLine line;
   switch (bytes[0]) {
-    case '$': line.kind = Kind::text; break;
-    case '*': line.kind = Kind::array; break;
-    case ':': line.kind = Kind::integer; break;
-    default: return {};
+    case '$':
+      line.kind = Kind::text;
+      break;
+    case '*':
+      line.kind = Kind::array;
+      break;
+    case ':':
+      line.kind = Kind::integer;
+      break;
+    default:
+      return {};
   }
   std::uint32_t at = 1;
   if (bytes[1] == '-') {

@@ -31,8 +31,7 @@ Scanner::Step Scanner::broken(std::string reason) {
 Result<std::size_t> Scanner::scan(std::string_view bytes) {
   Step step = failure_.empty() ? Step::next : Step::broken;
   if (step == Step::next && bulk_end_ == 0) skip_usual(bytes);
-  while (step == Step::next && missing_[0] > 0)
-    step = bulk_end_ > 0 ? take_bulk(bytes) : take_line(bytes);
+  while (step == Step::next && missing_[0] > 0) step = bulk_end_ > 0 ? take_bulk(bytes) : take_line(bytes);
   if (step == Step::broken) return fail(Errc::internal, failure_);
   if (step == Step::more) return 0;
   const std::size_t length = begin_;
@@ -40,8 +39,8 @@ Result<std::size_t> Scanner::scan(std::string_view bytes) {
   return length;
 }
 
-// Strings, integers and arrays of them that are there as a whole and within all bounds, which nearly all replies consist
-// of. Stops at what else there is.
+// Strings, integers and arrays of them that are there as a whole and within all bounds, which nearly all replies
+// consist of. Stops at what else there is.
 void Scanner::skip_usual(std::string_view bytes) {
   std::size_t at = begin_;
   while (missing_[0] > 0 && at < bytes.size()) {
