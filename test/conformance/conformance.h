@@ -46,6 +46,8 @@ struct Subject {
   // Transactions can say `present`, several etags, checks, tags and index entries, and answer what became of each
   // operation; false: as Dapr's API, which can neither.
   bool rich_transactions = true;
+  // A transaction may name a key several times; false: as v2, which refuses that.
+  bool transactions_repeat_keys = true;
   bool shows_indexes = true;  // RecordFields::indexes come back
   bool keeps_expiry = true;   // SetRequest::keep_expiry reaches the store
   // The keys of a case share a part in braces, which puts them into one hash slot of a cluster.
@@ -196,6 +198,9 @@ class EdgesConformance : public StoreTest {};
 
 #define HOLDFAST_NEEDS_RICH_TRANSACTIONS() \
   if (!GetParam().rich_transactions) GTEST_SKIP() << "Dapr's transactions, the way to this store, cannot say this"
+
+#define HOLDFAST_NEEDS_REPEATED_KEYS() \
+  if (!GetParam().transactions_repeat_keys) GTEST_SKIP() << "v2, the way to this store, takes each key once"
 
 #define HOLDFAST_NEEDS_KEPT_EXPIRY() \
   if (!GetParam().keeps_expiry) GTEST_SKIP() << "the API, the way to this store, keeps expiry only where it updates"

@@ -86,6 +86,7 @@ TEST_P(TransactionConformance, AsManyOperationsAsDeclaredAndNoMore) {
 // Redis and etcd in Dapr apply the rest of such a transaction; money is made from nothing.
 TEST_P(TransactionConformance, ARefusedOperationChangesNothingAndIsNamed) {
   HOLDFAST_NEEDS_TRANSACTIONS();
+  HOLDFAST_NEEDS_REPEATED_KEYS();
   HOLDFAST_NEEDS(etag);
   const std::string a = key("a");
   const std::string b = key("b");
@@ -185,6 +186,7 @@ TEST_P(TransactionConformance, ConditionsAreJudgedOnTheStateBefore) {
 
 TEST_P(TransactionConformance, PresentIsJudgedOnTheStateBefore) {
   HOLDFAST_NEEDS_TRANSACTIONS();
+  HOLDFAST_NEEDS_REPEATED_KEYS();
   HOLDFAST_NEEDS(etag);
   HOLDFAST_NEEDS_RICH_TRANSACTIONS();
   const std::string a = key("a");
@@ -233,6 +235,7 @@ TEST_P(TransactionConformance, SeveralEtagsMayBeNamed) {
 
 TEST_P(TransactionConformance, CreationIsReportedPerOperation) {
   HOLDFAST_NEEDS_TRANSACTIONS();
+  HOLDFAST_NEEDS_REPEATED_KEYS();
   HOLDFAST_NEEDS(reports_created);
   HOLDFAST_NEEDS_RICH_TRANSACTIONS();
   const std::string a = key("a");

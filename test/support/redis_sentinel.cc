@@ -125,11 +125,15 @@ void RedisSentinels::wait_for_failover(const RedisServer& old) {
 
 void RedisSentinels::fail_over() {
   RedisServer& old = primary();
-  // Asked for again and again: it is refused while the sentinels still believe the last one to be under way, and given
-  // up when what they know of the replica is a moment too old.
+  // Asked for again: it is refused while the sentinels still believe the last one to be under way, and given up when
+  // what they know of the replica is a moment too old. Not while one is under way: a second, accepted just after the
+  // first had succeeded, would lead back to the old primary.
+  bool is_accepted = false;
   require_eventually("a fail-over", [&] {
+    const std::string flags = field(sentinel(0).must({"SENTINEL", "MASTER", kName}), "flags");
     if (&named_by(sentinel(0)) != &old) return true;
-    (void)sentinel(0).command({"SENTINEL", "FAILOVER", kName});
+    if (is_accepted) is_accepted = flags.find("failover_in_progress") != std::string::npos;
+    if (!is_accepted) is_accepted = !sentinel(0).command({"SENTINEL", "FAILOVER", kName}).is_error();
     return false;
   });
   wait_for_failover(old);

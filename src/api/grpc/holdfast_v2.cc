@@ -269,6 +269,8 @@ class HoldfastV2 final : public GrpcService {
     pb::ListRequest request;
     const auto entry = begin(call, request);
     if (!entry) co_return entry.error();
+    if (request.has_like() && request.like().empty())
+      co_return failure(Error(Errc::invalid_argument, "like is an empty pattern, which matches no key"));
     ListCommand command{request.prefix(), request.like(),        request.cursor(),
                         request.limit(),  request.want_values(), pairs_of(request.tags())};
     const auto listing = co_await v2_.list(**entry, call.context, command);

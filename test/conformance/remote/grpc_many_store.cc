@@ -66,7 +66,7 @@ Result<Response> RemoteGrpcManyStore::ask(std::string_view method, const Request
 
 Task<std::vector<Result<std::optional<Record>>>> RemoteGrpcManyStore::get_many(CallContext context,
                                                                                std::span<const GetRequest> requests) {
-  if (requests.empty() || has_repeats(requests)) co_return co_await RemoteGrpcStore::get_many(context, requests);
+  if (!fits_a_batch(requests)) co_return co_await RemoteGrpcStore::get_many(context, requests);
   pb::BatchGetRequest request;
   request.set_store(store());
   request.set_consistency(level_of(context.consistency));
@@ -89,7 +89,7 @@ Task<std::vector<Result<std::optional<Record>>>> RemoteGrpcManyStore::get_many(C
 
 Task<std::vector<Result<Written>>> RemoteGrpcManyStore::set_many(CallContext context,
                                                                  std::span<const SetRequest> requests) {
-  if (requests.empty() || has_repeats(requests)) co_return co_await RemoteGrpcStore::set_many(context, requests);
+  if (!fits_a_batch(requests)) co_return co_await RemoteGrpcStore::set_many(context, requests);
   pb::BatchWriteRequest request;
   request.set_store(store());
   request.set_consistency(level_of(context.consistency));
@@ -113,7 +113,7 @@ Task<std::vector<Result<Written>>> RemoteGrpcManyStore::set_many(CallContext con
 
 Task<std::vector<Result<Deleted>>> RemoteGrpcManyStore::erase_many(CallContext context,
                                                                    std::span<const DeleteRequest> requests) {
-  if (requests.empty() || has_repeats(requests)) co_return co_await RemoteGrpcStore::erase_many(context, requests);
+  if (!fits_a_batch(requests)) co_return co_await RemoteGrpcStore::erase_many(context, requests);
   pb::BatchWriteRequest request;
   request.set_store(store());
   request.set_consistency(level_of(context.consistency));
@@ -137,6 +137,7 @@ Task<std::vector<Result<Deleted>>> RemoteGrpcManyStore::erase_many(CallContext c
 
 Task<Result<std::vector<Written>>> RemoteGrpcManyStore::transact(CallContext context,
                                                                  std::span<const Operation> operations) {
+  if (!fits_a_batch(operations)) co_return co_await RemoteGrpcStore::transact(context, operations);
   pb::TransactRequest request;
   request.set_store(store());
   request.set_consistency(level_of(context.consistency));

@@ -96,7 +96,7 @@ Result<Written> RemoteHttpManyStore::written_of(json::Object item) {
 
 Task<std::vector<Result<std::optional<Record>>>> RemoteHttpManyStore::get_many(CallContext context,
                                                                                std::span<const GetRequest> requests) {
-  if (requests.empty() || has_repeats(requests)) co_return co_await RemoteHttpStore::get_many(context, requests);
+  if (!fits_a_batch(requests)) co_return co_await RemoteHttpStore::get_many(context, requests);
   std::string body = R"({"keys":[)";
   for (const GetRequest& request : requests) body += (body.ends_with('[') ? "" : ",") + json_text(request.key);
   auto items = post("batchGet", context, body + "]}", false, "items", requests.size());
@@ -121,7 +121,7 @@ Task<std::vector<Result<std::optional<Record>>>> RemoteHttpManyStore::get_many(C
 
 Task<std::vector<Result<Written>>> RemoteHttpManyStore::set_many(CallContext context,
                                                                  std::span<const SetRequest> requests) {
-  if (requests.empty() || has_repeats(requests)) co_return co_await RemoteHttpStore::set_many(context, requests);
+  if (!fits_a_batch(requests)) co_return co_await RemoteHttpStore::set_many(context, requests);
   std::string body = R"({"items":[)";
   bool want_records = false;
   for (const SetRequest& request : requests) {
@@ -143,7 +143,7 @@ Task<std::vector<Result<Written>>> RemoteHttpManyStore::set_many(CallContext con
 
 Task<std::vector<Result<Deleted>>> RemoteHttpManyStore::erase_many(CallContext context,
                                                                    std::span<const DeleteRequest> requests) {
-  if (requests.empty() || has_repeats(requests)) co_return co_await RemoteHttpStore::erase_many(context, requests);
+  if (!fits_a_batch(requests)) co_return co_await RemoteHttpStore::erase_many(context, requests);
   std::string body = R"({"items":[)";
   for (const DeleteRequest& request : requests) body += (body.ends_with('[') ? "" : ",") + text_of(request);
   auto items = post("batchWrite", context, body + "]}", false, "items", requests.size());
@@ -165,6 +165,7 @@ Task<std::vector<Result<Deleted>>> RemoteHttpManyStore::erase_many(CallContext c
 
 Task<Result<std::vector<Written>>> RemoteHttpManyStore::transact(CallContext context,
                                                                  std::span<const Operation> operations) {
+  if (!fits_a_batch(operations)) co_return co_await RemoteHttpStore::transact(context, operations);
   std::string body = R"({"operations":[)";
   bool want_records = false;
   for (const Operation& operation : operations) {

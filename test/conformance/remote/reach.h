@@ -42,11 +42,18 @@ std::int64_t whole_seconds(Milliseconds ttl);
 // Dapr's calls tell an etag's failure by their text alone; anything else is `otherwise`.
 Errc code_of_text(std::string_view text, Errc otherwise);
 
-// Batches of v2 refuse a key that stands there twice, because which comes first would be open.
+// Batches and transactions of v2 refuse a key that stands there twice, because which comes first would be open, and
+// more than a thousand; what does not fit goes by Dapr's calls.
+inline std::string_view key_of(const auto& request) { return request.key; }
+inline std::string_view key_of(const state::Operation& operation) {
+  return std::visit([](const auto& one) { return one.key; }, operation);
+}
 template <class Request>
-bool has_repeats(std::span<const Request> requests) {
+bool fits_a_batch(std::span<const Request> requests) {
+  constexpr std::size_t kMost = 1000;
   std::set<std::string_view> seen;
-  return !std::ranges::all_of(requests, [&seen](const Request& request) { return seen.insert(request.key).second; });
+  return !requests.empty() && requests.size() <= kMost &&
+         std::ranges::all_of(requests, [&seen](const Request& request) { return seen.insert(key_of(request)).second; });
 }
 
 template <class T>

@@ -74,6 +74,7 @@ Subject remote(Protocol protocol, Calls calls, const char* store) {
   subject.raw_keys = false;
   subject.sees_principal = false;
   subject.rich_transactions = calls == Calls::ours;
+  subject.transactions_repeat_keys = calls == Calls::daprs;
   subject.shows_indexes = false;
   subject.keeps_expiry = false;
   return subject;
