@@ -244,7 +244,8 @@ class V2Grpc(Grpc):
         self.ask("Delete", {"store": store, "key": key})
 
     def list(self, store, prefix="", cursor="", limit=0, like=""):
-        page = self.ask("List", {"store": store, "prefix": prefix, "cursor": cursor, "limit": limit, "like": like})
+        pattern = {"like": like} if like else {}
+        page = self.ask("List", {"store": store, "prefix": prefix, "cursor": cursor, "limit": limit, **pattern})
         return [item["key"] for item in page.get("items", [])], page.get("cursor")
 
     def results(self, items):
