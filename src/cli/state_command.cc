@@ -34,17 +34,17 @@ constexpr OptionRow kPutOptions[] = {
     {.name = "if-absent", .help = "only if there is no record"},
     kJsonOption,
     kAddress};
-constexpr OptionRow kPatchOptions[] = {{.name = "as",
-                                        .argument = "KIND",
-                                        .help = "merge (the default): a JSON merge patch; increment: a number to add, "
-                                                "or {\"by\":1,\"min\":0,\"max\":9}; append: bytes "
-                                                "behind the value; append-element: one more element of an array",
-                                        .completes = Completes::words,
-                                        .words = "merge increment append append-element"},
-                                       kTtl,
-                                       kIfMatch,
-                                       kJsonOption,
-                                       kAddress};
+constexpr OptionRow kPatchOptions[] = {
+    {.name = "as",
+     .argument = "KIND",
+     .help = "merge (the default): a JSON merge patch; increment: a number to add, or an object with by, min, max and "
+             "initial; append: bytes behind the value; append-element: one more element of an array",
+     .completes = Completes::words,
+     .words = "merge increment append append-element"},
+    kTtl,
+    kIfMatch,
+    kJsonOption,
+    kAddress};
 constexpr OptionRow kDeleteOptions[] = {kIfMatch, kJsonOption, kAddress};
 constexpr OptionRow kClearOptions[] = {
     {.name = "all", .help = "without PREFIX: every record of the store"}, kJsonOption, kAddress};

@@ -263,7 +263,7 @@ def test_a_source_that_was_restarted_is_walked_again(tmp_path, server):
     kept = tmp_path / "kept.state"
 
     def fill():
-        for i in range(300):
+        for i in range(5000):
             server.command("HSET", f"app||{i}", "data", str(i), "version", "1")
 
     fill()
@@ -277,7 +277,7 @@ def test_a_source_that_was_restarted_is_walked_again(tmp_path, server):
     fill()
     told = report(tmp_path, "migrate", "--from", source, "--to", target, "--resume", kept)
     assert told["copy"]["restarts"] == 1 and told["copy"]["counts"]["same"] > 20, told
-    assert rows_of(tmp_path / "target.db") == 300
+    assert rows_of(tmp_path / "target.db") == 5000
 
 
 def test_a_target_that_goes_away_is_said_and_the_next_run_goes_on(tmp_path, server):
