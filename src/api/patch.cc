@@ -2,11 +2,11 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <cmath>
 #include <unordered_map>
 #include <variant>
 
+#include "base/number.h"
 #include "wire/json/json.h"
 #include "wire/json/raw.h"
 
@@ -92,18 +92,14 @@ namespace {
 
 using Number = std::variant<std::int64_t, double>;
 
-std::optional<Number> read_number(std::string_view text) {
+std::optional<Number> number_in(std::string_view text) {
   const auto value = RawValue::read(text);
   if (!value || !value->is(Kind::number)) return std::nullopt;
-  text = value->text();
-  const char* const end = text.data() + text.size();
   std::int64_t whole = 0;
-  if (const auto [stopped, error] = std::from_chars(text.data(), end, whole); error == std::errc() && stopped == end)
-    return whole;
+  if (read_number(value->text(), whole)) return whole;
   double real = 0;
-  if (const auto [stopped, error] = std::from_chars(text.data(), end, real); error != std::errc() || stopped != end)
-    return std::nullopt;
-  return real;
+  if (read_number(value->text(), real)) return real;
+  return std::nullopt;
 }
 
 double as_real(const Number& number) {
@@ -151,7 +147,7 @@ Result<Increment> read_increment(std::string_view text) {
                 fmt::format("the increment is {} and should be an object such as {{\"by\":1}}", name_of(body->kind())));
   Increment increment;
   for (const RawMember& member : body->members()) {
-    if (!read_number(member.value.text()))
+    if (!number_in(member.value.text()))
       return fail(Errc::invalid_argument,
                   fmt::format("\"{}\" of the increment is no number that 64 bits hold", member.name));
     const std::string number(member.value.text());
@@ -172,10 +168,10 @@ Result<Increment> read_increment(std::string_view text) {
 }
 
 Result<std::string> incremented(std::string_view value, const Increment& increment) {
-  const auto now = read_number(value);
+  const auto now = number_in(value);
   if (!now)
     return fail(Errc::invalid_argument, "the stored value is no number that 64 bits hold and cannot be counted up");
-  const auto by = read_number(increment.by);
+  const auto by = number_in(increment.by);
   if (!by) return fail(Errc::invalid_argument, "\"by\" is no number that 64 bits hold");
   const auto total = sum(*now, *by);
   if (!total)
@@ -183,7 +179,7 @@ Result<std::string> incremented(std::string_view value, const Increment& increme
                 fmt::format("{} and {} more are beyond what 64 bits hold", value, increment.by));
   for (const auto& [bound, is_min] : {std::pair(&increment.min, true), std::pair(&increment.max, false)}) {
     if (!*bound) continue;
-    const auto limit = read_number(**bound);
+    const auto limit = number_in(**bound);
     if (!limit) return fail(Errc::invalid_argument, "\"min\" or \"max\" is no number that 64 bits hold");
     if (is_min ? is_less(*total, *limit) : is_less(*limit, *total))
       return out_of_bounds(value, increment.by, is_min ? "below the least," : "above the most,", **bound);

@@ -30,35 +30,9 @@ constexpr RightName kRights[] = {{"get", Right::get},      {"list", Right::list}
 
 std::unexpected<Error> refuse(std::string text) { return fail(Errc::invalid_argument, std::move(text)); }
 
-int hex_value(char c) {
-  if (c >= '0' && c <= '9') return c - '0';
-  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
-  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
-  return -1;
-}
-
-bool read_hex(std::string_view text, TokenDigest& out) {
-  if (text.size() != 2 * out.size()) return false;
-  for (std::size_t i = 0; i < out.size(); ++i) {
-    const int high = hex_value(text[2 * i]);
-    const int low = hex_value(text[2 * i + 1]);
-    if (high < 0 || low < 0) return false;
-    out[i] = static_cast<unsigned char>(high * 16 + low);
-  }
-  return true;
-}
-
 bool is_plain_text(std::string_view text) {
   return is_utf8(text) &&
          std::ranges::none_of(text, [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; });
-}
-
-// The part before `separator`, which is taken off the front with it.
-std::string_view take(std::string_view& text, char separator) {
-  const std::size_t end = std::min(text.find(separator), text.size());
-  const std::string_view part = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return part;
 }
 
 // An empty one means what is worse than an error: no limit.
@@ -81,7 +55,7 @@ Status read_setting(std::string_view name, std::string_view text, Grant& grant, 
   if (name == "stores") {
     if (!grant.stores.empty()) return refuse("the setting stores stands there twice");
     do {
-      auto store = value_of(take(text, ','));
+      auto store = value_of(take_part(text, ','));
       if (!store) return fail(store.error());
       grant.stores.push_back(std::move(*store));
     } while (!text.empty());
@@ -103,8 +77,8 @@ Result<Grant> read_settings(std::string_view text) {
   Grant grant;
   bool has_rights = false;
   while (!text.empty()) {
-    std::string_view setting = take(text, ';');
-    const std::string_view name = take(setting, '=');
+    std::string_view setting = take_part(text, ';');
+    const std::string_view name = take_part(setting, '=');
     if (auto ok = read_setting(name, setting, grant, has_rights); !ok) return fail(ok.error());
   }
   if (!has_rights) grant.rights = default_rights(grant);
@@ -124,8 +98,10 @@ Result<TokenLine> read_line(std::string_view text) {
   std::string_view settings = text.substr(kHashed.size(), blank - kHashed.size());
   // A semicolon with nothing behind it is a limit that somebody forgot.
   if (settings.ends_with(';')) return refuse("a semicolon without a setting behind it");
-  if (!read_hex(take(settings, ';'), line.digest))
+  const auto digest = hex_decode(take_part(settings, ';'));
+  if (!digest || digest->size() != line.digest.size())
     return refuse("behind \"sha256:\" there are not 64 hex digits, such as \"printf %s TOKEN | sha256sum\" prints");
+  std::ranges::copy(*digest, line.digest.begin());
   auto grant = read_settings(settings);
   if (!grant) return fail(grant.error());
   line.grant = std::move(*grant);
@@ -156,7 +132,7 @@ TokenDigest digest_of(std::string_view token) {
 Result<std::vector<TokenLine>> parse_token_file(std::string_view text) {
   std::vector<TokenLine> lines;
   for (std::size_t number = 1; !text.empty(); ++number) {
-    const std::string_view line = trim(take(text, '\n'));
+    const std::string_view line = trim(take_part(text, '\n'));
     if (line.empty() || line.starts_with('#')) continue;
     auto read = read_line(line);
     if (!read) return refuse(fmt::format("line {}: {}", number, read.error().message));
@@ -206,7 +182,7 @@ Rights default_rights(const Grant& grant) {
 Result<Rights> parse_rights(std::string_view words) {
   Rights rights;
   do {
-    const std::string_view word = take(words, ',');
+    const std::string_view word = take_part(words, ',');
     const auto* const row = std::ranges::find(kRights, word, &RightName::name);
     if (row == std::end(kRights)) return refuse("allow is not a list of get, list, write, delete, watch, admin");
     rights |= row->right;

@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
 #include <deque>
+
+#include "base/number.h"
 
 namespace holdfast::api {
 
@@ -28,9 +29,7 @@ Result<std::optional<Milliseconds>> parse_ttl(const Pairs& metadata) {
   const std::string_view text = find_metadata(metadata, kTtl);
   if (text.empty()) return std::nullopt;
   std::int64_t seconds = 0;
-  const char* begin = text.data() + (text.starts_with('+') ? 1 : 0);
-  const auto [end, error] = std::from_chars(begin, text.data() + text.size(), seconds);
-  if (error != std::errc() || end != text.data() + text.size())
+  if (!read_number(text.substr(text.starts_with('+') ? 1 : 0), seconds))
     return store_says(fmt::format("{} value must be a valid integer: actual is '{}'", kTtl, text));
   if (seconds < -1 || seconds > std::numeric_limits<std::int32_t>::max())
     return store_says(fmt::format("{} value must be between -1 and 2147483647: actual is {}", kTtl, seconds));

@@ -16,6 +16,7 @@
 #include "base/encoding.h"
 #include "base/frame_pool.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "base/random.h"
 #include "base/task.h"
 #include "base/worker_pool.h"
@@ -122,6 +123,45 @@ TEST(Text, CaseAndSpacesAreAsciiOnly) {
   EXPECT_EQ(trim(" \t\r\n a b \n"), "a b");
   EXPECT_EQ(trim(" \t "), "");
   EXPECT_EQ(hex_encode(std::string_view("\x00\x9f\xff", 3)), "009fff");
+}
+
+TEST(Hex, IsReadInEitherCaseAndNothingElseIs) {
+  EXPECT_EQ(hex_decode(hex_encode(every_byte())), every_byte());
+  EXPECT_EQ(hex_decode("aBCdEf"), "\xab\xcd\xef");
+  EXPECT_EQ(hex_decode(""), "");
+  for (const char* text : {"0", "123", "0g", "g0", "0x", "+1", " 1", "-1"})
+    EXPECT_EQ(hex_decode(text), std::nullopt) << text;
+}
+
+TEST(Text, IsTakenApartAtSeparators) {
+  std::vector<std::string_view> parts;
+  for (std::string_view text = "a,,bc,"; !text.empty();) parts.push_back(take_part(text, ','));
+  EXPECT_THAT(parts, ::testing::ElementsAre("a", "", "bc"));
+  std::string_view rest = "no comma";
+  EXPECT_EQ(take_part(rest, ','), "no comma");
+  EXPECT_EQ(take_part(rest, ','), "");
+  EXPECT_EQ(rest, "");
+  EXPECT_THAT(split(",a,,bc,", ','), ::testing::ElementsAre("a", "bc"));
+  EXPECT_THAT(split("", ','), ::testing::IsEmpty());
+}
+
+template <class Number>
+std::optional<Number> number_in(std::string_view text, int base = 10) {
+  Number number = 77;
+  if (read_number(text, number, base)) return number;
+  EXPECT_EQ(number, 77) << text;
+  return std::nullopt;
+}
+
+TEST(Numbers, AreWholeTexts) {
+  EXPECT_EQ(number_in<int>("-12"), -12);
+  EXPECT_EQ(number_in<std::uint64_t>("18446744073709551615"), 18446744073709551615U);
+  EXPECT_EQ(number_in<std::uint64_t>("fF", 16), 255U);
+  EXPECT_EQ(number_in<double>("1.5e3"), 1500);
+  for (const char* text : {"", " 1", "1 ", "+1", "1x", "x", "--1", "0x1", "1.5", "99999999999"})
+    EXPECT_EQ(number_in<int>(text), std::nullopt) << text;
+  for (const char* text : {"-1", "65536"}) EXPECT_EQ(number_in<std::uint16_t>(text), std::nullopt) << text;
+  for (const char* text : {"", "1.5.", "1e999", "+1.5"}) EXPECT_EQ(number_in<double>(text), std::nullopt) << text;
 }
 
 struct TimeCase {

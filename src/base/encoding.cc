@@ -1,5 +1,6 @@
 #include "base/encoding.h"
 
+#include <algorithm>
 #include <array>
 #include <cstdint>
 
@@ -83,6 +84,13 @@ int hex_value(char c) {
   return -1;
 }
 
+// -1 where one of them is no hex digit.
+int byte_of_hex(char high, char low) {
+  const int upper = hex_value(high);
+  const int lower = hex_value(low);
+  return upper < 0 || lower < 0 ? -1 : upper << 4 | lower;
+}
+
 }  // namespace
 
 std::string base64_encode(std::string_view bytes) { return encode64(bytes, kStandard, true); }
@@ -106,6 +114,18 @@ std::string hex_encode(std::string_view bytes) {
   for (const char c : bytes) {
     out += kHex[static_cast<unsigned char>(c) >> 4];
     out += kHex[static_cast<unsigned char>(c) & 15];
+  }
+  return out;
+}
+
+std::optional<std::string> hex_decode(std::string_view text) {
+  if (text.size() % 2 != 0) return std::nullopt;
+  std::string out;
+  out.reserve(text.size() / 2);
+  for (std::size_t i = 0; i < text.size(); i += 2) {
+    const int byte = byte_of_hex(text[i], text[i + 1]);
+    if (byte < 0) return std::nullopt;
+    out += static_cast<char>(byte);
   }
   return out;
 }
@@ -149,10 +169,9 @@ std::optional<std::string> percent_decode(std::string_view text, Plus plus) {
   for (std::size_t i = 0; i < text.size(); ++i) {
     if (text[i] == '%') {
       if (i + 2 >= text.size()) return std::nullopt;
-      const int high = hex_value(text[i + 1]);
-      const int low = hex_value(text[i + 2]);
-      if (high < 0 || low < 0) return std::nullopt;
-      out += static_cast<char>(high << 4 | low);
+      const int byte = byte_of_hex(text[i + 1], text[i + 2]);
+      if (byte < 0) return std::nullopt;
+      out += static_cast<char>(byte);
       i += 2;
     } else if (text[i] == '+' && plus == Plus::space) {
       out += ' ';
@@ -219,6 +238,20 @@ std::string_view trim(std::string_view text) {
   while (!text.empty() && is_space(text.front())) text.remove_prefix(1);
   while (!text.empty() && is_space(text.back())) text.remove_suffix(1);
   return text;
+}
+
+std::string_view take_part(std::string_view& text, char separator) {
+  const std::size_t end = std::min(text.find(separator), text.size());
+  const std::string_view part = text.substr(0, end);
+  text.remove_prefix(std::min(end + 1, text.size()));
+  return part;
+}
+
+std::vector<std::string_view> split(std::string_view text, char separator) {
+  std::vector<std::string_view> parts;
+  while (!text.empty())
+    if (const std::string_view part = take_part(text, separator); !part.empty()) parts.push_back(part);
+  return parts;
 }
 
 }  // namespace holdfast

@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/encoding.h"
 #include "config/flags.h"
 
 namespace holdfast::cli {
@@ -39,9 +40,7 @@ std::string wrapped(std::string_view text, std::size_t columns) {
   std::string out;
   std::size_t column = 0;
   while (!text.empty()) {
-    const std::size_t end = std::min(text.find('\n'), text.size());
-    const std::string_view line = text.substr(0, end);
-    text.remove_prefix(std::min(end + 1, text.size()));
+    const std::string_view line = take_part(text, '\n');
     if (line.starts_with("  ") || line.empty()) {
       out.append(line) += '\n';
       continue;

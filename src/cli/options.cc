@@ -4,6 +4,7 @@
 
 #include <algorithm>
 
+#include "base/encoding.h"
 #include "config/nearest.h"
 
 namespace holdfast::cli {
@@ -86,14 +87,6 @@ const CommandRow* find_row(std::span<const CommandRow> rows, std::string_view na
   return row == rows.end() ? nullptr : &*row;
 }
 
-std::vector<std::string_view> split_words(std::string_view words) {
-  std::vector<std::string_view> all;
-  while (!words.empty()) {
-    const std::size_t end = std::min(words.find(' '), words.size());
-    if (end > 0) all.push_back(words.substr(0, end));
-    words.remove_prefix(std::min(end + 1, words.size()));
-  }
-  return all;
-}
+std::vector<std::string_view> split_words(std::string_view words) { return split(words, ' '); }
 
 }  // namespace holdfast::cli

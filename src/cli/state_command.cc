@@ -3,10 +3,10 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <iterator>
 
 #include "base/encoding.h"
+#include "base/number.h"
 #include "cli/state_migrate.h"
 #include "cli/state_options.h"
 #include "wire/json/json.h"
@@ -140,16 +140,6 @@ std::string patch_type(std::string_view kind) {
 
 std::unexpected<Error> refuse(std::string text) { return fail(Errc::invalid_argument, std::move(text)); }
 
-std::vector<std::string> split_at_commas(const std::string& value) {
-  std::vector<std::string> parts;
-  for (std::size_t at = 0; at <= value.size();) {
-    const std::size_t comma = std::min(value.find(',', at), value.size());
-    if (comma > at) parts.push_back(value.substr(at, comma - at));
-    at = comma + 1;
-  }
-  return parts;
-}
-
 Status take_options(StateCommand& command, const ParsedArguments& parsed) {
   command.record = parsed.has("record");
   command.values = parsed.has("values");
@@ -163,11 +153,9 @@ Status take_options(StateCommand& command, const ParsedArguments& parsed) {
   command.app_id = parsed.value("app-id", command.app_id);
   for (const auto& [name, value] : parsed.options)
     if (name == "resources-path")
-      std::ranges::move(split_at_commas(value), std::back_inserter(command.resources_paths));
+      for (const std::string_view path : split(value, ',')) command.resources_paths.emplace_back(path);
   if (!parsed.has("limit")) return {};
-  const std::string limit = parsed.value("limit");
-  const auto [end, error] = std::from_chars(limit.data(), limit.data() + limit.size(), command.limit);
-  if (error != std::errc() || end != limit.data() + limit.size() || command.limit == 0)
+  if (!read_number(parsed.value("limit"), command.limit) || command.limit == 0)
     return refuse("--limit takes a number of keys, from 1");
   return {};
 }

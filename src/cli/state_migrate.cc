@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 #include <unistd.h>
 
-#include <charconv>
 #include <filesystem>
 #include <iostream>
 
 #include "base/encoding.h"
+#include "base/number.h"
 #include "cli/output.h"
 #include "cli/state_options.h"
 #include "cli/store_files.h"
@@ -111,8 +111,7 @@ Result<Request> read_request(const ParsedArguments& arguments) {
   if (arguments.has("verify") && arguments.has("no-verify"))
     return misused("--verify and --no-verify exclude each other");
   if (const std::string text = arguments.value("batch"); !text.empty()) {
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), request.batch);
-    if (error != std::errc() || end != text.data() + text.size() || request.batch == 0 || request.batch > kBatchMax)
+    if (!read_number(text, request.batch) || request.batch == 0 || request.batch > kBatchMax)
       return misused(fmt::format("--batch takes a number from 1 to {}", kBatchMax));
   }
   return request;

@@ -52,12 +52,8 @@ Result<service::Grant> grant_of(const ParsedArguments& parsed) {
   for (const auto& [name, value] : parsed.options)
     if (value.empty())
       return fail(Errc::invalid_argument, fmt::format("--{} is empty; leave it out, or say what", name));
-  std::string stores = parsed.value("stores");
-  for (std::size_t at = 0; at < stores.size();) {
-    const std::size_t comma = std::min(stores.find(',', at), stores.size());
-    grant.stores.push_back(stores.substr(at, comma - at));
-    at = comma + 1;
-  }
+  const std::string stores = parsed.value("stores");
+  for (std::string_view rest = stores; !rest.empty();) grant.stores.emplace_back(take_part(rest, ','));
   grant.rights = api::default_rights(grant);
   if (parsed.has("allow")) {
     auto rights = api::parse_rights(parsed.value("allow"));

@@ -82,16 +82,6 @@ void append_list(std::string& out, std::string_view name, std::span<const std::s
   out += ']';
 }
 
-std::vector<std::string_view> words_of(std::string_view list) {
-  std::vector<std::string_view> words;
-  for (std::size_t at = 0; at < list.size();) {
-    const std::size_t comma = std::min(list.find(',', at), list.size());
-    words.push_back(list.substr(at, comma - at));
-    at = comma + 1;
-  }
-  return words;
-}
-
 }  // namespace
 
 std::string new_token() {
@@ -157,7 +147,7 @@ std::string token_json(std::span<const TokenLine> tokens) {
     append_member(one, "name", grant.name);
     append_member(one, "isolation", grant.isolation);
     append_member(one, "prefix", grant.prefix);
-    append_list(one, "allow", words_of(api::rights_text(grant.rights)));
+    append_list(one, "allow", split(api::rights_text(grant.rights), ','));
     append_list(one, "stores", std::vector<std::string_view>(grant.stores.begin(), grant.stores.end()));
     append_member(one, "comment", token.comment);
     one += fmt::format(",\"plain\":{},\"line\":{}}}", token.is_plain, token.number);

@@ -4,9 +4,9 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 
 #include "base/encoding.h"
+#include "base/number.h"
 #include "config/document.h"
 #include "state/component.h"
 
@@ -136,9 +136,7 @@ Result<Milliseconds> read_duration(std::string_view text) {
 std::optional<std::int64_t> read_integer(std::string_view text) {
   if (text.starts_with('+') && !text.starts_with("+-")) text.remove_prefix(1);
   std::int64_t value = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), value);
-  if (error != std::errc() || end != text.data() + text.size() || text.empty()) return std::nullopt;
-  return value;
+  return read_number(text, value) ? std::optional(value) : std::nullopt;
 }
 
 }  // namespace holdfast::config

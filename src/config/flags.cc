@@ -5,11 +5,12 @@
 #include <CLI/CLI.hpp>
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <limits>
 #include <map>
 
+#include "base/encoding.h"
 #include "base/log.h"
+#include "base/number.h"
 #include "state/component.h"
 
 namespace holdfast::config {
@@ -189,20 +190,9 @@ Result<bool> to_boolean(std::string_view value) {
 
 Result<std::int64_t> to_integer(std::string_view value, std::int64_t least, std::int64_t most) {
   std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), number);
-  if (error != std::errc() || end != value.data() + value.size() || number < least || number > most)
+  if (!read_number(value, number) || number < least || number > most)
     return fail(Errc::invalid_argument, fmt::format("must be an integer from {} to {}", least, most));
   return number;
-}
-
-std::vector<std::string> split_list(std::string_view value) {
-  std::vector<std::string> parts;
-  while (!value.empty()) {
-    const std::size_t comma = std::min(value.find(','), value.size());
-    if (comma > 0) parts.emplace_back(value.substr(0, comma));
-    value.remove_prefix(std::min(comma + 1, value.size()));
-  }
-  return parts;
 }
 
 // Reads what CLI11 found into Flags. The first value that cannot be read ends it; error() is pflag's text then.
@@ -217,7 +207,7 @@ class Reader {
     if (!status_ || found == values_.end() || found->second.empty()) return;
     if constexpr (std::is_same_v<T, std::vector<std::string>>) {
       for (const std::string& value : found->second)
-        for (std::string& part : split_list(value)) out.push_back(std::move(part));
+        for (const std::string_view part : split(value, ',')) out.emplace_back(part);
     } else {
       const std::string& value = found->second.back();
       if (auto read = assign(value, out); !read)

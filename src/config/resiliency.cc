@@ -4,12 +4,12 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <cstdint>
 #include <iterator>
 #include <limits>
 
 #include "base/encoding.h"
+#include "base/number.h"
 #include "config/document.h"
 #include "config/fields.h"
 
@@ -68,8 +68,7 @@ std::optional<std::uint32_t> failures_before_trip(std::string_view expression) {
   const bool or_equal = rest.starts_with(">=");
   rest = trim(rest.substr(or_equal ? 2 : 1));
   std::uint32_t bound = 0;
-  const auto [end, error] = std::from_chars(rest.data(), rest.data() + rest.size(), bound);
-  if (error != std::errc() || end != rest.data() + rest.size()) return std::nullopt;
+  if (!read_number(rest, bound)) return std::nullopt;
   // The expression is looked at after a failure, so ">= 0" and "> 0" both trip at the first.
   return or_equal && bound > 0 ? bound - 1 : bound;
 }

@@ -3,10 +3,10 @@
 #include <openssl/evp.h>
 
 #include <algorithm>
-#include <charconv>
 #include <memory>
 
 #include "base/encoding.h"
+#include "base/number.h"
 #include "migration/canonical.h"
 #include "state/pairs.h"
 
@@ -142,16 +142,10 @@ std::string Digest::text() const {
 
 std::optional<Digest> Digest::parse(std::string_view text) {
   Digest digest;
-  auto [at, error] = std::from_chars(text.data(), text.data() + text.size(), digest.count_);
-  if (error != std::errc() ||
-      text.data() + text.size() - at != 1 + 2 * static_cast<std::ptrdiff_t>(digest.sum_.size()) || *at != ':')
-    return std::nullopt;
-  ++at;
-  for (std::uint8_t& byte : digest.sum_) {
-    const auto [stop, bad] = std::from_chars(at, at + 2, byte, 16);
-    if (bad != std::errc() || stop != at + 2) return std::nullopt;
-    at += 2;
-  }
+  if (!read_number(take_part(text, ':'), digest.count_)) return std::nullopt;
+  const auto sum = hex_decode(text);
+  if (!sum || sum->size() != digest.sum_.size()) return std::nullopt;
+  std::ranges::copy(*sum, digest.sum_.begin());
   return digest;
 }
 

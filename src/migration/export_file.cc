@@ -6,11 +6,12 @@
 #include <unistd.h>
 
 #include <cerrno>
-#include <charconv>
 #include <cstdio>
 #include <cstring>
 #include <filesystem>
 
+#include "base/encoding.h"
+#include "base/number.h"
 #include "migration/durable_file.h"
 
 namespace holdfast::migration {
@@ -24,17 +25,7 @@ std::unexpected<Error> system_failure(std::string_view what, std::string_view na
   return fail(code, fmt::format("cannot {} {}: {}", what, name, std::strerror(errno)));
 }
 
-std::string_view take_word(std::string_view& text) {
-  const std::size_t end = std::min(text.find(' '), text.size());
-  const std::string_view word = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return word;
-}
-
-bool read_number(std::string_view text, std::uint64_t& out) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return error == std::errc() && end == text.data() + text.size() && !text.empty();
-}
+std::string_view take_word(std::string_view& text) { return take_part(text, ' '); }
 
 Hash hash_of(const state::ListedRecord& item) { return content_hash(item.key, item.record, Kept()); }
 

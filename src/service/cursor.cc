@@ -1,8 +1,7 @@
 #include "service/cursor.h"
 
-#include <charconv>
-
 #include "base/encoding.h"
+#include "base/number.h"
 
 namespace holdfast::service {
 namespace {
@@ -39,11 +38,9 @@ Result<std::string> open_cursor(std::string_view cursor, const CursorScope& scop
     return fail(Errc::invalid_argument,
                 "the cursor belongs to another store, isolation key or prefix; repeat the call it came from");
   std::int64_t made_ms = 0;
-  const char* begin = inside->data() + 1 + kScopeBytes;
-  const char* end = inside->data() + colon;
-  const auto [stop, error] = std::from_chars(begin, end, made_ms);
+  const std::string_view made = std::string_view(*inside).substr(0, colon).substr(1 + kScopeBytes);
   // Not negative: the subtraction below must not overflow.
-  if (error != std::errc() || stop != end || made_ms < 0)
+  if (!read_number(made, made_ms) || made_ms < 0)
     return fail(Errc::invalid_argument, "the cursor is not one of this service; start again without a cursor");
   if (now.ms() - made_ms > std::chrono::duration_cast<Milliseconds>(kCursorLife).count())
     return fail(Errc::not_found, "cursor-expired");

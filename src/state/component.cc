@@ -2,11 +2,11 @@
 
 #include <algorithm>
 #include <array>
-#include <charconv>
 #include <limits>
 #include <stdexcept>
 
 #include "base/encoding.h"
+#include "base/number.h"
 
 namespace holdfast::state {
 namespace {
@@ -77,8 +77,7 @@ Result<Milliseconds> read_duration(std::string_view text) {
   text = trim(text);
   if (text.empty()) return Milliseconds(0);
   std::int64_t seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
-  if (error != std::errc() || end != text.data() + text.size()) return parse_go_duration(text);
+  if (!read_number(text, seconds)) return parse_go_duration(text);
   constexpr std::int64_t kSecondsMax = std::numeric_limits<std::int64_t>::max() / 1'000'000'000;
   if (seconds > kSecondsMax || seconds < -kSecondsMax)
     return fail(Errc::invalid_argument, "the duration is out of range");
@@ -97,9 +96,8 @@ Result<std::int64_t> read_integer(std::string_view text) {
     text.remove_prefix(mark == 'x' || mark == 'b' || mark == 'o' ? 2 : 1);
   }
   std::uint64_t magnitude = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), magnitude, base);
   const auto limit = static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max());
-  if (error != std::errc() || end != text.data() + text.size() || magnitude > limit)
+  if (!read_number(text, magnitude, base) || magnitude > limit)
     return fail(Errc::invalid_argument, "not an integer of 64 bits");
   const auto value = static_cast<std::int64_t>(magnitude);
   return negative ? -value : value;

@@ -1,12 +1,12 @@
 // Dapr's readings of text: booleans, Go durations, Kubernetes quantities. Everything here takes what an operator
 // or a client typed, so every overflow is an error and nothing throws.
 #include <array>
-#include <charconv>
 #include <cstdint>
 #include <limits>
 #include <optional>
 
 #include "base/encoding.h"
+#include "base/number.h"
 #include "state/component.h"
 
 namespace holdfast::state {
@@ -114,8 +114,7 @@ std::optional<Scale> scale_of(std::string_view suffix) {
   suffix.remove_prefix(1);
   if (suffix.starts_with('+') && !suffix.starts_with("+-")) suffix.remove_prefix(1);
   int exponent = 0;
-  const auto [end, error] = std::from_chars(suffix.data(), suffix.data() + suffix.size(), exponent);
-  if (error != std::errc() || end != suffix.data() + suffix.size()) return std::nullopt;
+  if (!read_number(suffix, exponent)) return std::nullopt;
   if (exponent < -18 || exponent > 18) return std::nullopt;
   Scale scale;
   for (; exponent > 0; --exponent) scale.factor *= 10;

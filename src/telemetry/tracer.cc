@@ -1,11 +1,11 @@
 #include "telemetry/tracer.h"
 
-#include <charconv>
 #include <cmath>
 #include <limits>
 
 #include "base/encoding.h"
 #include "base/log.h"
+#include "base/number.h"
 
 namespace holdfast::telemetry {
 
@@ -34,8 +34,7 @@ Resource resource_of(std::string_view app_id, std::string_view otel_service_name
   Resource resource;
   resource.service_name = app_id;
   while (!otel_attributes.empty()) {
-    const std::size_t end = std::min(otel_attributes.find(','), otel_attributes.size());
-    const std::string_view pair = otel_attributes.substr(0, end);
+    const std::string_view pair = take_part(otel_attributes, ',');
     const std::size_t equals = pair.find('=');
     if (equals != std::string_view::npos) {
       const std::string name(trim(pair.substr(0, equals)));
@@ -46,7 +45,6 @@ Resource resource_of(std::string_view app_id, std::string_view otel_service_name
         resource.attributes.emplace_back(name, *value);
       }
     }
-    otel_attributes.remove_prefix(std::min(end + 1, otel_attributes.size()));
   }
   if (!otel_service_name.empty()) resource.service_name = otel_service_name;
   return resource;
@@ -55,8 +53,7 @@ Resource resource_of(std::string_view app_id, std::string_view otel_service_name
 double sampling_ratio(std::string_view rate) {
   rate = trim(rate);
   double ratio = 0;
-  const auto [end, error] = std::from_chars(rate.data(), rate.data() + rate.size(), ratio);
-  if (rate.empty() || error != std::errc() || end != rate.data() + rate.size() || !(ratio >= 0)) return kDefaultRatio;
+  if (!read_number(rate, ratio) || !(ratio >= 0)) return kDefaultRatio;
   return std::min(ratio, 1.0);
 }
 

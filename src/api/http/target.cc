@@ -54,11 +54,10 @@ namespace {
 template <class Each>
 void each_parameter(std::string_view query, Each each) {
   while (!query.empty()) {
-    const std::size_t end = std::min(query.find('&'), query.size());
-    const std::string_view pair = query.substr(0, end);
-    const std::size_t equals = std::min(pair.find('='), pair.size());
-    if (!pair.empty()) each(pair.substr(0, equals), pair.substr(std::min(equals + 1, pair.size())));
-    query.remove_prefix(std::min(end + 1, query.size()));
+    std::string_view value = take_part(query, '&');
+    if (value.empty()) continue;
+    const std::string_view name = take_part(value, '=');
+    each(name, value);
   }
 }
 

@@ -3,11 +3,11 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
 #include "api/http/target.h"
 #include "api/v1.h"
 #include "base/encoding.h"
+#include "base/number.h"
 #include "state/component.h"
 #include "wire/json/raw.h"
 
@@ -44,9 +44,8 @@ Result<Conditions> if_none_match(std::string_view text) {
 // "30s", "1m30s", or whole seconds; 0 and -1 mean none.
 Result<std::optional<Milliseconds>> read_ttl(const std::string& text) {
   std::int64_t seconds = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), seconds);
   Milliseconds ttl{};
-  if (error == std::errc() && end == text.data() + text.size() && seconds >= -1 && seconds <= 0x7fffffff) {
+  if (read_number(text, seconds) && seconds >= -1 && seconds <= 0x7fffffff) {
     ttl = std::chrono::seconds(seconds);
   } else if (auto duration = state::parse_go_duration(text); duration && *duration >= Milliseconds(0)) {
     ttl = *duration;
@@ -97,8 +96,7 @@ Result<bool> read_flag(std::string_view name, std::string_view value, bool& out)
 }
 
 Result<bool> read_limit(const std::string& value, std::uint32_t& out) {
-  const auto [end, error] = std::from_chars(value.data(), value.data() + value.size(), out);
-  if (error != std::errc() || end != value.data() + value.size() || out == 0 || out > kListLimitMax)
+  if (!read_number(value, out) || out == 0 || out > kListLimitMax)
     return wrong(fmt::format("limit is not a number from 1 to {}", kListLimitMax));
   return true;
 }

@@ -3,8 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 
+#include "base/number.h"
 #include "base/random.h"
 #include "state/keys.h"
 
@@ -49,9 +49,7 @@ std::optional<std::uint64_t> Feed::parse_token(std::string_view token) const {
   if (!token.starts_with('.')) return std::nullopt;
   token.remove_prefix(1);
   std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), number);
-  if (error != std::errc() || end != token.data() + token.size()) return std::nullopt;
-  return number;
+  return read_number(token, number) ? std::optional(number) : std::nullopt;
 }
 
 void Feed::add(std::shared_ptr<Listener> listener) {

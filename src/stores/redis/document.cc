@@ -1,8 +1,8 @@
 #include "stores/redis/document.h"
 
 #include <algorithm>
-#include <charconv>
 
+#include "base/number.h"
 #include "stores/redis/record_text.h"
 #include "wire/json/json.h"
 
@@ -86,8 +86,7 @@ std::optional<Members> read_members(std::string_view json) {
 
 bool is_integer(std::string_view text) {
   std::int64_t number = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  return !text.empty() && error == std::errc() && end == text.data() + text.size();
+  return read_number(text, number);
 }
 
 }  // namespace

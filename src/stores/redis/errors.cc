@@ -3,8 +3,9 @@
 #include <fmt/format.h>
 
 #include <array>
-#include <charconv>
 
+#include "base/encoding.h"
+#include "base/number.h"
 #include "wire/resp/reply.h"
 
 namespace holdfast::stores::redis {
@@ -94,18 +95,7 @@ const Row& row_of(std::string_view words) {
   return kOther;
 }
 
-template <class Number>
-bool read_number(std::string_view text, Number& out) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return error == std::errc() && end == text.data() + text.size();
-}
-
-std::string_view take_word(std::string_view& text) {
-  const std::size_t end = std::min(text.find(' '), text.size());
-  const std::string_view word = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return word;
-}
+std::string_view take_word(std::string_view& text) { return take_part(text, ' '); }
 
 }  // namespace
 

@@ -1,5 +1,7 @@
 #include <charconv>
 
+#include "base/encoding.h"
+#include "base/number.h"
 #include "stores/redis/listing.h"
 #include "stores/redis/mapping.h"
 
@@ -9,18 +11,7 @@ namespace {
 constexpr std::size_t kSeenMax = 4096;
 
 // "a:b:rest" apart.
-std::string_view take(std::string_view& text) {
-  const std::size_t end = std::min(text.find(':'), text.size());
-  const std::string_view part = text.substr(0, end);
-  text.remove_prefix(std::min(end + 1, text.size()));
-  return part;
-}
-
-template <class Number>
-bool read(std::string_view text, Number& out, int base) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out, base);
-  return error == std::errc() && end == text.data() + text.size() && !text.empty();
-}
+std::string_view take(std::string_view& text) { return take_part(text, ':'); }
 
 }  // namespace
 
@@ -40,10 +31,10 @@ std::optional<ScanCursor> ScanCursor::parse(std::string_view text) {
   cursor.run_id = take(text);
   cursor.position = take(text);
   std::uint64_t number = 0;
-  if (!read(cursor.position, number, 10)) return std::nullopt;
+  if (!read_number(cursor.position, number)) return std::nullopt;
   while (!text.empty()) {
     const std::size_t end = text.find(',');
-    if (end == std::string_view::npos || !read(text.substr(0, end), number, 16)) return std::nullopt;
+    if (end == std::string_view::npos || !read_number(text.substr(0, end), number, 16)) return std::nullopt;
     cursor.seen.push_back(number);
     text.remove_prefix(end + 1);
     if (cursor.seen.size() > kSeenMax) return std::nullopt;
@@ -59,7 +50,7 @@ std::optional<SlotCursor> SlotCursor::parse(std::string_view text) {
   if (take(text) != "c") return std::nullopt;
   SlotCursor cursor;
   cursor.has_after = text.contains(':');
-  if (!read(take(text), cursor.slot, 10) || cursor.slot >= kSlotCount) return std::nullopt;
+  if (!read_number(take(text), cursor.slot) || cursor.slot >= kSlotCount) return std::nullopt;
   cursor.after = text;
   return cursor;
 }
@@ -73,9 +64,7 @@ void ClusterView::add(std::size_t primary, std::string_view nodes) {
   std::string_view line = nodes.substr(nodes.rfind('\n', own) + 1);
   line = line.substr(0, line.find('\n'));
   for (std::size_t word = 0; !line.empty(); ++word) {
-    const std::size_t end = std::min(line.find(' '), line.size());
-    const std::string_view text = line.substr(0, end);
-    line.remove_prefix(std::min(end + 1, line.size()));
+    const std::string_view text = take_part(line, ' ');
     if (word < kWordsBeforeSlots || text.empty()) continue;
     if (text.starts_with('[')) {
       is_moving = true;
@@ -84,9 +73,9 @@ void ClusterView::add(std::size_t primary, std::string_view nodes) {
     const std::size_t dash = text.find('-');
     std::uint32_t first = 0;
     std::uint32_t last = 0;
-    if (!read(text.substr(0, dash), first, 10)) continue;
+    if (!read_number(text.substr(0, dash), first)) continue;
     last = first;
-    if (dash != std::string_view::npos && !read(text.substr(dash + 1), last, 10)) continue;
+    if (dash != std::string_view::npos && !read_number(text.substr(dash + 1), last)) continue;
     for (std::uint32_t slot = first; slot <= last && slot < kSlotCount; ++slot) {
       if (owners[slot] >= 0) is_moving = true;  // two say that it is theirs
       if (owners[slot] < 0) ++served;

@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
 #include <unordered_map>
 #include <variant>
 
 #include "base/encoding.h"
+#include "base/number.h"
 #include "stores/redis/document.h"
 #include "stores/redis/record_text.h"
 #include "wire/json/json.h"
@@ -50,8 +50,7 @@ std::optional<std::string> canonical_etag(std::string_view etag) {
   std::string_view digits = etag;
   if (is_negative || etag.starts_with('+')) digits.remove_prefix(1);
   std::uint64_t number = 0;
-  const auto [end, error] = std::from_chars(digits.data(), digits.data() + digits.size(), number);
-  if (digits.empty() || error != std::errc() || end != digits.data() + digits.size()) return std::nullopt;
+  if (!read_number(digits, number)) return std::nullopt;
   if (number > static_cast<std::uint64_t>(std::numeric_limits<std::int64_t>::max())) return std::nullopt;
   return (is_negative && number > 0 ? "-" : "") + std::to_string(number);
 }

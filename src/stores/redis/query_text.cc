@@ -3,12 +3,12 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <cmath>
 #include <optional>
 #include <span>
 
 #include "base/encoding.h"
+#include "base/number.h"
 #include "wire/json/json.h"
 #include "wire/resp/command.h"
 
@@ -169,9 +169,7 @@ class Compiler {
 Result<std::uint64_t> read_token(std::string_view token) {
   std::uint64_t offset = 0;
   if (token.empty()) return offset;
-  const auto [end, error] = std::from_chars(token.data(), token.data() + token.size(), offset);
-  if (error != std::errc() || end != token.data() + token.size() || offset > (1u << 31))
-    return refuse("the token is not one of this query's");
+  if (!read_number(token, offset) || offset > (1u << 31)) return refuse("the token is not one of this query's");
   return offset;
 }
 

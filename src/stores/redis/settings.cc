@@ -3,13 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <charconv>
 #include <fstream>
 #include <iterator>
 #include <limits>
 #include <system_error>
 
 #include "base/encoding.h"
+#include "base/number.h"
 #include "state/field_groups.h"
 
 namespace holdfast::stores::redis {
@@ -210,9 +210,7 @@ class Reader {
   static std::optional<Milliseconds> parse_backoff(std::string_view text) {
     text = trim(text);
     std::int64_t nanoseconds = 0;
-    const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), nanoseconds);
-    if (error == std::errc() && end == text.data() + text.size())
-      return std::chrono::ceil<Milliseconds>(std::chrono::nanoseconds(nanoseconds));
+    if (read_number(text, nanoseconds)) return std::chrono::ceil<Milliseconds>(std::chrono::nanoseconds(nanoseconds));
     const auto duration = state::parse_go_duration(text);
     return duration ? std::optional(*duration) : std::nullopt;
   }
@@ -326,8 +324,7 @@ Result<Address> parse_address(std::string_view text, std::uint16_t port, bool po
   if (address.host.empty()) return refuse_address(text, "which has no host");
   address.port = port;
   if (port_text.empty()) return address;
-  const auto [end, error] = std::from_chars(port_text.data(), port_text.data() + port_text.size(), address.port);
-  if (error != std::errc() || end != port_text.data() + port_text.size() || address.port == 0)
+  if (!read_number(port_text, address.port) || address.port == 0)
     return refuse_address(text, "whose port is not a number from 1 to 65535");
   if (port_is_given && address.port != port)
     return refuse_address(text, "whose port is not redisPort; keep one of them");

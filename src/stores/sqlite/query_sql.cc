@@ -2,10 +2,10 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
 #include <span>
 
 #include "base/encoding.h"
+#include "base/number.h"
 #include "state/keys.h"
 #include "stores/sqlite/mapping.h"
 
@@ -148,10 +148,7 @@ Result<Token> read_token(std::string_view text, bool is_sorted) {
       return token;
     }
   }
-  if (is_sorted && text.front() == 'o') {
-    const auto [end, problem] = std::from_chars(rest.data(), rest.data() + rest.size(), token.offset);
-    if (problem == std::errc() && end == rest.data() + rest.size() && token.offset < (1ull << 62)) return token;
-  }
+  if (is_sorted && text.front() == 'o' && read_number(rest, token.offset) && token.offset < (1ull << 62)) return token;
   return fail(Errc::invalid_argument, "the token is not one of this query's");
 }
 

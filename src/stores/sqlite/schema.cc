@@ -14,9 +14,8 @@
 
 #include <fmt/format.h>
 
-#include <charconv>
-
 #include "base/encoding.h"
+#include "base/number.h"
 
 namespace holdfast::stores::sqlite {
 namespace {
@@ -84,8 +83,7 @@ Result<int> migration_level(Database& database, const SqliteSettings& settings) 
   if (!text) return fail(std::move(text.error()));
   if (text->empty()) return 0;
   int level = 0;
-  const auto [end, problem] = std::from_chars(text->data(), text->data() + text->size(), level);
-  if (problem != std::errc() || end != text->data() + text->size() || level < 0)
+  if (!read_number(*text, level) || level < 0)
     return fail(Errc::invalid_argument,
                 fmt::format("component \"{}\" (state.sqlite): invalid migration level in table \"{}\" of "
                             "{}. Set the "

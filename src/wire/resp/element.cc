@@ -1,8 +1,9 @@
 #include "wire/resp/element.h"
 
 #include <algorithm>
-#include <charconv>
 #include <limits>
+
+#include "base/number.h"
 
 namespace holdfast::resp {
 namespace {
@@ -102,17 +103,12 @@ std::expected<Element, std::string_view> read_element(std::string_view line) {
 
 std::optional<std::int64_t> parse_integer(std::string_view text) {
   std::int64_t number = 0;
-  const auto [stopped, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || stopped != text.data() + text.size()) return std::nullopt;
-  return number;
+  return read_number(text, number) ? std::optional(number) : std::nullopt;
 }
 
 std::optional<double> parse_real(std::string_view text) {
-  text = without_plus(text);
   double number = 0;
-  const auto [stopped, error] = std::from_chars(text.data(), text.data() + text.size(), number);
-  if (error != std::errc() || stopped != text.data() + text.size()) return std::nullopt;
-  return number;
+  return read_number(without_plus(text), number) ? std::optional(number) : std::nullopt;
 }
 
 }  // namespace holdfast::resp

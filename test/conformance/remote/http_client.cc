@@ -8,9 +8,9 @@
 #include <unistd.h>
 
 #include <array>
-#include <charconv>
 
 #include "base/encoding.h"
+#include "base/number.h"
 
 namespace holdfast::conformance {
 
@@ -20,11 +20,6 @@ constexpr timeval kAnswerTime{60, 0};
 constexpr std::string_view kEndOfHead = "\r\n\r\n";
 
 std::unexpected<Error> broken() { return fail(Errc::unavailable, "the daemon closed the connection"); }
-
-bool to_number(std::string_view text, auto& out) {
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), out);
-  return error == std::errc() && end == text.data() + text.size();
-}
 
 // The fields after the status line.
 void read_fields(std::string_view lines, HttpAnswer& answer) {
@@ -94,7 +89,7 @@ Result<HttpAnswer> HttpClient::read_head() {
   HttpAnswer answer;
   const std::string_view head = std::string_view(in_).substr(0, end);
   const std::string_view line = head.substr(0, head.find("\r\n"));
-  if (line.size() < 12 || !line.starts_with("HTTP/1.1 ") || !to_number(line.substr(9, 3), answer.status))
+  if (line.size() < 12 || !line.starts_with("HTTP/1.1 ") || !read_number(line.substr(9, 3), answer.status))
     return fail(Errc::internal, "the answer is not HTTP/1.1");
   read_fields(head.substr(line.size() + (head.size() > line.size() ? 2 : 0)), answer);
   in_.erase(0, end + kEndOfHead.size());
@@ -112,7 +107,7 @@ Result<HttpAnswer> HttpClient::send(const HttpRequest& request) {
   const bool bodiless = request.method == "HEAD" || answer->status == 204 || answer->status == 304;
   if (bodiless) return answer;
   std::size_t size = 0;
-  if (!to_number(answer->header("content-length"), size))
+  if (!read_number(answer->header("content-length"), size))
     return fail(Errc::internal, "the answer has no Content-Length");
   while (in_.size() < size)
     if (!read_some()) return broken();
