@@ -1,3 +1,4 @@
+#include <fcntl.h>
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
@@ -14,6 +15,7 @@
 
 #include "base/clock.h"
 #include "base/encoding.h"
+#include "base/file.h"
 #include "base/frame_pool.h"
 #include "base/log.h"
 #include "base/number.h"
@@ -143,6 +145,29 @@ TEST(Text, IsTakenApartAtSeparators) {
   EXPECT_EQ(rest, "");
   EXPECT_THAT(split(",a,,bc,", ','), ::testing::ElementsAre("a", "bc"));
   EXPECT_THAT(split("", ','), ::testing::IsEmpty());
+}
+
+TEST(Files, AFullDiskIsNamedWithTheFile) {
+  const Descriptor full(::open("/dev/full", O_WRONLY | O_CLOEXEC));
+  ASSERT_TRUE(full);
+  const Status written = write_all(full.get(), "text", "notes.txt");
+  ASSERT_FALSE(written);
+  EXPECT_EQ(written.error().code, Errc::unavailable);
+  EXPECT_EQ(written.error().message, "cannot write notes.txt: No space left on device");
+}
+
+TEST(Files, ADescriptorIsClosedOnceAndByItsLastOwner) {
+  Descriptor first(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  const int fd = first.get();
+  ASSERT_GE(fd, 0);
+  {
+    Descriptor second(std::move(first));
+    EXPECT_EQ(second.get(), fd);
+    first = std::move(second);
+  }
+  EXPECT_EQ(::fcntl(fd, F_GETFD), FD_CLOEXEC);
+  first = Descriptor();
+  EXPECT_EQ(::fcntl(fd, F_GETFD), -1);
 }
 
 template <class Number>

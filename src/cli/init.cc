@@ -6,9 +6,9 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstring>
 #include <filesystem>
 
+#include "base/file.h"
 #include "cli/check.h"
 #include "cli/output.h"
 #include "config/check.h"
@@ -79,21 +79,13 @@ std::string settings_text(const Template& chosen, const state::StoreType& row) {
 
 // Written whole or not at all, and over nothing.
 Status write_new(const std::string& file, std::string_view text) {
-  const int fd = ::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644);
-  if (fd < 0) {
-    if (errno == EEXIST)
-      return fail(Errc::precondition_failed, fmt::format("{} is already there; it is left as it is", file));
-    return fail(Errc::unavailable, fmt::format("cannot write {}: {}", file, std::strerror(errno)));
-  }
-  std::size_t written = 0;
-  ssize_t step = 0;
-  while (written < text.size() && (step = ::write(fd, text.data() + written, text.size() - written)) > 0)
-    written += static_cast<std::size_t>(step);
-  const int problem = written < text.size() ? errno : 0;
-  ::close(fd);
-  if (problem == 0) return {};
-  ::unlink(file.c_str());
-  return fail(Errc::unavailable, fmt::format("cannot write {}: {}", file, std::strerror(problem)));
+  const Descriptor made(::open(file.c_str(), O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, 0644));
+  if (!made && errno == EEXIST)
+    return fail(Errc::precondition_failed, fmt::format("{} is already there; it is left as it is", file));
+  if (!made) return system_failure("write", file);
+  Status written = write_all(made.get(), text, file);
+  if (!written) ::unlink(file.c_str());
+  return written;
 }
 
 // A second component of the name would keep the sidecar from starting.

@@ -7,7 +7,6 @@
 
 #include <cerrno>
 #include <cstdio>
-#include <cstring>
 #include <filesystem>
 
 #include "base/encoding.h"
@@ -20,9 +19,11 @@ namespace {
 constexpr std::size_t kReadBytes = 1u << 20;
 constexpr std::size_t kTrailerBytesMax = 4096;
 
-std::unexpected<Error> system_failure(std::string_view what, std::string_view name) {
-  const Errc code = errno == ENOENT ? Errc::not_found : Errc::unavailable;
-  return fail(code, fmt::format("cannot {} {}: {}", what, name, std::strerror(errno)));
+std::unexpected<Error> cannot_open(std::string_view name) {
+  const bool is_there = errno != ENOENT;
+  auto failure = system_failure("open", name);
+  if (!is_there) failure.error().code = Errc::not_found;
+  return failure;
 }
 
 std::string_view take_word(std::string_view& text) { return take_part(text, ' '); }
@@ -30,20 +31,6 @@ std::string_view take_word(std::string_view& text) { return take_part(text, ' ')
 Hash hash_of(const state::ListedRecord& item) { return content_hash(item.key, item.record, Kept()); }
 
 }  // namespace
-
-Descriptor::~Descriptor() {
-  if (fd_ >= 0) ::close(fd_);
-}
-
-Status write_all(int fd, std::string_view bytes, std::string_view name) {
-  while (!bytes.empty()) {
-    const ssize_t written = ::write(fd, bytes.data(), bytes.size());
-    if (written < 0 && errno == EINTR) continue;
-    if (written < 0) return system_failure("write", name);
-    bytes.remove_prefix(static_cast<std::size_t>(written));
-  }
-  return {};
-}
 
 // Where a page ends: the offset in the file, lines before it, and the hashes of these, which a cursor carries so that
 // the whole file is checked whoever read the beginning.
@@ -67,7 +54,7 @@ struct FileSource::Place {
 
 Result<std::unique_ptr<FileSource>> FileSource::open(std::string path, std::uint32_t page_max) {
   Descriptor file(::open(path.c_str(), O_RDONLY | O_CLOEXEC));
-  if (!file) return system_failure("open", path);
+  if (!file) return cannot_open(path);
   struct stat facts{};
   if (::fstat(file.get(), &facts) != 0) return system_failure("look at", path);
   if (!S_ISREG(facts.st_mode))
@@ -205,7 +192,7 @@ Status FileSink::start(std::string_view mark) {
                 fmt::format("{} is there already and is left as it is; name another file or remove it", path_));
   const bool is_new = mark.empty();
   file_ = Descriptor(::open(part().c_str(), O_WRONLY | O_CLOEXEC | (is_new ? O_CREAT | O_TRUNC : 0), 0600));
-  if (!file_) return system_failure("open", part());
+  if (!file_) return cannot_open(part());
   bytes_ = 0;
   written_ = {};
   if (is_new) return put(line_of(header_));

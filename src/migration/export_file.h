@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 
+#include "base/file.h"
 #include "migration/ends.h"
 #include "migration/export_line.h"
 
@@ -14,26 +15,6 @@ namespace holdfast::migration {
 inline constexpr std::size_t kLineBytesMax = 768u << 20;
 // A page ends early once its lines come to this.
 inline constexpr std::size_t kFilePageBytesMax = 16u << 20;
-
-// A file descriptor that is closed at the end.
-class Descriptor {
- public:
-  explicit Descriptor(int fd = -1) : fd_(fd) {}
-  ~Descriptor();
-  Descriptor(Descriptor&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
-  Descriptor& operator=(Descriptor&& other) noexcept {
-    std::swap(fd_, other.fd_);
-    return *this;
-  }
-  int get() const { return fd_; }
-  explicit operator bool() const { return fd_ >= 0; }
-
- private:
-  int fd_;
-};
-
-// Everything to the descriptor; Errc::unavailable with the system's reason and `name`.
-Status write_all(int fd, std::string_view bytes, std::string_view name);
 
 class FileSource final : public Source {
  public:
