@@ -18,59 +18,46 @@ bool is_etag_error(const Error& error) {
   return error.code == Errc::precondition_failed || error.code == Errc::etag_invalid;
 }
 
-void append_pair(std::string& out, std::string_view name, std::string_view value) {
-  json::append_string(out, name);
-  out += ':';
-  json::append_string(out, value);
-}
+using json::append_member;
 
 void append_detail(std::string& out, const ErrorDetail& detail) {
   const auto type = [&out](std::string_view name) {
     out += R"({"@type":"type.googleapis.com/google.rpc.)";
     out += name;
-    out += "\",";
+    out += '"';
   };
   switch (detail.kind) {
     case ErrorDetail::Kind::error_info: {
       type("ErrorInfo");
-      out += R"("domain":"dapr.io","metadata":)";
+      out += R"(,"domain":"dapr.io","metadata":)";
       if (detail.null_metadata) {
         out += "null";
       } else {
         out += '{';
-        for (std::size_t i = 0; i < detail.metadata.size(); ++i) {
-          if (i > 0) out += ',';
-          append_pair(out, detail.metadata[i].first, detail.metadata[i].second);
-        }
+        for (const auto& [name, value] : detail.metadata) append_member(out, name, value);
         out += '}';
       }
-      out += ',';
-      append_pair(out, "reason", detail.first);
+      append_member(out, "reason", detail.first);
       break;
     }
     case ErrorDetail::Kind::resource_info:
       type("ResourceInfo");
-      out += R"("description":"","owner":"",)";
-      append_pair(out, "resource_name", detail.first);
-      out += ',';
-      append_pair(out, "resource_type", detail.second);
+      out += R"(,"description":"","owner":"")";
+      append_member(out, "resource_name", detail.first);
+      append_member(out, "resource_type", detail.second);
       break;
     case ErrorDetail::Kind::bad_request:
       type("BadRequest");
-      out += R"("field_violations":[{)";
-      if (!detail.first.empty()) {
-        append_pair(out, "field", detail.first);
-        out += ',';
-      }
-      append_pair(out, "description", detail.second);
+      out += R"(,"field_violations":[{)";
+      if (!detail.first.empty()) append_member(out, "field", detail.first);
+      append_member(out, "description", detail.second);
       out += "}]";
       break;
     case ErrorDetail::Kind::help:
       type("Help");
-      out += R"("links":[{)";
-      append_pair(out, "description", detail.first);
-      out += ',';
-      append_pair(out, "url", detail.second);
+      out += R"(,"links":[{)";
+      append_member(out, "description", detail.first);
+      append_member(out, "url", detail.second);
       out += "}]";
       break;
   }
@@ -106,9 +93,8 @@ ErrorDetail resource_info(std::string store, Shown shown) {
 
 std::string json_body(const ApiError& error) {
   std::string out = "{";
-  append_pair(out, "errorCode", error.code);
-  out += ',';
-  append_pair(out, "message", error.http_message.empty() ? error.message : error.http_message);
+  append_member(out, "errorCode", error.code);
+  append_member(out, "message", error.http_message.empty() ? error.message : error.http_message);
   bool any = false;
   for (const ErrorDetail& detail : error.details) {
     if (detail.shown == Shown::grpc) continue;

@@ -35,12 +35,6 @@ std::vector<RawMember> without_repeats(std::vector<RawMember> members) {
   return out;
 }
 
-void append_member(std::string& out, std::string_view name) {
-  if (!out.ends_with('{')) out += ',';
-  json::append_string(out, name);
-  out += ':';
-}
-
 Status append_merged(std::string& out, std::optional<RawValue> value, RawValue patch, std::size_t depth) {
   if (!patch.is(Kind::object)) {
     out += patch.text();
@@ -56,20 +50,20 @@ Status append_merged(std::string& out, std::optional<RawValue> value, RawValue p
     for (const RawMember& member : without_repeats(value->members())) {
       const auto found = left.find(member.name);
       if (found == left.end()) {
-        append_member(out, member.name);
+        json::append_name(out, member.name);
         out += member.value.text();
         continue;
       }
       const RawValue change = found->second->value;
       left.erase(found);
       if (change.is(Kind::null)) continue;
-      append_member(out, member.name);
+      json::append_name(out, member.name);
       if (auto merged = append_merged(out, member.value, change, depth + 1); !merged) return merged;
     }
   }
   for (const RawMember& change : changes) {
     if (!left.contains(change.name) || change.value.is(Kind::null)) continue;
-    append_member(out, change.name);
+    json::append_name(out, change.name);
     if (auto merged = append_merged(out, std::nullopt, change.value, depth + 1); !merged) return merged;
   }
   out += '}';

@@ -9,16 +9,8 @@ namespace holdfast::api {
 
 namespace {
 
-void append_name(std::string& out, std::string_view name) {
-  if (!out.ends_with('{')) out += ',';
-  json::append_string(out, name);
-  out += ':';
-}
-
-void append_text(std::string& out, std::string_view name, std::string_view value) {
-  append_name(out, name);
-  json::append_string(out, value);
-}
+using json::append_member;
+using json::append_name;
 
 void append_null(std::string& out, std::string_view name) {
   append_name(out, name);
@@ -31,13 +23,13 @@ void append_fields(std::string& out, const state::Record& record) {
     return;
   }
   const state::RecordFields& fields = *record.fields;
-  append_text(out, "created", rfc3339_ticks(fields.created));
-  append_text(out, "createdBy", fields.created_by);
-  append_text(out, "modified", rfc3339_ticks(fields.modified));
-  append_text(out, "modifiedBy", fields.modified_by);
+  append_member(out, "created", rfc3339_ticks(fields.created));
+  append_member(out, "createdBy", fields.created_by);
+  append_member(out, "modified", rfc3339_ticks(fields.modified));
+  append_member(out, "modifiedBy", fields.modified_by);
   append_name(out, "tags");
   out += '{';
-  for (const auto& [name, value] : fields.tags) append_text(out, name, value);
+  for (const auto& [name, value] : fields.tags) append_member(out, name, value);
   out += '}';
 }
 
@@ -54,35 +46,35 @@ void append_record_json(std::string& out, const RecordPlace& place, std::string_
                         std::string_view value, WallTime now) {
   const std::string id = service::record_id(place.isolation.value_or(std::string_view()), key);
   std::string text = "{";
-  append_text(text, "id", id);
-  append_text(text, "partitionKey", id);
-  append_text(text, "key", key);
+  append_member(text, "id", id);
+  append_member(text, "partitionKey", id);
+  append_member(text, "key", key);
   append_fields(text, record);
-  append_text(text, "stateStoreName", place.entry.name);
+  append_member(text, "stateStoreName", place.entry.name);
   append_name(text, "isolationMode");
   text += place.isolation ? "true" : "false";
   if (place.isolation)
-    append_text(text, "isolationKey", *place.isolation);
+    append_member(text, "isolationKey", *place.isolation);
   else
     append_null(text, "isolationKey");
   append_name(text, "ttl");
   text += std::to_string(remaining_seconds(record, now));
   if (record.expires_at)
-    append_text(text, "expires", rfc3339_ticks(*record.expires_at));
+    append_member(text, "expires", rfc3339_ticks(*record.expires_at));
   else
     append_null(text, "expires");
-  append_text(text, "etag", entity_tag(record.etag));
-  append_text(text, "contentType", content_type_of(record));
+  append_member(text, "etag", entity_tag(record.etag));
+  append_member(text, "contentType", content_type_of(record));
   const std::size_t before = text.size();
   append_name(text, "value");
   if (record.shape != state::Shape::json || !json::append_compact(text, value)) {
     text.resize(before);
-    append_text(text, "valueBase64", base64_encode(value));
+    append_member(text, "valueBase64", base64_encode(value));
   }
   append_name(text, "stateReference");
   text += '{';
-  append_text(text, "stateStoreName", place.entry.name);
-  append_text(text, "id", id);
+  append_member(text, "stateStoreName", place.entry.name);
+  append_member(text, "id", id);
   text += "}}";
   out += text;
 }
@@ -94,7 +86,7 @@ void append_levels(std::string& out, std::string_view name, const state::Capabil
   out += '{';
   for (std::size_t i = 1; i < levels.size(); ++i) {
     if (levels[i] == state::Consistency::unspecified) continue;
-    append_text(out, state::name_of(static_cast<state::Consistency>(i)), state::name_of(levels[i]));
+    append_member(out, state::name_of(static_cast<state::Consistency>(i)), state::name_of(levels[i]));
   }
   out += '}';
 }

@@ -62,9 +62,7 @@ std::string limits_of(const TokenLine& token) {
 }
 
 void append_member(std::string& out, std::string_view name, std::string_view value) {
-  if (!out.ends_with('{')) out += ',';
-  json::append_string(out, name);
-  out += ':';
+  json::append_name(out, name);
   if (value.empty())
     out += "null";
   else
@@ -72,9 +70,8 @@ void append_member(std::string& out, std::string_view name, std::string_view val
 }
 
 void append_list(std::string& out, std::string_view name, std::span<const std::string_view> words) {
-  out += ',';
-  json::append_string(out, name);
-  out += ":[";
+  json::append_name(out, name);
+  out += '[';
   for (const std::string_view word : words) {
     if (!out.ends_with('[')) out += ',';
     json::append_string(out, word);

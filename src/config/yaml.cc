@@ -159,12 +159,8 @@ void append_json(std::string& out, const YamlNode& node) {
   std::map<std::string_view, const YamlNode*> sorted;
   for (std::size_t i = 0; i < node.names.size(); ++i) sorted[node.names[i]] = &node.items[i];
   out += '{';
-  bool is_first = true;
   for (const auto& [name, value] : sorted) {
-    if (!is_first) out += ',';
-    is_first = false;
-    json::append_string(out, name);
-    out += ':';
+    json::append_name(out, name);
     append_json(out, *value);
   }
   out += '}';

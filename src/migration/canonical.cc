@@ -25,11 +25,8 @@ bool append_object(std::string& out, json::Object object, int depth) {
   std::map<std::string_view, json::Element> members;
   for (const auto [name, value] : object) members.insert_or_assign(name, value);
   out += '{';
-  bool is_first = true;
   for (const auto& [name, value] : members) {
-    if (!std::exchange(is_first, false)) out += ',';
-    json::append_string(out, name);
-    out += ':';
+    json::append_name(out, name);
     if (!append(out, value, depth)) return false;
   }
   out += '}';

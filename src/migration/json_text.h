@@ -15,14 +15,13 @@ class ObjectText {
  public:
   // Of text that is UTF-8.
   ObjectText& text(std::string_view name, std::string_view value) {
-    begin(name);
-    json::append_string(out_, value);
+    json::append_member(out_, name, value);
     return *this;
   }
   ObjectText& number(std::string_view name, std::uint64_t value) { return raw(name, std::to_string(value)); }
   ObjectText& boolean(std::string_view name, bool value) { return raw(name, value ? "true" : "false"); }
   ObjectText& raw(std::string_view name, std::string_view json) {
-    begin(name);
+    json::append_name(out_, name);
     out_ += json;
     return *this;
   }
@@ -30,15 +29,10 @@ class ObjectText {
   ObjectText& bytes(std::string_view name, std::string_view value) {
     return is_utf8(value) ? text(name, value) : text(std::string(name) + "Base64", base64_encode(value));
   }
-  std::string finish() { return std::move(out_ += out_.empty() ? "{}" : "}"); }
+  std::string finish() { return std::move(out_ += '}'); }
 
  private:
-  void begin(std::string_view name) {
-    out_ += out_.empty() ? '{' : ',';
-    json::append_string(out_, name);
-    out_ += ':';
-  }
-  std::string out_;
+  std::string out_ = "{";
 };
 
 // Members of a parsed object, with what is wrong with them in `problem`, which keeps the first.

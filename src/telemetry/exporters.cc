@@ -105,30 +105,23 @@ class OtlpExporter final : public SpanExporter {
   Post post_;
 };
 
-void append_member(std::string& out, std::string_view name, std::string_view value) {
-  if (!out.ends_with('{')) out += ',';
-  json::append_string(out, name);
-  out += ':';
-  json::append_string(out, value);
-}
-
 // Zipkin's server keeps names in lower case, and a tag once.
 std::string zipkin_span(const Resource& resource, const Span& span) {
   std::string out = "{";
-  append_member(out, "traceId", hex_encode(view(span.context.trace)));
-  append_member(out, "id", hex_encode(view(span.context.span)));
-  if (span.has_parent) append_member(out, "parentId", hex_encode(view(span.parent)));
-  append_member(out, "name", to_lower(span.name));
-  append_member(out, "kind", "CLIENT");
+  json::append_member(out, "traceId", hex_encode(view(span.context.trace)));
+  json::append_member(out, "id", hex_encode(view(span.context.span)));
+  if (span.has_parent) json::append_member(out, "parentId", hex_encode(view(span.parent)));
+  json::append_member(out, "name", to_lower(span.name));
+  json::append_member(out, "kind", "CLIENT");
   out += fmt::format(R"(,"timestamp":{},"duration":{},"localEndpoint":{{)", span.begin.us,
                      std::max<std::int64_t>(span.end.us - span.begin.us, 1));
-  append_member(out, "serviceName", resource.service_name);
+  json::append_member(out, "serviceName", resource.service_name);
   out += R"(},"tags":{)";
   std::map<std::string_view, std::string_view> tags;
   for (const auto& [name, value] : resource.attributes) tags[name] = value;
   for (const auto& [name, value] : span.attributes) tags[name] = value;
   if (span.is_error) tags["error"] = span.status;
-  for (const auto& [name, value] : tags) append_member(out, name, value);
+  for (const auto& [name, value] : tags) json::append_member(out, name, value);
   return out + "}}";
 }
 

@@ -17,13 +17,6 @@ namespace {
 
 bool is_write(Method method) { return method == Method::post || method == Method::put; }
 
-void append_member(std::string& out, std::string_view name, std::string_view value) {
-  if (!out.ends_with('{')) out += ',';
-  json::append_string(out, name);
-  out += ':';
-  json::append_string(out, value);
-}
-
 void append_list(std::string& out, const std::vector<std::string>& texts) {
   out += '[';
   for (const std::string& text : texts) {
@@ -133,8 +126,8 @@ Response outbound_health(const service::Runtime& runtime) {
 
 std::string metadata_json(const service::Runtime& runtime) {
   std::string out = "{";
-  append_member(out, "id", runtime.app_id);
-  append_member(out, "runtimeVersion", runtime.version);
+  json::append_member(out, "id", runtime.app_id);
+  json::append_member(out, "runtimeVersion", runtime.version);
   if (const auto features = runtime.features(); !features.empty()) {
     out += R"(,"enabledFeatures":)";
     append_list(out, features);
@@ -145,9 +138,9 @@ std::string metadata_json(const service::Runtime& runtime) {
     for (const auto& component : components) {
       if (!out.ends_with('[')) out += ',';
       out += '{';
-      append_member(out, "name", component.name);
-      append_member(out, "type", component.type);
-      if (!component.version.empty()) append_member(out, "version", component.version);
+      json::append_member(out, "name", component.name);
+      json::append_member(out, "type", component.type);
+      if (!component.version.empty()) json::append_member(out, "version", component.version);
       if (!component.capabilities.empty()) {
         out += R"(,"capabilities":)";
         append_list(out, component.capabilities);
@@ -157,17 +150,17 @@ std::string metadata_json(const service::Runtime& runtime) {
     out += ']';
   }
   out += R"(,"extended":{)";
-  for (const auto& [name, value] : runtime.extended()) append_member(out, name, value);
+  for (const auto& [name, value] : runtime.extended()) json::append_member(out, name, value);
   out += R"(},"appConnectionProperties":{)";
   if (runtime.app_port > 0) out += fmt::format(R"("port":{})", runtime.app_port);
-  append_member(out, "protocol", runtime.app_protocol);
-  append_member(out, "channelAddress", runtime.app_channel_address);
+  json::append_member(out, "protocol", runtime.app_protocol);
+  json::append_member(out, "channelAddress", runtime.app_channel_address);
   if (runtime.app_max_concurrency > 0) out += fmt::format(R"(,"maxConcurrency":{})", runtime.app_max_concurrency);
   if (const auto& health = runtime.app_health) {
     out += R"(,"health":{)";
-    append_member(out, "healthCheckPath", health->path);
-    append_member(out, "healthProbeInterval", fmt::format("{}s", health->interval_seconds));
-    append_member(out, "healthProbeTimeout", fmt::format("{}ms", health->timeout_ms));
+    json::append_member(out, "healthCheckPath", health->path);
+    json::append_member(out, "healthProbeInterval", fmt::format("{}s", health->interval_seconds));
+    json::append_member(out, "healthProbeTimeout", fmt::format("{}ms", health->timeout_ms));
     out += fmt::format(R"(,"healthThreshold":{}}})", health->threshold);
   }
   out += R"(},"actorRuntime":{"runtimeStatus":"DISABLED","hostReady":false,"placement":"placement: disconnected"})";
@@ -175,7 +168,7 @@ std::string metadata_json(const service::Runtime& runtime) {
     out += R"(,"resiliencies":[)";
     for (const std::string& name : names) {
       out += out.ends_with('[') ? "{" : ",{";
-      append_member(out, "name", name);
+      json::append_member(out, "name", name);
       out += '}';
     }
     out += ']';

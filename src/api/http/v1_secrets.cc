@@ -15,12 +15,7 @@ namespace {
 
 void append_secret(std::string& out, const service::Secret& secret) {
   out += '{';
-  for (const auto& [name, value] : secret) {
-    if (!out.ends_with('{')) out += ',';
-    json::append_string(out, name);
-    out += ':';
-    json::append_string(out, value);
-  }
+  for (const auto& [name, value] : secret) json::append_member(out, name, value);
   out += '}';
 }
 
@@ -38,9 +33,7 @@ Response all_secrets(const service::Runtime& runtime, std::string_view store) {
   if (!secrets) return error_response(secrets.error());
   std::string out = "{";
   for (const auto& [key, secret] : *secrets) {
-    if (out.size() > 1) out += ',';
-    json::append_string(out, key);
-    out += ':';
+    json::append_name(out, key);
     append_secret(out, secret);
   }
   out += "}\n";

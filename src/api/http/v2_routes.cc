@@ -127,9 +127,8 @@ Task<Response> V2Routes::health() {
       answer = fail(Errc::unavailable, entry->pending_reason);
     }
     all_up &= answer.has_value();
-    if (!out.ends_with('{')) out += ',';
-    json::append_string(out, entry->name);
-    out += answer ? R"(:{"status":"up")" : R"(:{"status":"down","reason":)";
+    json::append_name(out, entry->name);
+    out += answer ? R"({"status":"up")" : R"({"status":"down","reason":)";
     if (!answer) json::append_string(out, answer.error().message);
     out += '}';
   }

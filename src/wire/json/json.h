@@ -51,6 +51,11 @@ Result<std::string> tolerate(std::string_view text, Reading reading = Reading::f
 void append_go(std::string& out, Element value);
 // Appends a quoted string as Go escapes it (HTML-safe); bad UTF-8 becomes \ufffd.
 void append_string(std::string& out, std::string_view text);
+// Appends what stands before the value of an object's next member: the name, with a comma before it unless `out` ends
+// with the bracket that opens the object.
+void append_name(std::string& out, std::string_view name);
+// A member whose value is a string.
+void append_member(std::string& out, std::string_view name, std::string_view text);
 // Appends as Go prints a float64: shortest digits, exponent form below 1e-6 and from 1e21. An infinity
 // or NaN, which JSON lacks, is null.
 void append_number(std::string& out, double value);

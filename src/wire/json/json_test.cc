@@ -337,5 +337,16 @@ INSTANTIATE_TEST_SUITE_P(Cases, Compact,
                                          TextCase{"RefusesDepth", repeat("[", 10001) + repeat("]", 10001), ""}),
                          name_of);
 
+TEST(Members, HaveACommaBetweenThem) {
+  std::string out = "{";
+  append_member(out, "a{", "x{");
+  append_member(out, "\"", "<");
+  append_name(out, "c");
+  out += '{';
+  append_member(out, "d", "");
+  out += "}}";
+  EXPECT_EQ(out, R"({"a{":"x{","\"":"\u003c","c":{"d":""}})");
+}
+
 }  // namespace
 }  // namespace holdfast::json

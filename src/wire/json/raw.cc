@@ -5,15 +5,7 @@
 #include "wire/json/scanner.h"
 
 namespace holdfast::json {
-
 namespace {
-
-struct Nothing {
-  void structure(char) {}
-  void string(std::string_view) {}
-  void number(std::string_view) {}
-  void literal(std::string_view) {}
-};
 
 // Walks over a text that is known to be valid.
 class Walk {
@@ -88,8 +80,8 @@ std::string unquote(std::string_view quoted) {
 }  // namespace
 
 Result<RawValue> RawValue::read(std::string_view text) {
-  Nothing nothing;
-  Scanner scanner(text, Reading::whole_text, nothing);
+  Discard discard;
+  Scanner scanner(text, Reading::whole_text, discard);
   if (!scanner.run()) return fail(Errc::invalid_argument, "it is not valid JSON: " + scanner.error());
   return RawValue(trim(text));
 }

@@ -20,6 +20,14 @@ namespace holdfast::json {
 // As strconv.Quote prints the rune with the byte's number, in single quotes.
 std::string quote_char(char c);
 
+// For who only wants to know whether the text is valid.
+struct Discard {
+  void structure(char) {}
+  void string(std::string_view) {}
+  void number(std::string_view) {}
+  void literal(std::string_view) {}
+};
+
 template <class Sink>
 class Scanner {
  public:

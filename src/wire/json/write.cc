@@ -259,13 +259,6 @@ class CompactWriter {
   std::string& out_;
 };
 
-struct Discard {
-  void structure(char) {}
-  void number(std::string_view) {}
-  void literal(std::string_view) {}
-  void string(std::string_view) {}
-};
-
 }  // namespace
 
 void append_go(std::string& out, Element value) {
@@ -283,6 +276,17 @@ void append_string(std::string& out, std::string_view text) {
     if (at < text.size()) at += append_special(out, text, at);
   }
   out += '"';
+}
+
+void append_name(std::string& out, std::string_view name) {
+  if (!out.ends_with('{')) out += ',';
+  append_string(out, name);
+  out += ':';
+}
+
+void append_member(std::string& out, std::string_view name, std::string_view text) {
+  append_name(out, name);
+  append_string(out, text);
 }
 
 void append_number(std::string& out, double value) {
