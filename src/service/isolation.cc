@@ -11,11 +11,18 @@ namespace holdfast::service {
 
 std::string record_id(std::string_view isolation, std::string_view key) {
   std::string id;
-  if (!isolation.empty()) {
-    id.reserve(state::kIsolationHead.size() + isolation.size() + state::kIsolationTail.size() + key.size());
-    id.append(state::kIsolationHead).append(isolation).append(state::kIsolationTail);
-  }
-  return id.append(key);
+  id.reserve(id_prefix_bytes(isolation) + key.size());
+  append_record_id(id, isolation, key);
+  return id;
+}
+
+std::size_t id_prefix_bytes(std::string_view isolation) {
+  return isolation.empty() ? 0 : state::kIsolationHead.size() + isolation.size() + state::kIsolationTail.size();
+}
+
+void append_record_id(std::string& out, std::string_view isolation, std::string_view key) {
+  if (!isolation.empty()) out.append(state::kIsolationHead).append(isolation).append(state::kIsolationTail);
+  out.append(key);
 }
 
 bool is_isolation_key(std::string_view text) {

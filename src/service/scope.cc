@@ -74,22 +74,13 @@ Result<std::string_view> Scope::reach(std::string_view asked) const {
   return asked;
 }
 
-std::size_t Scope::own_bytes() const {
-  const std::size_t bytes = entry_->key_prefix.size();
-  return isolation_.empty() ? bytes
-                            : bytes + state::kIsolationHead.size() + isolation_.size() + state::kIsolationTail.size();
-}
+std::size_t Scope::own_bytes() const { return entry_->key_prefix.size() + id_prefix_bytes(isolation_); }
 
 std::string Scope::stored_key(std::string_view key) const {
   std::string stored;
   stored.reserve(own_bytes() + key.size());
   stored += entry_->key_prefix;
-  if (!isolation_.empty()) {
-    stored += state::kIsolationHead;
-    stored += isolation_;
-    stored += state::kIsolationTail;
-  }
-  stored += key;
+  append_record_id(stored, isolation_, key);
   return stored;
 }
 

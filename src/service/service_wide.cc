@@ -22,6 +22,12 @@ std::string like_literal(std::string_view text) {
   return out;
 }
 
+// Where a listing begins: what a caller's cursor says, or at its beginning.
+Result<std::string> position_of(std::string_view cursor, const CursorScope& of, WallTime now) {
+  if (cursor.empty()) return std::string();
+  return open_cursor(cursor, of, now);
+}
+
 }  // namespace
 
 Task<Result<QueryPage>> Service::query(Call call, Query query) {
@@ -55,16 +61,12 @@ Task<Result<Listing>> Service::list(Call call, ListRequest request) {
   if (!reach) co_return fail(reach.error());
   const CursorScope of{call.entry.name, scope->isolation(), *reach};
   const std::string prefix = scope->stored_key(*reach);
-  std::string position;
-  if (!request.cursor.empty()) {
-    auto opened = open_cursor(request.cursor, of, clock_.wall());
-    if (!opened) co_return fail(opened.error());
-    position = std::move(*opened);
-  }
+  const auto position = position_of(request.cursor, of, clock_.wall());
+  if (!position) co_return fail(position.error());
   request.prefix = prefix;
   request.own_bytes = scope->own_bytes();
   request.hides_isolated = scope->hides_isolated();
-  request.cursor = position;
+  request.cursor = *position;
   auto page = co_await call.entry.store->list(call.context, request);
   if (!page) co_return fail(page.error());
   Listing listing{std::move(page->items), {}};
@@ -100,14 +102,10 @@ Task<Result<KeyPage>> Service::keys_like(Call call, LikeRequest request) {
   const std::string pattern = like_literal(scope->own_prefix()) + std::string(request.pattern);
   const std::string listing = "like:" + std::string(request.pattern);
   const CursorScope of{call.entry.name, scope->isolation(), listing};
-  std::string position;
-  if (!request.cursor.empty()) {
-    auto opened = open_cursor(request.cursor, of, clock_.wall());
-    if (!opened) co_return fail(opened.error());
-    position = std::move(*opened);
-  }
+  const auto position = position_of(request.cursor, of, clock_.wall());
+  if (!position) co_return fail(position.error());
   request.pattern = pattern;
-  request.cursor = position;
+  request.cursor = *position;
   request.own_bytes = scope->own_bytes();
   request.hides_isolated = scope->hides_isolated();
   auto page = co_await call.entry.store->keys_like(call.context, request);

@@ -17,6 +17,7 @@ std::size_t character_bytes(char lead) {
 
 bool is_listable(std::string_view key, std::size_t own_bytes, bool hides_isolated) {
   if (own_bytes == kEveryKey) return true;
+  if (key.size() < own_bytes) return false;
   const std::string_view rest = key.substr(own_bytes);
   if (hides_isolated && rest.starts_with(kIsolationHead)) return false;
   return rest.find(kKeySeparator) == std::string_view::npos && !rest.starts_with("outbox-");

@@ -16,8 +16,9 @@ inline constexpr std::size_t kEveryKey = std::string_view::npos;
 inline constexpr std::string_view kIsolationHead = "isolation::";
 inline constexpr std::string_view kIsolationTail = "::state::";
 
-// Whether a key under `own_bytes` of mapped prefix belongs to this listing: no further "||" after them, not an outbox
-// marker ("outbox-..."), and with `hides_isolated` no isolated record's ("isolation::..."). With kEveryKey each does.
+// Whether a key under `own_bytes` of mapped prefix belongs to this listing: not shorter than they are, no further "||"
+// after them, not an outbox marker ("outbox-..."), and with `hides_isolated` no isolated record's ("isolation::...").
+// With kEveryKey each does.
 bool is_listable(std::string_view key, std::size_t own_bytes, bool hides_isolated = false);
 
 // The least key greater than every key that begins with `prefix`; nothing when there is none (all 0xff).

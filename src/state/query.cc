@@ -217,7 +217,7 @@ Result<Query> parse_query(std::string_view json) {
 
 bool Query::covers(std::string_view key) const {
   if (!key.starts_with(key_prefix)) return false;
-  return !own_bytes || (key.size() >= *own_bytes && is_listable(key, *own_bytes, hides_isolated));
+  return !own_bytes || is_listable(key, *own_bytes, hides_isolated);
 }
 
 }  // namespace holdfast::state

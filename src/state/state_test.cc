@@ -73,6 +73,8 @@ TEST(Keys, ListingsHideDeeperKeysAndOutboxMarkers) {
   EXPECT_TRUE(is_listable("app||my-outbox-1", 5));
   EXPECT_FALSE(is_listable("app||actor||7||x", 5));
   EXPECT_FALSE(is_listable("app||outbox-1", 5));
+  EXPECT_TRUE(is_listable("app||", 5));
+  EXPECT_FALSE(is_listable("app|", 5));
   EXPECT_TRUE(is_listable("app||isolation::K::state::k", 5));
   EXPECT_FALSE(is_listable("app||isolation::K::state::k", 5, true));
   for (const char* key : {"", "app||cart", "app||actor||7||x", "app||outbox-1"})

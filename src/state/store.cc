@@ -76,7 +76,7 @@ Task<Result<std::uint64_t>> StateStore::erase_with_dapr_prefix(CallContext conte
 }
 
 bool LikeRequest::covers(std::string_view key) const {
-  return !own_bytes || (key.size() >= *own_bytes && is_listable(key, *own_bytes, hides_isolated));
+  return !own_bytes || is_listable(key, *own_bytes, hides_isolated);
 }
 
 }  // namespace holdfast::state

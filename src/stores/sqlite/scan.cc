@@ -25,8 +25,7 @@ void sql_listable(sqlite3_context* context, int, sqlite3_value** arguments) {
   const std::string_view key = text_of(arguments[0]);
   const auto own_bytes = static_cast<std::size_t>(sqlite3_value_int64(arguments[1]));
   const bool hides_isolated = sqlite3_value_int(arguments[2]) != 0;
-  const bool is_long_enough = own_bytes <= key.size() || own_bytes == state::kEveryKey;
-  sqlite3_result_int(context, is_long_enough && state::is_listable(key, own_bytes, hides_isolated) ? 1 : 0);
+  sqlite3_result_int(context, state::is_listable(key, own_bytes, hides_isolated) ? 1 : 0);
 }
 
 void sql_like(sqlite3_context* context, int, sqlite3_value** arguments) {
