@@ -1,5 +1,6 @@
 #include "stores/redis/scripts.h"
 
+#include <fmt/format.h>
 #include <openssl/sha.h>
 
 #include <array>
@@ -94,22 +95,31 @@ m=n..':'..a[4]..(live and '' or '+')
 // The time to live is 0 for none, or "k" to keep what there is. A hash keeps it by itself; RedisJSON, and replacing a
 // key, drop it. Then it is set again as the moment that it is, because a time to live that is read and set again would
 // grow by the time in between. Servers before version 7 do not tell the moment, and a user may not be allowed to ask.
-constexpr std::string_view kLeft = R"(
+// `ttl` and `live` are the script's expressions for it and for whether there is a record.
+std::string left_source(std::string_view ttl, std::string_view live) {
+  return fmt::format(R"(
 local left,moment=0,false
-if a[3]=='k' and live then
+if {0}=='k' and {1} then
 left=redis.call('PTTL',k)
 moment=redis.pcall('PEXPIRETIME',k)
 end
-)";
+)",
+                     ttl, live);
+}
 
-constexpr std::string_view kExpire = R"(
-if a[3]~='k' then
-if a[3]=='0' then redis.call('PERSIST',k) else redis.call('PEXPIRE',k,a[3]) end
+// After the write; `dropped`: it took the time to live with it.
+std::string expire_source(std::string_view ttl) {
+  return fmt::format(R"(
+if {0}~='k' then
+if {0}=='0' then redis.call('PERSIST',k) else redis.call('PEXPIRE',k,{0}) end
 elseif dropped and left>0 then
 if type(moment)~='number' or type(redis.pcall('PEXPIREAT',k,moment))~='number' then redis.call('PEXPIRE',k,left) end
 end
-return {1,n,live and 0 or 1,c,left}
-)";
+)",
+                     ttl);
+}
+
+constexpr std::string_view kWritten = "return {1,n,live and 0 or 1,c,left}\n";
 
 std::string set_hash_source() {
   std::string lua = R"(
@@ -123,7 +133,7 @@ if s.err then
   lua += "end\n";
   lua += kJudgeWrite;
   lua += kNextVersion;
-  lua += kLeft;
+  lua += left_source("a[3]", "live");
   lua += R"(
 local dropped=other
 if other then redis.call('UNLINK',k) kept=false end
@@ -131,7 +141,8 @@ if kept then redis.call('HSET',k,'data',a[2],'version',n,'hf:m',m)
 else redis.call('HSET',k,'data',a[2],'version',n,'hf:m',m,'hf:c',c) end
 if f then redis.call('HDEL',k,'first-write') end
 )";
-  lua += kExpire;
+  lua += expire_source("a[3]");
+  lua += kWritten;
   return lua;
 }
 
@@ -142,7 +153,7 @@ std::string set_json_source() {
   lua += kReadDocument;
   lua += kJudgeWrite;
   lua += kNextVersion;
-  lua += kLeft;
+  lua += left_source("a[3]", "live");
   lua += R"(
 local dropped=true
 local dump,rest
@@ -157,7 +168,8 @@ if dump then redis.call('RESTORE',k,rest>0 and rest or 0,dump) end
 return r
 end
 )";
-  lua += kExpire;
+  lua += expire_source("a[3]");
+  lua += kWritten;
   return lua;
 }
 
@@ -247,11 +259,10 @@ end
 local c=s.c
 if not (s.live and c and s.m and string.sub(s.m,1,#s.v+1)==s.v..':') then c=a[p+3] end
 local m=n..':'..a[p+2]
-local left,moment,dropped=0,false,kind=='j' or s.other
-if a[p+1]=='k' and s.live then
-left=redis.call('PTTL',k)
-moment=redis.pcall('PEXPIRETIME',k)
-end
+)";
+  lua += left_source("a[p+1]", "s.live");
+  lua += R"(
+local dropped=kind=='j' or s.other
 if kind=='h' then
 if s.other then redis.call('UNLINK',k) end
 redis.call('HSET',k,'data',a[p],'version',n,'hf:m',m,'hf:c',c)
@@ -268,11 +279,9 @@ end
 return r
 end
 end
-if a[p+1]~='k' then
-if a[p+1]=='0' then redis.call('PERSIST',k) else redis.call('PEXPIRE',k,a[p+1]) end
-elseif dropped and left>0 then
-if type(moment)~='number' or type(redis.pcall('PEXPIREAT',k,moment))~='number' then redis.call('PEXPIRE',k,left) end
-end
+)";
+  lua += expire_source("a[p+1]");
+  lua += R"(
 version,flag,fields,rest=n,s.live and 0 or 1,c,left
 states[i]={v=n,c=c,m=m,live=true,other=kind=='j'}
 end
