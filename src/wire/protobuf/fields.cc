@@ -55,25 +55,11 @@ bool Reader::next() {
   }
 }
 
-void append_varint(std::string& out, std::uint64_t value) {
-  while (value >= 0x80) {
-    out += static_cast<char>(value | 0x80);
-    value >>= 7;
-  }
-  out += static_cast<char>(value);
-}
-
-void append_uint(std::string& out, std::uint32_t field, std::uint64_t value) {
-  if (value == 0) return;
-  append_varint(out, field << 3);
-  append_varint(out, value);
-}
-
 namespace {
 
-std::size_t varint_size(std::uint64_t value) { return (static_cast<std::size_t>(std::bit_width(value | 1)) + 6) / 7; }
+constexpr std::size_t kVarintBytesMost = 10;
 
-std::size_t message_field_size(std::string_view value) { return 1 + varint_size(value.size()) + value.size(); }
+std::size_t varint_size(std::uint64_t value) { return (static_cast<std::size_t>(std::bit_width(value | 1)) + 6) / 7; }
 
 char* write_varint(char* to, std::uint64_t value) {
   for (; value >= 0x80; value >>= 7) *to++ = static_cast<char>(value | 0x80);
@@ -81,7 +67,20 @@ char* write_varint(char* to, std::uint64_t value) {
   return to;
 }
 
+std::size_t message_field_size(std::string_view value) { return 1 + varint_size(value.size()) + value.size(); }
+
 }  // namespace
+
+void append_varint(std::string& out, std::uint64_t value) {
+  char bytes[kVarintBytesMost];
+  out.append(bytes, write_varint(bytes, value));
+}
+
+void append_uint(std::string& out, std::uint32_t field, std::uint64_t value) {
+  if (value == 0) return;
+  append_varint(out, field << 3);
+  append_varint(out, value);
+}
 
 void append_message_head(std::string& out, std::uint32_t field, std::size_t size) {
   append_varint(out, field << 3 | 2);
@@ -97,9 +96,8 @@ std::size_t map_entry_size(std::string_view key, std::string_view value) {
 
 // Room is made once for all of it.
 void append_message(std::string& out, std::uint32_t field, std::string_view value) {
-  static constexpr std::size_t kHeadBytesMost = 15;  // two varints, of 32 and 64 bits
   const std::size_t before = out.size();
-  out.resize_and_overwrite(before + kHeadBytesMost + value.size(), [&](char* text, std::size_t) {
+  out.resize_and_overwrite(before + 2 * kVarintBytesMost + value.size(), [&](char* text, std::size_t) {
     char* to = write_varint(text + before, field << 3 | 2);
     to = write_varint(to, value.size());
     return static_cast<std::size_t>(std::copy(value.begin(), value.end(), to) - text);
