@@ -87,12 +87,12 @@ Status check_v2_key(std::string_view key) {
 
 bool is_json_type(std::string_view content_type) {
   const std::string_view type = trim(content_type.substr(0, content_type.find(';')));
-  return iequals(type, "application/json") || (type.size() > 5 && iequals(type.substr(type.size() - 5), "+json"));
+  return iequals(type, kJsonType) || (type.size() > 5 && iequals(type.substr(type.size() - 5), "+json"));
 }
 
 std::string content_type_of(const Record& record) {
   if (record.fields && !record.fields->content_type.empty()) return record.fields->content_type;
-  return record.shape == Shape::json ? "application/json" : "application/octet-stream";
+  return std::string(record.shape == Shape::json ? kJsonType : kBytesType);
 }
 
 Result<service::StoreRef> V2::find_store(std::string_view name) {
@@ -129,7 +129,7 @@ Result<SetRequest> V2::prepare(const StoreEntry& entry, PutCommand& command) con
   }
   request.when = command.when.precondition();
   request.ttl = command.ttl;
-  request.content_type = command.content_type;
+  request.content_type = command.content_type.empty() ? kBytesType : std::string_view(command.content_type);
   request.tags = command.tags;
   request.indexes = command.indexes;
   if (entry.trust_created_by) {
@@ -210,13 +210,13 @@ Result<Change> patched_json(PatchCommand::Kind kind, std::string_view body, cons
     text = with_element(now != nullptr ? std::string_view(now->value) : "[]", body);
   }
   if (!text) return fail(std::move(text.error()));
-  Change change{std::move(*text), now != nullptr ? now->shape : Shape::json, "application/json"};
+  Change change{std::move(*text), now != nullptr ? now->shape : Shape::json, std::string(kJsonType)};
   if (now != nullptr) change.content_type = content_type_of(*now);
   return change;
 }
 
 Result<Change> appended(std::string_view bytes, const Record* now) {
-  if (now == nullptr) return Change{std::string(bytes), Shape::bytes, "application/octet-stream"};
+  if (now == nullptr) return Change{std::string(bytes), Shape::bytes, std::string(kBytesType)};
   Change change{now->value, now->shape, content_type_of(*now)};
   change.value += bytes;
   if (change.shape == Shape::json && !json::is_valid(change.value))

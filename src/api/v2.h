@@ -17,6 +17,10 @@ inline constexpr std::uint32_t kListLimitDefault = 100;
 inline constexpr std::uint32_t kListLimitMax = 1000;
 inline constexpr std::size_t kBatchMax = 1000;  // keys or operations of one call
 
+// What a value's type is where nobody has said.
+inline constexpr std::string_view kJsonType = "application/json";
+inline constexpr std::string_view kBytesType = "application/octet-stream";
+
 // A store's etag as an entity tag (RFC 9110 8.8.3): quoted as it is when its bytes may stand there, else "b64.…".
 // Never weak.
 std::string entity_tag(std::string_view etag);
@@ -36,7 +40,7 @@ struct Conditions {
 struct PutCommand {
   std::string key;
   std::string value;
-  std::string content_type;
+  std::string content_type;  // empty: kBytesType
   bool force_bytes = false;  // keep JSON as opaque bytes
   Conditions when;
   std::optional<Milliseconds> ttl;
@@ -154,7 +158,7 @@ void default_to_session(const service::StoreEntry& entry, service::CallContext& 
 Status check_v2_key(std::string_view key);
 
 bool is_json_type(std::string_view content_type);
-// What a record's value is, when nobody said.
+// As it was saved, or by the record's shape.
 std::string content_type_of(const state::Record& record);
 
 }  // namespace holdfast::api

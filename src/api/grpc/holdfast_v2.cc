@@ -96,10 +96,6 @@ Result<std::optional<Milliseconds>> ttl_of(std::int64_t ttl_ms) {
   return Milliseconds(ttl_ms);
 }
 
-std::string type_or_bytes(const std::string& content_type) {
-  return content_type.empty() ? "application/octet-stream" : content_type;
-}
-
 Result<Command> put_of(pb::WriteOperation& from, bool want_record) {
   pb::WriteOperation::Put& put = *from.mutable_put();
   auto ttl = ttl_of(put.ttl_ms());
@@ -107,7 +103,7 @@ Result<Command> put_of(pb::WriteOperation& from, bool want_record) {
   PutCommand command;
   command.key = from.key();
   command.value = std::move(*put.mutable_value());
-  command.content_type = type_or_bytes(put.content_type());
+  command.content_type = put.content_type();
   command.when = conditions_of(from.when());
   command.ttl = *ttl;
   command.tags = pairs_of(put.tags());
@@ -220,7 +216,7 @@ class HoldfastV2 final : public GrpcService {
     PutCommand command;
     command.key = request.key();
     command.value = std::move(*request.mutable_value());
-    command.content_type = type_or_bytes(request.content_type());
+    command.content_type = request.content_type();
     command.when = conditions_of(request.when());
     command.ttl = *ttl;
     command.tags = pairs_of(request.tags());

@@ -21,9 +21,6 @@ namespace {
 
 std::unexpected<Error> wrong(std::string message) { return fail(Errc::invalid_argument, std::move(message)); }
 
-constexpr std::string_view kJsonType = "application/json";
-constexpr std::string_view kBytesType = "application/octet-stream";
-
 // ---- Conditions
 
 Conditions if_match(std::vector<std::string> etags) {
@@ -262,7 +259,6 @@ Result<bool> read_condition(const RawMember& member, Draft& draft) {
 // What only a put has.
 Result<bool> read_put_member(const RawMember& member, Draft& draft) {
   const RawValue& value = member.value;
-  Result<std::string> text = std::string();
   if (member.name == "value") {
     draft.json = std::string(value.text());
     return true;
@@ -285,7 +281,7 @@ Result<bool> read_put_member(const RawMember& member, Draft& draft) {
                              : member.name == "modifiedBy" ? &draft.put.modified_by
                                                            : nullptr;
   if (place == nullptr && member.name != "valueBase64" && member.name != "shape") return false;
-  text = read_string(value);
+  auto text = read_string(value);
   if (!text) return fail(std::move(text.error()));
   if (place != nullptr) {
     *place = std::move(*text);

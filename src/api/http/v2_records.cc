@@ -88,7 +88,6 @@ Task<Response> V2Routes::put(Request& request, StoreEntry& entry, std::string ke
   command.key = std::move(key);
   command.value = std::move(request.body);
   command.content_type = request.headers.find("content-type");
-  if (command.content_type.empty()) command.content_type = "application/octet-stream";
   command.force_bytes = iequals(request.headers.find("holdfast-shape"), "bytes");
   command.when = std::move(*when);
   command.want_record = wants_representation(request);
