@@ -14,6 +14,9 @@ struct Load {
   double seconds = 2;
 };
 
+// A latency is what the server and the kernel take: from the moment that the bytes of a request are given to the kernel
+// to the moment that an answer can be read. What the client itself does before and after is not in it, so that clients
+// of different protocols can be compared.
 struct LoadResult {
   std::uint64_t requests = 0;
   std::uint64_t errors = 0;  // other statuses than 2xx, or grpc-status other than 0

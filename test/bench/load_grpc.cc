@@ -48,7 +48,7 @@ class Client {
   Client& operator=(const Client&) = delete;
 
   int fd() const { return fd_; }
-  void ask(double now);
+  void ask();
   void flush();
   void receive(double now);
   void stop() { asking_ = false; }
@@ -94,6 +94,7 @@ class Client {
   const std::string& body_;
   LoadResult& result_;
   std::unordered_map<std::int32_t, Call> calls_;
+  std::vector<std::int32_t> unsent_;
   std::string last_answer_;
   double now_ = 0;
   bool asking_ = true;
@@ -102,7 +103,7 @@ class Client {
   bool keep_answer_ = false;
 };
 
-void Client::ask(double now) {
+void Client::ask() {
   static const std::string kPost = "POST", kHttp = "http", kHost = "localhost", kType = "application/grpc",
                            kTrailers = "trailers";
   const nghttp2_nv head[] = {field(":method", kPost),    field(":scheme", kHttp),      field(":path", path_),
@@ -111,17 +112,18 @@ void Client::ask(double now) {
   provider.read_callback = read_body;
   const std::int32_t id = nghttp2_submit_request(h2_, nullptr, head, std::size(head), &provider, nullptr);
   if (id < 0) throw std::runtime_error("nghttp2_submit_request failed");
-  calls_[id].asked = now;
+  unsent_.push_back(id);
 }
 
 void Client::answered(std::int32_t id) {
   Call& call = calls_[id];
   ++result_.requests;
   if (!call.ok) ++result_.errors;
-  if (result_.requests % 4 == 0) result_.latencies_us.push_back(static_cast<std::uint32_t>((now_ - call.asked) * 1e6));
+  if (result_.requests % 4 == 0 || calls_.size() == 1)
+    result_.latencies_us.push_back(static_cast<std::uint32_t>((now_ - call.asked) * 1e6));
   if (keep_answer_) last_answer_ = call.answer;
   calls_.erase(id);
-  if (asking_) ask(now_);
+  if (asking_) ask();
 }
 
 void Client::flush() {
@@ -129,6 +131,9 @@ void Client::flush() {
   std::string out;
   for (ssize_t n = 0; (n = nghttp2_session_mem_send(h2_, &data)) > 0;)
     out.append(reinterpret_cast<const char*>(data), static_cast<std::size_t>(n));
+  const double now = now_seconds();
+  for (const std::int32_t id : unsent_) calls_[id].asked = now;
+  unsent_.clear();
   send_all(fd_, out.data(), out.size());
 }
 
@@ -156,7 +161,7 @@ std::string fetch_grpc(const Load& load, const std::string& path, const std::str
   Client client(load, path, body, result);
   client.keep_answer_ = true;
   client.stop();
-  client.ask(now_seconds());
+  client.ask();
   client.flush();
   while (result.requests == 0) client.receive(now_seconds());
   if (result.errors != 0) throw std::runtime_error("the call of " + path + " failed");
@@ -174,7 +179,7 @@ LoadResult run_grpc(const Load& load, const std::string& path, const std::string
     clients.push_back(std::make_unique<Client>(load, path, body, result));
     epoll_event event{EPOLLIN, {.u64 = static_cast<std::uint64_t>(i)}};
     epoll_ctl(poll, EPOLL_CTL_ADD, clients.back()->fd(), &event);
-    for (int s = 0; s < std::min(load.in_flight, kStreamsPerConnection); ++s) clients.back()->ask(began);
+    for (int s = 0; s < std::min(load.in_flight, kStreamsPerConnection); ++s) clients.back()->ask();
     clients.back()->flush();
   }
   double now = began;

@@ -115,7 +115,7 @@ LoadResult run_http(const Load& load, const std::string& request) {
       if (result.requests % 4 == 0 || load.in_flight == 1)
         result.latencies_us.push_back(static_cast<std::uint32_t>((now - client.asked) * 1e6));
       client.in.erase(0, whole);
-      client.asked = now;
+      client.asked = now_seconds();
       send_all(client.fd, request.data(), request.size());
     }
   }

@@ -69,11 +69,12 @@ LoadResult run_resp(const Load& load, const std::string& request, std::uint32_t 
         if (result.requests % 4 == 0 || load.in_flight == 1)
           result.latencies_us.push_back(static_cast<std::uint32_t>((now - client.asked.front()) * 1e6));
         client.asked.pop_front();
-        client.asked.push_back(now);
         again += request;
       }
       client.in.erase(0, at);
-      if (!again.empty()) send_all(client.fd, again.data(), again.size());
+      if (again.empty()) continue;
+      client.asked.resize(static_cast<std::size_t>(depth), now_seconds());
+      send_all(client.fd, again.data(), again.size());
     }
   }
   result.seconds = now_seconds() - began;
