@@ -70,14 +70,14 @@ void CallTrace::add_headers(http::Response& response) const {
   if (!tracing_.enabled) return;
   const telemetry::SpanContext* const shown = span_ ? &span_->context : parent_ ? &*parent_ : nullptr;
   if (shown != nullptr && protocol_ == Protocol::grpc) {
-    response.headers.emplace_back(kTraceBin, grpc::encode_binary(telemetry::to_trace_bin(*shown)));
+    response.headers.add(kTraceBin, grpc::encode_binary(telemetry::to_trace_bin(*shown)));
   } else if (shown != nullptr) {
-    response.headers.emplace_back("Traceparent", telemetry::to_traceparent(*shown));
+    response.headers.add("Traceparent", telemetry::to_traceparent(*shown));
     const std::string_view state = request_.headers.find("tracestate");
-    if (!state.empty() && state.size() <= kTracestateMax) response.headers.emplace_back("Tracestate", state);
+    if (!state.empty() && state.size() <= kTracestateMax) response.headers.add("Tracestate", state);
   }
   const std::string_view baggage = request_.headers.find("baggage");
-  if (!baggage.empty()) response.headers.emplace_back("Baggage", baggage);
+  if (!baggage.empty()) response.headers.add("Baggage", baggage);
 }
 
 void CallTrace::fail(std::string why) {

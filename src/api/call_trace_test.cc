@@ -46,10 +46,13 @@ class CallTraceTest : public testing::Test {
     tracer_ = std::make_unique<telemetry::Tracer>(1, std::move(exporters));
     tracing_.tracer = tracer_.get();
   }
-  static http::Response::Headers headers_of(const CallTrace& trace) {
+  static std::vector<std::pair<std::string, std::string>> headers_of(const CallTrace& trace) {
     http::Response response;
     trace.add_headers(response);
-    return response.headers;
+    std::vector<std::pair<std::string, std::string>> headers;
+    response.headers.for_each(
+        [&headers](std::string_view name, std::string_view value) { headers.emplace_back(name, value); });
+    return headers;
   }
 
   Tracing tracing_;

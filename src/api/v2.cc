@@ -29,9 +29,21 @@ bool may_stand_in_entity_tag(std::string_view etag) {
 
 }  // namespace
 
+void append_entity_tag(std::string& out, std::string_view etag) {
+  out += '"';
+  if (may_stand_in_entity_tag(etag)) {
+    out += etag;
+  } else {
+    out += kEncoded;
+    out += base64url_encode(etag);
+  }
+  out += '"';
+}
+
 std::string entity_tag(std::string_view etag) {
-  if (may_stand_in_entity_tag(etag)) return "\"" + std::string(etag) + "\"";
-  return "\"" + std::string(kEncoded) + base64url_encode(etag) + "\"";
+  std::string out;
+  append_entity_tag(out, etag);
+  return out;
 }
 
 std::string from_entity_tag(std::string_view tag) {
@@ -160,20 +172,21 @@ Task<Result<Outcome>> V2::put(StoreEntry& entry, CallContext context, PutCommand
   co_return outcome_of(*request, std::move(*written));
 }
 
-Task<Result<std::optional<Record>>> V2::get(StoreEntry& entry, CallContext context, std::string key, bool want_value) {
-  if (auto ok = check_v2_key(key); !ok) co_return fail(ok.error());
+Task<Result<std::optional<Record>>> V2::get(StoreEntry& entry, CallContext context, std::string_view key,
+                                            bool want_value) {
+  if (auto ok = check_v2_key(key); !ok) return ready<Result<std::optional<Record>>>(fail(std::move(ok.error())));
   default_to_session(entry, context);
   GetRequest request;
   request.key = key;
   request.want_value = want_value;
   request.want_fields = true;
-  co_return co_await service_.get(Call{entry, context}, request);
+  return service_.get(Call{entry, context}, request);
 }
 
-Task<Result<Deleted>> V2::erase(StoreEntry& entry, CallContext context, std::string key, Conditions& when) {
-  if (auto ok = check_v2_key(key); !ok) co_return fail(ok.error());
+Task<Result<Deleted>> V2::erase(StoreEntry& entry, CallContext context, std::string_view key, Conditions& when) {
+  if (auto ok = check_v2_key(key); !ok) return ready<Result<Deleted>>(fail(std::move(ok.error())));
   default_to_session(entry, context);
-  co_return co_await service_.erase(Call{entry, context}, DeleteRequest{key, when.precondition()});
+  return service_.erase(Call{entry, context}, DeleteRequest{key, when.precondition()});
 }
 
 namespace {

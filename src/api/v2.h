@@ -24,6 +24,7 @@ inline constexpr std::string_view kBytesType = "application/octet-stream";
 // A store's etag as an entity tag (RFC 9110 8.8.3): quoted as it is when its bytes may stand there, else "b64.…".
 // Never weak.
 std::string entity_tag(std::string_view etag);
+void append_entity_tag(std::string& out, std::string_view etag);
 // Back again, with or without the quotes.
 std::string from_entity_tag(std::string_view tag);
 // The members of an If-Match or If-None-Match field; "*" is a member of its own.
@@ -111,8 +112,8 @@ class V2 {
 
   Task<Result<Outcome>> put(service::StoreEntry& entry, service::CallContext context, PutCommand& command);
   Task<Result<std::optional<state::Record>>> get(service::StoreEntry& entry, service::CallContext context,
-                                                 std::string key, bool want_value);
-  Task<Result<state::Deleted>> erase(service::StoreEntry& entry, service::CallContext context, std::string key,
+                                                 std::string_view key, bool want_value);
+  Task<Result<state::Deleted>> erase(service::StoreEntry& entry, service::CallContext context, std::string_view key,
                                      Conditions& when);
   // The value as it became stands in Outcome::record. Errc::not_found: a merge patch of what is not there; the other
   // kinds begin with nothing.

@@ -77,12 +77,14 @@ struct Moment {
   unsigned us;
 };
 
-// What `write(to)` writes, which is `bytes` long.
+// Appends what `write(to)` writes, which is `bytes` long.
 template <class Write>
-std::string written(std::size_t bytes, Write write) {
-  std::string out(bytes, '\0');
-  write(out.data());
-  return out;
+void append_written(std::string& out, std::size_t bytes, Write write) {
+  const std::size_t before = out.size();
+  out.resize_and_overwrite(before + bytes, [&](char* text, std::size_t) {
+    write(text + before);
+    return before + bytes;
+  });
 }
 
 constexpr std::string_view kDays[] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
@@ -98,13 +100,14 @@ const Clock& Clock::system() {
 
 std::string rfc3339_seconds(WallTime time) { return date_and_time(split(time).tm, 'T') + "Z"; }
 
-std::string rfc3339_ticks(WallTime time) {
+void append_rfc3339_ticks(std::string& out, WallTime time) {
   if (!is_plain(time)) {
     const Parts parts = split(time);
-    return fmt::format("{}.{:06}0+00:00", date_and_time(parts.tm, 'T'), parts.us);
+    out += fmt::format("{}.{:06}0+00:00", date_and_time(parts.tm, 'T'), parts.us);
+    return;
   }
   const Moment moment(time);
-  return written(33, [&moment](char* to) {
+  append_written(out, 33, [&moment](char* to) {
     to = write_date(to, moment.day);
     *to++ = 'T';
     to = write_time(to, moment.second);
@@ -114,19 +117,26 @@ std::string rfc3339_ticks(WallTime time) {
   });
 }
 
+std::string rfc3339_ticks(WallTime time) {
+  std::string out;
+  append_rfc3339_ticks(out, time);
+  return out;
+}
+
 std::string rfc3339_log(WallTime time) {
   const Parts parts = split(time);
   return fmt::format("{}.{:06}Z", date_and_time(parts.tm, 'T'), parts.us);
 }
 
-std::string http_date(WallTime time) {
+void append_http_date(std::string& out, WallTime time) {
   if (!is_plain(time)) {
     const std::tm tm = split(time).tm;
-    return fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", kDays[tm.tm_wday], tm.tm_mday, kMonths[tm.tm_mon],
+    out += fmt::format("{}, {:02} {} {:04} {:02}:{:02}:{:02} GMT", kDays[tm.tm_wday], tm.tm_mday, kMonths[tm.tm_mon],
                        tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    return;
   }
   const Moment moment(time);
-  return written(29, [&moment](char* to) {
+  append_written(out, 29, [&moment](char* to) {
     const std::chrono::year_month_day date(moment.day);
     to += kDays[std::chrono::weekday(moment.day).c_encoding()].copy(to, 3);
     *to++ = ',';
@@ -140,6 +150,12 @@ std::string http_date(WallTime time) {
     to = write_time(to, moment.second);
     std::string_view(" GMT").copy(to, 4);
   });
+}
+
+std::string http_date(WallTime time) {
+  std::string out;
+  append_http_date(out, time);
+  return out;
 }
 
 std::string sql_seconds(WallTime time) { return date_and_time(split(time).tm, ' '); }

@@ -38,10 +38,12 @@ inline double milliseconds_since(SteadyTime began) {
 std::string rfc3339_seconds(WallTime time);
 // "2026-11-22T04:49:17.1234560+00:00": seven digits; record times.
 std::string rfc3339_ticks(WallTime time);
+void append_rfc3339_ticks(std::string& out, WallTime time);
 // "2026-11-22T04:49:17.123456789Z" with trailing zeros cut: log lines.
 std::string rfc3339_log(WallTime time);
 // "Sun, 22 Nov 2026 04:49:17 GMT": Last-Modified.
 std::string http_date(WallTime time);
+void append_http_date(std::string& out, WallTime time);
 // "2026-11-22 04:49:17": SQLite's CURRENT_TIMESTAMP form.
 std::string sql_seconds(WallTime time);
 // Reads sql_seconds' form; nothing for anything else.

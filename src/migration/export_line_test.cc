@@ -65,13 +65,13 @@ TEST(ExportLine, EverythingThatIsKnownOfARecordComesBack) {
   ListedRecord item = record_of("app||a\xff", "1", Shape::json);
   item.record.etag = "7";
   item.record.expires_at = WallTime{1'790'000'000'123'456};
-  item.record.fields = {.created = {1'700'000'000'000'001},
-                        .created_by = "alice",
-                        .modified = {1'700'000'000'999'999},
-                        .modified_by = "b\xff",
-                        .content_type = "application/json",
-                        .tags = {{"color", "red"}, {"", "<&>"}},
-                        .indexes = {{"owner", "a"}, {"owner", "b"}}};
+  item.record.fields = state::RecordFields{.created = {1'700'000'000'000'001},
+                                           .created_by = "alice",
+                                           .modified = {1'700'000'000'999'999},
+                                           .modified_by = "b\xff",
+                                           .content_type = "application/json",
+                                           .tags = {{"color", "red"}, {"", "<&>"}},
+                                           .indexes = {{"owner", "a"}, {"owner", "b"}}};
   const ListedRecord read = carried(item);
   EXPECT_EQ(read.key, item.key);
   EXPECT_EQ(read.record.etag, "7");

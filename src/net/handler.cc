@@ -12,7 +12,7 @@ http::Response Handler::overloaded(const http::Request&) {
   http::Response response;
   response.status = 503;
   response.content_type = "text/plain; charset=utf-8";
-  response.headers.emplace_back("Retry-After", "1");
+  response.headers.add("Retry-After", "1");
   response.body = "too many bytes in flight; try again later\n";
   return response;
 }

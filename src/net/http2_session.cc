@@ -244,6 +244,8 @@ void Http2Session::answer(Http2Stream& stream) {
   if (!stream.charge.cover(kStreamBytes + stream.request.body.size() + stream.response.body.size()))
     stream.response = connection.handler().overloaded(stream.request);
   submit_head(stream, !stream.response.body.empty());
+  // While no other request is under way, no other answer can join this one.
+  if (handling_ == 0 && !receiving_) return pump();
   pump_soon();
 }
 
@@ -262,7 +264,6 @@ void Http2Session::finish_stream(Http2Stream& stream, http::Response response) {
   pump_soon();
 }
 
-// Header names are lower case on the wire in HTTP/2; ours are short enough to lower in place.
 void Http2Session::submit_head(Http2Stream& stream, bool body_follows) {
   stream.head_sent = true;
   fields_.clear();
@@ -279,10 +280,9 @@ void Http2Session::submit_head(Http2Stream& stream, bool body_follows) {
   if (stream.response.status != 200) fields_.back().flags = NGHTTP2_NV_FLAG_NO_COPY_NAME;
   if (!stream.response.content_type.empty() && stream.response.status != 204)
     fields_.push_back(http2_field("content-type", stream.response.content_type));
-  for (auto& [name, value] : stream.response.headers) {
-    for (char& c : name) c = c >= 'A' && c <= 'Z' ? static_cast<char>(c + 32) : c;
-    fields_.push_back(http2_field(name, value));
-  }
+  stream.response.headers.lower_names();
+  stream.response.headers.for_each(
+      [this](std::string_view name, std::string_view value) { fields_.push_back(http2_field(name, value)); });
   const bool head_only = stream.request.method == http::Method::head || stream.response.status == 204 ||
                          stream.response.status == 304;
   if (body_follows && !head_only) {

@@ -19,6 +19,7 @@
 #include <variant>
 #include <vector>
 
+#include "base/boxed.h"
 #include "base/cancellation.h"
 #include "base/clock.h"
 #include "base/result.h"
@@ -64,7 +65,7 @@ struct Record {
   Shape shape = Shape::bytes;
   std::string etag;  // opaque; empty when the store has none
   std::optional<WallTime> expires_at;
-  std::optional<RecordFields> fields;  // only when asked for and known
+  Boxed<RecordFields> fields;  // only when asked for and known
 };
 
 // One of: no condition, no live record, some live record, a live record with one of these etags.
@@ -132,7 +133,7 @@ struct Written {
   std::string etag;             // of the record as written; empty after a delete or check
   std::optional<bool> created;  // no live record was there before; unset: the engine does not say
   std::optional<WallTime> expires_at;
-  std::optional<RecordFields> fields;  // when SetRequest::want_record and the store keeps them
+  Boxed<RecordFields> fields;   // when SetRequest::want_record and the store keeps them
   std::string position;         // this store's session position after the write; empty: none
 };
 

@@ -73,11 +73,6 @@ GrpcStatus closed_by_rules() {
   return status;
 }
 
-// The two hottest calls skip the method tables.
-constexpr std::string_view kGet = "/dapr.proto.runtime.v1.Dapr/GetState";
-constexpr std::string_view kSave = "/dapr.proto.runtime.v1.Dapr/SaveState";
-bool is_hot(std::string_view path) { return path == kGet || path == kSave; }
-
 // What a token that is limited to state may not call.
 constexpr std::string_view kAdministration[] = {
     "/dapr.proto.runtime.v1.Dapr/GetSecret",
@@ -102,14 +97,16 @@ GrpcStatus grpc_status(const ApiError& error) { return {error.grpc, error.messag
 GrpcFront::GrpcFront(service::Service& service, service::Runtime& runtime, LoopContext& context,
                      std::uint64_t message_bytes_max)
     : service_(service), runtime_(runtime), context_(context), message_bytes_max_(message_bytes_max) {
-  auto dapr_state = std::make_unique<DaprState>(service, runtime);
-  dapr_state_ = dapr_state.get();
-  services_.push_back(std::move(dapr_state));
+  services_.push_back(std::make_unique<DaprState>(service, runtime));
   services_.push_back(make_dapr_secrets(runtime));
   services_.push_back(make_dapr_other(runtime));
   services_.push_back(make_holdfast_v2(service, runtime));
   services_.push_back(make_health(service, runtime));
   services_.push_back(make_reflection());
+  for (const auto& one : services_) {
+    for (const auto& [path, unary] : one->unary()) methods_.emplace(path, Method{path, &unary, nullptr});
+    for (const auto& [path, streaming] : one->streaming()) methods_.emplace(path, Method{path, nullptr, &streaming});
+  }
 }
 
 GrpcFront::~GrpcFront() = default;
@@ -150,10 +147,8 @@ GrpcStatus GrpcFront::no_such_method(const http::Request& head) const {
 }
 
 bool GrpcFront::wants_stream(const http::Request& head) {
-  if (is_hot(head.target)) return false;
-  for (const auto& service : services_)
-    if (service->streaming().contains(std::string_view(head.target))) return true;
-  return false;
+  const Method* const method = find_method(head.target);
+  return method != nullptr && method->streaming != nullptr;
 }
 
 http::Response GrpcFront::overloaded(const http::Request&) {
@@ -172,10 +167,12 @@ Task<void> GrpcFront::handle(http::Request& request, http::Response& response) {
   if (context_.observes()) observe(request, status, request_bytes, response.body.size(), began);
 }
 
-bool GrpcFront::knows(std::string_view full_method) const {
-  return is_hot(full_method) || std::ranges::any_of(services_, [full_method](const auto& service) {
-           return service->unary().contains(full_method) || service->streaming().contains(full_method);
-         });
+const GrpcFront::Method* GrpcFront::find_method(std::string_view path) const {
+  if (latest_ != nullptr && latest_->path == path) return latest_;
+  const auto found = methods_.find(path);
+  if (found == methods_.end()) return nullptr;
+  latest_ = &found->second;
+  return latest_;
 }
 
 void GrpcFront::observe(const http::Request& request, const GrpcStatus& status, std::size_t request_bytes,
@@ -184,8 +181,8 @@ void GrpcFront::observe(const http::Request& request, const GrpcStatus& status, 
   const int code = static_cast<int>(status.code);
   // What a client makes up does not become a label.
   if (context_.measures)
-    context_.metrics.grpc_done(knows(request.target) ? std::string_view(request.target) : "", code, elapsed_ms,
-                               request_bytes, response_bytes);
+    context_.metrics.grpc_done(find_method(request.target) != nullptr ? std::string_view(request.target) : "", code,
+                               elapsed_ms, request_bytes, response_bytes);
   if (context_.errors != nullptr && status.code != Code::ok)
     if (const std::string_view reason = reason_in(status); !reason.empty()) context_.errors->add(reason);
   if (context_.call_log.enabled && status.code != Code::unauthenticated)
@@ -195,25 +192,10 @@ void GrpcFront::observe(const http::Request& request, const GrpcStatus& status, 
 
 Task<http::Response> GrpcFront::handle_stream(http::Request& head, net::BodyStream& stream) {
   if (auto refused = admit(head)) co_return status_response(*refused);
-  for (const auto& service : services_) {
-    const auto method = service->streaming().find(std::string_view(head.target));
-    if (method == service->streaming().end()) continue;
-    const GrpcStatus status = co_await method->second(head, stream);
-    co_return status_response(status);
-  }
-  co_return status_response(no_such_method(head));
-}
-
-Task<GrpcStatus> GrpcFront::find_method(GrpcCall& call, bool& served) {
-  served = true;
-  if (call.request.target == kGet) return dapr_state_->get(call);
-  if (call.request.target == kSave) return dapr_state_->save(call);
-  for (const auto& service : services_) {
-    const auto method = service->unary().find(std::string_view(call.request.target));
-    if (method != service->unary().end()) return method->second(call);
-  }
-  served = false;
-  return {};
+  const Method* const method = find_method(head.target);
+  if (method == nullptr || method->streaming == nullptr) co_return status_response(no_such_method(head));
+  const GrpcStatus status = co_await (*method->streaming)(head, stream);
+  co_return status_response(status);
 }
 
 Task<GrpcStatus> GrpcFront::unary(http::Request& request, std::string& out) {
@@ -241,11 +223,10 @@ Task<GrpcStatus> GrpcFront::unary(http::Request& request, std::string& out) {
     call.context.deadline = service_.clock().steady() + *limit;
     if (*limit <= Milliseconds(0)) co_return GrpcStatus{Code::deadline_exceeded, "context deadline exceeded", {}};
   }
+  const Method* const method = find_method(request.target);
+  if (method == nullptr || method->unary == nullptr) co_return no_such_method(request);
   const std::size_t frame = grpc::begin_frame(out);
-  bool served = false;
-  auto task = find_method(call, served);
-  if (!served) co_return no_such_method(request);
-  GrpcStatus status = co_await std::move(task);
+  GrpcStatus status = co_await (*method->unary)(call);
   grpc::end_frame(out, frame);
   if (status.code == Code::ok && message_bytes_max_ != 0 && out.size() - grpc::kPrefixBytes > message_bytes_max_)
     co_return GrpcStatus{Code::resource_exhausted,

@@ -6,6 +6,8 @@
 #include <memory>
 #include <string>
 #include <string_view>
+#include <unordered_map>
+#include <vector>
 
 #include "api/loop_context.h"
 #include "api/v1.h"
@@ -63,19 +65,26 @@ class GrpcFront final : public net::Handler {
   Task<GrpcStatus> unary(http::Request& request, std::string& out);
   // Nothing when the call may go on; the request then knows who sent it (caller.h).
   std::optional<GrpcStatus> admit(http::Request& head);
-  bool knows(std::string_view full_method) const;
+  // Null for a path that names none.
+  struct Method;
+  const Method* find_method(std::string_view path) const;
   void observe(const http::Request& request, const GrpcStatus& status, std::size_t request_bytes,
                std::size_t response_bytes, SteadyTime began);
   GrpcStatus no_such_method(const http::Request& head) const;
-  // Starts the method that the path names; `served` is false when there is none.
-  Task<GrpcStatus> find_method(GrpcCall& call, bool& served);
 
   service::Service& service_;
   service::Runtime& runtime_;
   LoopContext& context_;
   std::uint64_t message_bytes_max_;
   std::vector<std::unique_ptr<GrpcService>> services_;
-  class DaprState* dapr_state_ = nullptr;
+  // What the services have, by path. Exactly one of the two is there.
+  struct Method {
+    std::string_view path;
+    const GrpcService::Unary* unary = nullptr;
+    const GrpcService::Streaming* streaming = nullptr;
+  };
+  std::unordered_map<std::string_view, Method> methods_;
+  mutable const Method* latest_ = nullptr;  // a call asks several times, and calls of one method follow each other
 };
 
 // Every service served, for reflection.

@@ -31,24 +31,24 @@ std::optional<http::Response> cors_preflight(std::span<const std::string> allowe
     return std::nullopt;
   http::Response response;
   response.status = 204;
-  response.headers.emplace_back("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers");
+  response.headers.add("Vary", "Origin, Access-Control-Request-Method, Access-Control-Request-Headers");
   const std::string_view origin = allowed(allowed_origins, request.headers.find("origin"));
   if (origin.empty()) return response;
-  response.headers.emplace_back("Access-Control-Allow-Origin", origin);
-  response.headers.emplace_back("Access-Control-Allow-Methods", kMethods);
+  response.headers.add("Access-Control-Allow-Origin", origin);
+  response.headers.add("Access-Control-Allow-Methods", kMethods);
   const std::string_view asked = request.headers.find("access-control-request-headers");
-  if (!asked.empty()) response.headers.emplace_back("Access-Control-Allow-Headers", asked);
+  if (!asked.empty()) response.headers.add("Access-Control-Allow-Headers", asked);
   return response;
 }
 
 void add_cors_headers(std::span<const std::string> allowed_origins, const http::Request& request,
                       http::Response& response) {
   if (allowed_origins.empty()) return;
-  response.headers.emplace_back("Vary", "Origin");
+  response.headers.add("Vary", "Origin");
   const std::string_view origin = allowed(allowed_origins, request.headers.find("origin"));
   if (origin.empty()) return;
-  response.headers.emplace_back("Access-Control-Allow-Origin", origin);
-  response.headers.emplace_back("Access-Control-Expose-Headers", kExposed);
+  response.headers.add("Access-Control-Allow-Origin", origin);
+  response.headers.add("Access-Control-Expose-Headers", kExposed);
 }
 
 }  // namespace holdfast::api

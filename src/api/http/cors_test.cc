@@ -18,8 +18,7 @@ http::Request preflight(std::string_view origin) {
 }
 
 std::string header(const http::Response& response, std::string_view name) {
-  const auto found = std::ranges::find(response.headers, name, &std::pair<std::string, std::string>::first);
-  return found == response.headers.end() ? "" : found->second;
+  return std::string(response.headers.find(name));
 }
 
 const std::vector<std::string> kOne{"https://shop.example"};

@@ -24,12 +24,11 @@ class CleanPath {
 
  private:
   static bool needs_cleaning(std::string_view path) {
-    bool after_slash = false;
-    for (const char c : path) {
-      if (after_slash && (c == '/' || c == '.')) return true;
-      after_slash = c == '/';
+    for (std::size_t at = path.find('/'); at != std::string_view::npos; at = path.find('/', at + 1)) {
+      if (at + 1 == path.size()) return at > 0;
+      if (path[at + 1] == '/' || path[at + 1] == '.') return true;
     }
-    return after_slash && path.size() > 1;
+    return false;
   }
   std::string cleaned_;
   std::string_view path_;
@@ -49,7 +48,7 @@ std::string_view error_code_in(std::string_view body) {
 
 http::Response bad_token() {
   http::Response response = text_response(401, "invalid api token\n");
-  response.headers.emplace_back("X-Content-Type-Options", "nosniff");
+  response.headers.add("X-Content-Type-Options", "nosniff");
   return response;
 }
 

@@ -53,7 +53,7 @@ http::Response response_of(const Error& error, int status, std::string_view inst
   append_error(response.body, error, status);
   append_instance(response.body, instance);
   response.body += "}\n";
-  if (status == 503) response.headers.emplace_back("Retry-After", "1");
+  if (status == 503) response.headers.add("Retry-After", "1");
   return response;
 }
 
@@ -61,7 +61,7 @@ http::Response response_of(const Error& error, int status, std::string_view inst
 
 http::Response problem(const Error& error, std::string_view instance) {
   http::Response response = response_of(error, status_of(error), instance);
-  if (!error.current_etag.empty()) response.headers.emplace_back("ETag", entity_tag(error.current_etag));
+  if (!error.current_etag.empty()) response.headers.add("ETag", entity_tag(error.current_etag));
   return response;
 }
 

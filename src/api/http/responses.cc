@@ -26,7 +26,7 @@ http::Response no_content() {
 
 http::Response error_response(const ApiError& error) {
   http::Response response = json_response(error.http, json_body(error));
-  if (error.retry_after) response.headers.emplace_back("Retry-After", "1");
+  if (error.retry_after) response.headers.add("Retry-After", "1");
   return response;
 }
 

@@ -63,8 +63,8 @@ Task<Response> V1Routes::get(Request& request, std::string store, std::string ke
   if (!record) co_return error_response(record.error());
   if (!*record) co_return no_content();
   Response response = json_response(200, std::move((*record)->value));
-  if (!(*record)->etag.empty()) response.headers.emplace_back("Etag", std::move((*record)->etag));
-  if ((*record)->expires_at) response.headers.emplace_back("Metadata.ttlexpiretime", ttl_expire_time(**record));
+  if (!(*record)->etag.empty()) response.headers.add("Etag", std::move((*record)->etag));
+  if ((*record)->expires_at) response.headers.add("Metadata.ttlexpiretime", ttl_expire_time(**record));
   co_return response;
 }
 

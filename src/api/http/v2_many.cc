@@ -14,19 +14,20 @@ namespace holdfast::api {
 using http::Request;
 using http::Response;
 using service::StoreEntry;
+using service::StoreRef;
 
-Task<Response> V2Routes::list(Request& request, StoreEntry& entry, std::string_view query) {
+Task<Response> V2Routes::list(Request& request, StoreRef entry, std::string_view query) {
   auto context = context_of(request, query);
   if (!context) co_return problem(context.error(), request.target);
   ListCommand command;
   if (auto ok = read_list_parameters(query, command); !ok) co_return problem(ok.error(), request.target);
-  const auto listing = co_await v2_.list(entry, *context, command);
+  const auto listing = co_await v2_.list(*entry, *context, command);
   if (!listing) co_return problem(listing.error(), request.target);
   std::string out = R"({"items":[)";
   for (const state::ListedRecord& item : listing->items) {
     if (!out.ends_with('[')) out += ',';
     if (command.want_values) {
-      append_record_json(out, {entry, context->isolation}, item.key, item.record, item.record.value,
+      append_record_json(out, {*entry, context->isolation}, item.key, item.record, item.record.value,
                          v2_.clock().wall());
       continue;
     }
@@ -46,12 +47,13 @@ Task<Response> V2Routes::list(Request& request, StoreEntry& entry, std::string_v
   co_return json_response(200, std::move(out));
 }
 
-Task<Response> V2Routes::erase_prefix(Request& request, StoreEntry& entry, std::string_view query) {
+Task<Response> V2Routes::erase_prefix(Request& request, StoreRef entry, std::string_view query) {
   auto context = context_of(request, query);
   if (!context) co_return problem(context.error(), request.target);
   ErasePrefixCommand command;
   if (auto ok = read_erase_parameters(query, command); !ok) co_return problem(ok.error(), request.target);
-  const auto erased = co_await v2_.erase_prefix(entry, *context, std::move(command.prefix), command.all, command.limit);
+  const auto erased =
+      co_await v2_.erase_prefix(*entry, *context, std::move(command.prefix), command.all, command.limit);
   if (!erased) co_return problem(erased.error(), request.target);
   co_return json_response(200, fmt::format("{{\"deleted\":{},\"more\":{}}}\n", erased->erased, erased->is_more));
 }
@@ -98,13 +100,13 @@ void V2Routes::append_outcome(std::string& out, const RecordPlace& place, const 
   out += '}';
 }
 
-Task<Response> V2Routes::batch_get(Request& request, StoreEntry& entry, std::string_view query) {
+Task<Response> V2Routes::batch_get(Request& request, StoreRef entry, std::string_view query) {
   if (auto ok = read_no_parameters(query); !ok) co_return problem(ok.error(), request.target);
   auto context = context_of(request, query);
   if (!context) co_return problem(context.error(), request.target);
   const auto command = decode_batch_get(request.body);
   if (!command) co_return problem(command.error(), request.target);
-  const auto records = co_await v2_.batch_get(entry, *context, command->keys, command->want_values);
+  const auto records = co_await v2_.batch_get(*entry, *context, command->keys, command->want_values);
   if (!records) co_return problem(records.error(), request.target);
   std::string out = R"({"items":[)";
   for (std::size_t i = 0; i < records->size(); ++i) {
@@ -121,7 +123,7 @@ Task<Response> V2Routes::batch_get(Request& request, StoreEntry& entry, std::str
       json::append_string(out, entity_tag((*found)->etag));
       if (command->want_values) {
         out += R"(,"record":)";
-        append_record_json(out, {entry, context->isolation}, key, **found, (*found)->value, v2_.clock().wall());
+        append_record_json(out, {*entry, context->isolation}, key, **found, (*found)->value, v2_.clock().wall());
       }
       out += '}';
     }
@@ -138,19 +140,19 @@ Result<std::vector<Command>> V2Routes::commands_of(const Request& request, std::
   return commands;
 }
 
-Task<Response> V2Routes::batch_write(Request& request, StoreEntry& entry, std::string_view query) {
+Task<Response> V2Routes::batch_write(Request& request, StoreRef entry, std::string_view query) {
   if (auto ok = read_no_parameters(query); !ok) co_return problem(ok.error(), request.target);
   auto context = context_of(request, query);
   if (!context) co_return problem(context.error(), request.target);
   auto commands = commands_of(request, "items");
   if (!commands) co_return problem(commands.error(), request.target);
-  const auto results = co_await v2_.batch_write(entry, *context, *commands);
+  const auto results = co_await v2_.batch_write(*entry, *context, *commands);
   if (!results) co_return problem(results.error(), request.target);
   std::string out = R"({"items":[)";
   for (std::size_t i = 0; i < results->size(); ++i) {
     const auto& result = (*results)[i];
     if (result)
-      append_outcome(out, {entry, context->isolation}, (*commands)[i], *result);
+      append_outcome(out, {*entry, context->isolation}, (*commands)[i], *result);
     else
       append_failure(out, key_of((*commands)[i]), result.error());
   }
@@ -158,17 +160,17 @@ Task<Response> V2Routes::batch_write(Request& request, StoreEntry& entry, std::s
   co_return json_response(200, std::move(out));
 }
 
-Task<Response> V2Routes::transact(Request& request, StoreEntry& entry, std::string_view query) {
+Task<Response> V2Routes::transact(Request& request, StoreRef entry, std::string_view query) {
   if (auto ok = read_no_parameters(query); !ok) co_return problem(ok.error(), request.target);
   auto context = context_of(request, query);
   if (!context) co_return problem(context.error(), request.target);
   auto commands = commands_of(request, "operations");
   if (!commands) co_return problem(commands.error(), request.target);
-  const auto outcomes = co_await v2_.transact(entry, *context, *commands);
+  const auto outcomes = co_await v2_.transact(*entry, *context, *commands);
   if (!outcomes) co_return problem_of_transaction(outcomes.error(), request.target);
   std::string out = R"({"results":[)";
   for (std::size_t i = 0; i < outcomes->size(); ++i)
-    append_outcome(out, {entry, context->isolation}, (*commands)[i], (*outcomes)[i]);
+    append_outcome(out, {*entry, context->isolation}, (*commands)[i], (*outcomes)[i]);
   out += "]}\n";
   co_return json_response(200, std::move(out));
 }

@@ -15,34 +15,45 @@ namespace holdfast::api {
 using http::Request;
 using http::Response;
 using service::StoreEntry;
+using service::StoreRef;
 
 namespace {
 
 // Header values must not break the head, whatever a record's author wrote.
-std::string header_safe(std::string_view text) {
-  std::string out;
+void append_safe(std::string& out, std::string_view text) {
+  const auto is_control = [](char c) { return static_cast<unsigned char>(c) < 0x20 || c == 0x7f; };
+  if (std::ranges::none_of(text, is_control)) {
+    out += text;
+    return;
+  }
   for (const char c : text) {
-    if (static_cast<unsigned char>(c) < 0x20 || c == 0x7f) {
+    if (is_control(c)) {
       out += fmt::format("%{:02X}", static_cast<unsigned char>(c));
     } else {
       out += c;
     }
   }
-  return out;
+}
+
+void add_safe(Response& response, std::string_view name, std::string_view value) {
+  response.headers.add(name, [value](std::string& out) { append_safe(out, value); });
+}
+
+void add_time(Response& response, std::string_view name, WallTime time) {
+  response.headers.add(name, [time](std::string& out) { append_rfc3339_ticks(out, time); });
 }
 
 void add_record_headers(Response& response, const state::Record& record) {
-  response.headers.emplace_back("ETag", entity_tag(record.etag));
-  if (record.expires_at) response.headers.emplace_back("Holdfast-Expires", rfc3339_ticks(*record.expires_at));
+  response.headers.add("ETag", [&record](std::string& out) { append_entity_tag(out, record.etag); });
+  if (record.expires_at) add_time(response, "Holdfast-Expires", *record.expires_at);
   if (!record.fields) return;
   const state::RecordFields& fields = *record.fields;
-  response.headers.emplace_back("Last-Modified", http_date(fields.modified));
-  response.headers.emplace_back("Holdfast-Created", rfc3339_ticks(fields.created));
-  response.headers.emplace_back("Holdfast-Created-By", header_safe(fields.created_by));
-  response.headers.emplace_back("Holdfast-Modified", rfc3339_ticks(fields.modified));
-  response.headers.emplace_back("Holdfast-Modified-By", header_safe(fields.modified_by));
-  for (const auto& [name, value] : fields.tags)
-    response.headers.emplace_back("Holdfast-Tag-" + percent_encode(name), header_safe(value));
+  response.headers.add("Last-Modified", [&fields](std::string& out) { append_http_date(out, fields.modified); });
+  add_time(response, "Holdfast-Created", fields.created);
+  add_safe(response, "Holdfast-Created-By", fields.created_by);
+  add_time(response, "Holdfast-Modified", fields.modified);
+  add_safe(response, "Holdfast-Modified-By", fields.modified_by);
+  for (const auto& [name, value] : fields.tags) add_safe(response, "Holdfast-Tag-" + percent_encode(name), value);
 }
 
 bool matches_any(const std::vector<std::string>& tags, std::string_view etag) {
@@ -50,11 +61,11 @@ bool matches_any(const std::vector<std::string>& tags, std::string_view etag) {
 }
 
 // Content types are literals in a Response; a record's own goes out as a header instead.
-void set_content_type(Response& response, std::string type) {
+void set_content_type(Response& response, std::string_view type) {
   if (type == kJson) {
     response.content_type = kJson;
   } else {
-    response.headers.emplace_back("Content-Type", header_safe(type));
+    add_safe(response, "Content-Type", type);
   }
 }
 
@@ -70,16 +81,16 @@ Response V2Routes::written(const Request& request, const RecordPlace& place, std
                            const Outcome& outcome, std::string_view value) const {
   Response response;
   response.status = outcome.created.value_or(false) ? 201 : 200;
-  response.headers.emplace_back("ETag", outcome.etag);
+  response.headers.add("ETag", outcome.etag);
   if (!wants_representation(request)) return response;
   response.content_type = kRecordType;
-  response.headers.emplace_back("Preference-Applied", "return=representation");
+  response.headers.add("Preference-Applied", "return=representation");
   append_record_json(response.body, place, key, outcome.record, value, v2_.clock().wall());
   response.body += '\n';
   return response;
 }
 
-Task<Response> V2Routes::put(Request& request, StoreEntry& entry, std::string key, std::string_view query) {
+Task<Response> V2Routes::put(Request& request, StoreRef entry, std::string key, std::string_view query) {
   auto context = context_of(request, query);
   if (!context) co_return problem(context.error(), request.target);
   auto when = conditions_of(request);
@@ -92,12 +103,12 @@ Task<Response> V2Routes::put(Request& request, StoreEntry& entry, std::string ke
   command.when = std::move(*when);
   command.want_record = wants_representation(request);
   if (auto ok = read_put_parameters(query, command); !ok) co_return problem(ok.error(), request.target);
-  const auto outcome = co_await v2_.put(entry, *context, command);
+  const auto outcome = co_await v2_.put(*entry, *context, command);
   if (!outcome) co_return problem(outcome.error(), request.target);
-  co_return written(request, {entry, context->isolation}, command.key, *outcome, command.value);
+  co_return written(request, {*entry, context->isolation}, command.key, *outcome, command.value);
 }
 
-Task<Response> V2Routes::patch(Request& request, StoreEntry& entry, std::string key, std::string_view query) {
+Task<Response> V2Routes::patch(Request& request, StoreRef entry, std::string key, std::string_view query) {
   auto context = context_of(request, query);
   if (!context) co_return problem(context.error(), request.target);
   auto when = conditions_of(request);
@@ -113,9 +124,9 @@ Task<Response> V2Routes::patch(Request& request, StoreEntry& entry, std::string 
   command.when = std::move(*when);
   command.want_record = wants_representation(request);
   if (auto ok = read_patch_parameters(query, command); !ok) co_return problem(ok.error(), request.target);
-  const auto outcome = co_await v2_.patch(entry, *context, command);
+  const auto outcome = co_await v2_.patch(*entry, *context, command);
   if (!outcome) co_return problem(outcome.error(), request.target);
-  Response response = written(request, {entry, context->isolation}, command.key, *outcome, outcome->record.value);
+  Response response = written(request, {*entry, context->isolation}, command.key, *outcome, outcome->record.value);
   // Who counts up wants to know how far.
   if (*kind == PatchCommand::Kind::increment && response.body.empty()) {
     response.content_type = kJson;
@@ -124,13 +135,13 @@ Task<Response> V2Routes::patch(Request& request, StoreEntry& entry, std::string 
   co_return response;
 }
 
-Task<Response> V2Routes::get(Request& request, StoreEntry& entry, std::string key, std::string_view query) {
+Task<Response> V2Routes::get(Request& request, StoreRef entry, std::string key, std::string_view query) {
   auto context = context_of(request, query);
   if (!context) co_return problem(context.error(), request.target);
   const bool as_record = request.headers.find("accept").find(kRecordType) != std::string_view::npos;
-  auto found = co_await v2_.get(entry, *context, key, true);
+  auto found = co_await v2_.get(*entry, *context, key, true);
   if (!found) co_return problem(found.error(), request.target);
-  if (!*found) co_return no_record(request, entry);
+  if (!*found) co_return no_record(request, *entry);
   state::Record& record = **found;
   Response response;
   add_record_headers(response, record);
@@ -145,12 +156,12 @@ Task<Response> V2Routes::get(Request& request, StoreEntry& entry, std::string ke
     response.status = 304;
     co_return response;
   }
-  if (const auto level = service::Service::served_level(entry, context->consistency, false))
-    response.headers.emplace_back("Holdfast-Consistency", name_of(*level));
-  response.headers.emplace_back("Vary", "Accept");
+  if (const auto level = service::Service::served_level(*entry, context->consistency, false))
+    response.headers.add("Holdfast-Consistency", name_of(*level));
+  response.headers.add("Vary", "Accept");
   if (as_record) {
     response.content_type = kRecordType;
-    append_record_json(response.body, {entry, context->isolation}, key, record, record.value, v2_.clock().wall());
+    append_record_json(response.body, {*entry, context->isolation}, key, record, record.value, v2_.clock().wall());
     response.body += '\n';
   } else {
     set_content_type(response, content_type_of(record));
@@ -159,15 +170,15 @@ Task<Response> V2Routes::get(Request& request, StoreEntry& entry, std::string ke
   co_return response;
 }
 
-Task<Response> V2Routes::erase(Request& request, StoreEntry& entry, std::string key, std::string_view query) {
+Task<Response> V2Routes::erase(Request& request, StoreRef entry, std::string key, std::string_view query) {
   if (auto ok = read_no_parameters(query); !ok) co_return problem(ok.error(), request.target);
   auto context = context_of(request, query);
   if (!context) co_return problem(context.error(), request.target);
   auto when = conditions_of(request);
   if (!when) co_return problem(when.error(), request.target);
-  const auto deleted = co_await v2_.erase(entry, *context, std::move(key), *when);
+  const auto deleted = co_await v2_.erase(*entry, *context, key, *when);
   if (!deleted) co_return problem(deleted.error(), request.target);
-  if (!deleted->existed.value_or(true)) co_return no_record(request, entry);
+  if (!deleted->existed.value_or(true)) co_return no_record(request, *entry);
   co_return no_content();
 }
 

@@ -16,6 +16,7 @@ using http::Method;
 using http::Request;
 using http::Response;
 using service::StoreEntry;
+using service::StoreRef;
 
 namespace {
 
@@ -24,7 +25,7 @@ constexpr std::string_view kState = "/v2/state/";
 Response method_not_allowed(const Request& request, std::string_view allow) {
   Response response = problem(405, "method-not-allowed", "The method is not allowed here",
                               fmt::format("use one of: {}", allow), request.target);
-  response.headers.emplace_back("Allow", allow);
+  response.headers.add("Allow", allow);
   return response;
 }
 
@@ -48,20 +49,21 @@ Result<service::CallContext> V2Routes::context_of(const Request& request, std::s
 
 Task<Response> V2Routes::handle(Request& request, const Target& target) {
   if (target.raw_path == "/openapi.json") {
-    if (request.method != Method::get && request.method != Method::head) co_return method_not_allowed(request, "GET");
-    co_return json_response(200, std::string(openapi_json()));
+    if (request.method != Method::get && request.method != Method::head)
+      return ready(method_not_allowed(request, "GET"));
+    return ready(json_response(200, std::string(openapi_json())));
   }
   if (target.raw_path == "/v2/health") {
-    if (request.method != Method::get) co_return method_not_allowed(request, "GET");
-    co_return co_await health();
+    if (request.method != Method::get) return ready(method_not_allowed(request, "GET"));
+    return health();
   }
   if (target.raw_path == "/v2/stores") {
-    if (request.method != Method::get) co_return method_not_allowed(request, "GET");
-    co_return stores();
+    if (request.method != Method::get) return ready(method_not_allowed(request, "GET"));
+    return ready(stores());
   }
-  if (target.raw_path.starts_with(kState)) co_return co_await state_route(request, target);
-  co_return problem(404, "no-such-route", "There is no such route", "see /openapi.json for what there is",
-                    request.target);
+  if (target.raw_path.starts_with(kState)) return state_route(request, target);
+  return ready(
+      problem(404, "no-such-route", "There is no such route", "see /openapi.json for what there is", request.target));
 }
 
 // /v2/state/STORE, /v2/state/STORE:VERB or /v2/state/STORE/KEY; the key is all the rest, slashes included, decoded
@@ -70,47 +72,49 @@ Task<Response> V2Routes::state_route(Request& request, const Target& target) {
   const std::string_view rest = target.raw_path.substr(kState.size());
   const std::size_t slash = rest.find('/');
   const auto named = percent_decode(rest.substr(0, slash), Plus::literal);
-  if (!named) co_return bad_request(request, "the store's name holds a malformed escape");
+  if (!named) return ready(bad_request(request, "the store's name holds a malformed escape"));
   const std::size_t colon = slash == std::string_view::npos ? named->find(':') : std::string::npos;
-  const auto entry = v2_.find_store(std::string_view(*named).substr(0, colon));
-  if (!entry) co_return problem(entry.error(), request.target);
+  auto entry = v2_.find_store(std::string_view(*named).substr(0, colon));
+  if (!entry) return ready(problem(entry.error(), request.target));
   if (request.body_too_large)
-    co_return problem(413, "body-too-large", "The body is too large", "it is larger than --max-body-size allows",
-                      request.target);
+    return ready(problem(413, "body-too-large", "The body is too large", "it is larger than --max-body-size allows",
+                         request.target));
   if (colon != std::string::npos)
-    co_return co_await verb_route(request, **entry, std::string_view(*named).substr(colon + 1), target.query);
+    return verb_route(request, std::move(*entry), std::string_view(*named).substr(colon + 1), target.query);
   if (slash == std::string_view::npos) {
-    if (request.method == Method::get) co_return co_await list(request, **entry, target.query);
-    if (request.method == Method::del) co_return co_await erase_prefix(request, **entry, target.query);
-    co_return method_not_allowed(request, "GET, DELETE");
+    if (request.method == Method::get) return list(request, std::move(*entry), target.query);
+    if (request.method == Method::del) return erase_prefix(request, std::move(*entry), target.query);
+    return ready(method_not_allowed(request, "GET, DELETE"));
   }
   auto key = percent_decode(rest.substr(slash + 1), Plus::literal);
-  if (!key) co_return bad_request(request, "the key holds a malformed escape");
+  if (!key) return ready(bad_request(request, "the key holds a malformed escape"));
   switch (request.method) {
-    case Method::put: co_return co_await put(request, **entry, std::move(*key), target.query);
+    case Method::put:
+      return put(request, std::move(*entry), std::move(*key), target.query);
     case Method::get:
-    case Method::head: co_return co_await get(request, **entry, std::move(*key), target.query);
-    case Method::del: co_return co_await erase(request, **entry, std::move(*key), target.query);
+    case Method::head:
+      return get(request, std::move(*entry), std::move(*key), target.query);
+    case Method::del:
+      return erase(request, std::move(*entry), std::move(*key), target.query);
     case Method::patch:
-      co_return co_await patch(request, **entry, std::move(*key), target.query);
+      return patch(request, std::move(*entry), std::move(*key), target.query);
     default:
-      co_return method_not_allowed(request, "GET, HEAD, PUT, PATCH, DELETE");
+      return ready(method_not_allowed(request, "GET, HEAD, PUT, PATCH, DELETE"));
   }
 }
 
-Task<Response> V2Routes::verb_route(Request& request, StoreEntry& entry, std::string_view verb,
-                                    std::string_view query) {
-  using Verb = Task<Response> (V2Routes::*)(Request&, StoreEntry&, std::string_view);
+Task<Response> V2Routes::verb_route(Request& request, StoreRef entry, std::string_view verb, std::string_view query) {
+  using Verb = Task<Response> (V2Routes::*)(Request&, StoreRef, std::string_view);
   Verb found = nullptr;
   if (verb == "batchGet") found = &V2Routes::batch_get;
   if (verb == "batchWrite") found = &V2Routes::batch_write;
   if (verb == "transact") found = &V2Routes::transact;
   if (found == nullptr)
-    co_return problem(404, "no-such-route", "There is no such route",
-                      fmt::format("a store has :batchGet, :batchWrite and :transact, and no :{}", verb),
-                      request.target);
-  if (request.method != Method::post) co_return method_not_allowed(request, "POST");
-  co_return co_await (this->*found)(request, entry, query);
+    return ready(problem(404, "no-such-route", "There is no such route",
+                         fmt::format("a store has :batchGet, :batchWrite and :transact, and no :{}", verb),
+                         request.target));
+  if (request.method != Method::post) return ready(method_not_allowed(request, "POST"));
+  return (this->*found)(request, std::move(entry), query);
 }
 
 Task<Response> V2Routes::health() {

@@ -19,20 +19,18 @@ class V2Routes {
 
  private:
   Task<http::Response> state_route(http::Request& request, const Target& target);
-  Task<http::Response> put(http::Request& request, service::StoreEntry& entry, std::string key, std::string_view query);
-  Task<http::Response> get(http::Request& request, service::StoreEntry& entry, std::string key, std::string_view query);
-  Task<http::Response> erase(http::Request& request, service::StoreEntry& entry, std::string key,
-                             std::string_view query);
-  Task<http::Response> patch(http::Request& request, service::StoreEntry& entry, std::string key,
-                             std::string_view query);
-  Task<http::Response> list(http::Request& request, service::StoreEntry& entry, std::string_view query);
-  Task<http::Response> erase_prefix(http::Request& request, service::StoreEntry& entry, std::string_view query);
+  Task<http::Response> put(http::Request& request, service::StoreRef entry, std::string key, std::string_view query);
+  Task<http::Response> get(http::Request& request, service::StoreRef entry, std::string key, std::string_view query);
+  Task<http::Response> erase(http::Request& request, service::StoreRef entry, std::string key, std::string_view query);
+  Task<http::Response> patch(http::Request& request, service::StoreRef entry, std::string key, std::string_view query);
+  Task<http::Response> list(http::Request& request, service::StoreRef entry, std::string_view query);
+  Task<http::Response> erase_prefix(http::Request& request, service::StoreRef entry, std::string_view query);
   // POST /v2/state/{store}:VERB
-  Task<http::Response> verb_route(http::Request& request, service::StoreEntry& entry, std::string_view verb,
+  Task<http::Response> verb_route(http::Request& request, service::StoreRef entry, std::string_view verb,
                                   std::string_view query);
-  Task<http::Response> batch_get(http::Request& request, service::StoreEntry& entry, std::string_view query);
-  Task<http::Response> batch_write(http::Request& request, service::StoreEntry& entry, std::string_view query);
-  Task<http::Response> transact(http::Request& request, service::StoreEntry& entry, std::string_view query);
+  Task<http::Response> batch_get(http::Request& request, service::StoreRef entry, std::string_view query);
+  Task<http::Response> batch_write(http::Request& request, service::StoreRef entry, std::string_view query);
+  Task<http::Response> transact(http::Request& request, service::StoreRef entry, std::string_view query);
   Task<http::Response> health();
   http::Response stores();
   // Consistency and principal of a request; the problem when they cannot be read.

@@ -95,7 +95,7 @@ state::Shape shape_of(std::string_view tail) {
   return tail.starts_with('j') ? state::Shape::json : state::Shape::bytes;
 }
 
-std::optional<state::RecordFields> read_fields(std::string_view created, std::string_view tail) {
+Boxed<state::RecordFields> read_fields(std::string_view created, std::string_view tail) {
   state::RecordFields fields;
   if (!take_number(created, fields.created.us)) return std::nullopt;
   fields.created_by = created;

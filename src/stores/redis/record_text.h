@@ -33,6 +33,6 @@ std::string make_created(WallTime created, std::string_view created_by);
 std::optional<std::string_view> believed_tail(std::string_view modified, std::string_view version);
 state::Shape shape_of(std::string_view tail);
 // Nothing when either text is not one of ours.
-std::optional<state::RecordFields> read_fields(std::string_view created, std::string_view tail);
+Boxed<state::RecordFields> read_fields(std::string_view created, std::string_view tail);
 
 }  // namespace holdfast::stores::redis

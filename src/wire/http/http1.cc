@@ -180,9 +180,7 @@ class Cursor {
 // At most how long the head is.
 std::size_t head_room(const Response& response, std::string_view reason, std::string_view date) {
   static constexpr std::size_t kRest = 128;  // what is said of every response, numbers included
-  std::size_t room = kRest + reason.size() + date.size() + response.content_type.size();
-  for (const auto& [name, value] : response.headers) room += name.size() + value.size() + 4;
-  return room;
+  return kRest + reason.size() + date.size() + response.content_type.size() + response.headers.lines().size();
 }
 
 }  // namespace
@@ -209,12 +207,7 @@ void append_http1_head(std::string& out, const Response& response, bool keep_ali
     to.text(reason);
     to.text("\r\n");
     to.text(date);
-    for (const auto& [name, value] : response.headers) {
-      to.text(name);
-      to.text(": ");
-      to.text(value);
-      to.text("\r\n");
-    }
+    to.text(response.headers.lines());
     if (has_http1_body(response, false)) {
       if (!response.content_type.empty()) {
         to.text("Content-Type: ");

@@ -75,6 +75,23 @@ bool HeaderBlock::has(std::string_view wanted) const {
   return false;
 }
 
+void HeaderLines::lower_names() {
+  bool in_name = true;
+  for (char& c : lines_) {
+    if (c == ':') in_name = false;
+    if (in_name) c = ascii_lower(c);
+    if (c == '\n') in_name = true;
+  }
+}
+
+std::string_view HeaderLines::find(std::string_view wanted) const {
+  std::string_view found;
+  for_each([&](std::string_view name, std::string_view value) {
+    if (found.data() == nullptr && iequals(name, wanted)) found = value;
+  });
+  return found;
+}
+
 void Request::clear() {
   method = Method::other;
   unknown_method.clear();

@@ -1,11 +1,11 @@
 // An HTTP request and response as values, whatever carried them (HTTP/1.1 or HTTP/2).
 #pragma once
 
+#include <concepts>
 #include <cstdint>
 #include <memory>
 #include <string>
 #include <string_view>
-#include <utility>
 #include <vector>
 
 #include "base/cancellation.h"
@@ -57,6 +57,50 @@ class HeaderBlock {
   std::uint64_t seen_ = 0;
 };
 
+// The header fields of a response, in order, as the lines that HTTP/1.1 sends: one text, one allocation. Names keep the
+// case they are added with. Neither a name nor a value holds control characters: who adds text of others sees to that.
+// Views that it hands out live until the next change.
+class HeaderLines {
+ public:
+  void clear() { lines_.clear(); }
+  bool empty() const { return lines_.empty(); }
+  void add(std::string_view name, std::string_view value) {
+    add(name, [value](std::string& out) { out += value; });
+  }
+  // `append(out)` appends the value to the text it is given, and does nothing else to it.
+  template <class Append>
+    requires std::invocable<Append&, std::string&>
+  void add(std::string_view name, Append append) {
+    static constexpr std::size_t kUsual = 256;
+    if (lines_.empty()) lines_.reserve(kUsual);
+    lines_ += name;
+    lines_ += kColon;
+    append(lines_);
+    lines_ += kEnd;
+  }
+  // "Name: value\r\n" for each field.
+  std::string_view lines() const { return lines_; }
+  // Lower case, as HTTP/2 wants the names.
+  void lower_names();
+  // The first field of that name, whatever its case; empty when absent.
+  std::string_view find(std::string_view name) const;
+  // Calls see(name, value) for each field.
+  template <class See>
+  void for_each(See see) const {
+    for (std::string_view rest = lines_; !rest.empty();) {
+      const std::size_t colon = rest.find(kColon);
+      const std::size_t end = rest.find(kEnd, colon);
+      see(rest.substr(0, colon), rest.substr(colon + kColon.size(), end - colon - kColon.size()));
+      rest.remove_prefix(end + kEnd.size());
+    }
+  }
+
+ private:
+  static constexpr std::string_view kColon = ": ";
+  static constexpr std::string_view kEnd = "\r\n";
+  std::string lines_;
+};
+
 struct Request {
   Method method = Method::other;
   std::string unknown_method;  // the text of Method::other
@@ -73,11 +117,9 @@ struct Request {
 };
 
 struct Response {
-  using Headers = std::vector<std::pair<std::string, std::string>>;
-
   int status = 200;
   std::string_view content_type;  // a literal; empty: none
-  Headers headers;
+  HeaderLines headers;
   std::string body;
   HeaderBlock trailers;  // HTTP/2 only
   bool has_trailers = false;
