@@ -482,17 +482,40 @@ def test_a_cursor_is_of_its_scope(isolated, calling, kind, key):
         assert sorted(first + rest) == [f"{key}/{i}" for i in range(3)] and not last
 
 
-def test_records_name_their_isolation_key(isolated, kind, key):
+def grpc_records(caller, store, key):
+    """The record as each call of holdfast.v2.State answers it, with the fields as the JSON record has them."""
+    operation = caller.operation(key, 1)
+    ask = {name: lambda method=name, **more: caller.ask(method, {"store": store, **more})
+           for name in ("Put", "Get", "Patch", "List", "BatchGet", "BatchWrite", "Transact")}
+    records = [
+        ask["Put"](key=key, value=encoded(1), contentType="application/json", wantRecord=True)["record"],
+        ask["Get"](key=key),
+        ask["Patch"](key=key, increment={}, wantRecord=True)["record"],
+        ask["List"](prefix=key, wantValues=True)["items"][0],
+        ask["BatchGet"](keys=[key])["items"][0]["record"],
+        ask["BatchWrite"](items=[operation], wantRecords=True)["items"][0]["record"],
+        ask["Transact"](operations=[operation], wantRecords=True)["results"][0]["record"],
+    ]
+    assert [record["store"] for record in records] == [store] * 7
+    return [{**record, "isolationMode": record.get("isolationMode", False), "isolationKey": record.get("isolationKey")}
+            for record in records]
+
+
+def test_records_name_their_isolation_key(isolated, calling, kind, key):
     url = f"{isolated.url}/v2/state/{kind}-optional/{key}"
     for headers, expected in (({}, (False, None)), ({"Holdfast-Isolation": "K"}, (True, "K"))):
         written = requests.put(url, data="1", headers={**headers, "Prefer": "return=representation"}).json()
         read = requests.get(url, headers={**headers, "Accept": RECORD}).json()
         listed = requests.get(f"{isolated.url}/v2/state/{kind}-optional", headers=headers,
                               params={"prefix": key, "values": "true"}).json()["items"][0]
-        for record in (written, read, listed):
+        caller = calling("v2-grpc", isolated, headers.get("Holdfast-Isolation"))
+        over_grpc = grpc_records(caller, f"{kind}-optional", key)
+        for record in (written, read, listed, *over_grpc):
             record_id = f"isolation::K::state::{key}" if headers else key
             assert (record["isolationMode"], record["isolationKey"], record["key"]) == (*expected, key)
-            assert record["id"] == record["partitionKey"] == record["stateReference"]["id"] == record_id
+            assert record["id"] == record_id
+        for record in (written, read, listed):
+            assert record["id"] == record["partitionKey"] == record["stateReference"]["id"]
 
 
 def test_one_save_answers_the_whole_record_of_the_advanced_state_options(isolated, kind):

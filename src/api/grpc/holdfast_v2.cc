@@ -5,9 +5,11 @@
 
 #include "api/grpc/dispatch.h"
 #include "api/grpc/messages.h"
+#include "api/record_json.h"
 #include "api/status_map.h"
 #include "api/v2.h"
 #include "holdfast/v2/state.pb.h"
+#include "service/isolation.h"
 
 namespace holdfast::api {
 
@@ -56,9 +58,13 @@ Conditions conditions_of(const pb::Precondition& from) {
   return when;
 }
 
-void fill_record(pb::Record& out, const std::string& store, const std::string& key, const state::Record& record) {
-  out.set_store(store);
+// Says what append_record_json() says.
+void fill_record(pb::Record& out, const RecordPlace& place, const std::string& key, const state::Record& record) {
+  out.set_store(place.entry.name);
   out.set_key(key);
+  out.set_id(service::record_id(place.isolation.value_or(std::string_view()), key));
+  out.set_isolation_mode(place.isolation.has_value());
+  out.set_isolation_key(std::string(place.isolation.value_or(std::string_view())));
   out.set_value(record.value);
   out.set_content_type(content_type_of(record));
   out.set_etag(entity_tag(record.etag));
@@ -78,7 +84,7 @@ void fill_failure(pb::Failure& out, const Error& error) {
   if (!error.current_etag.empty()) out.set_current_etag(entity_tag(error.current_etag));
 }
 
-void fill_result(pb::WriteResult& out, const std::string& store, const Command& command, const Outcome& outcome) {
+void fill_result(pb::WriteResult& out, const RecordPlace& place, const Command& command, const Outcome& outcome) {
   out.set_key(key_of(command));
   if (outcome.existed) out.set_existed(*outcome.existed);
   const auto* put = std::get_if<PutCommand>(&command);
@@ -86,7 +92,7 @@ void fill_result(pb::WriteResult& out, const std::string& store, const Command& 
   out.set_etag(outcome.etag);
   if (outcome.created) out.set_created(*outcome.created);
   if (!put->want_record) return;
-  fill_record(*out.mutable_record(), store, put->key, outcome.record);
+  fill_record(*out.mutable_record(), place, put->key, outcome.record);
   out.mutable_record()->set_value(put->value);
 }
 
@@ -231,7 +237,7 @@ class HoldfastV2 final : public GrpcService {
     if (outcome->created) response.set_created(*outcome->created);
     if (command.want_record) {
       outcome->record.value = std::move(command.value);
-      fill_record(*response.mutable_record(), request.store(), request.key(), outcome->record);
+      fill_record(*response.mutable_record(), {**entry, call.context.isolation}, request.key(), outcome->record);
     }
     co_return answered(call, response);
   }
@@ -245,7 +251,7 @@ class HoldfastV2 final : public GrpcService {
     if (!*record)
       co_return failure(Error(Errc::not_found, fmt::format("state store {} holds no record under this key", request.store())));
     pb::Record response;
-    fill_record(response, request.store(), request.key(), **record);
+    fill_record(response, {**entry, call.context.isolation}, request.key(), **record);
     co_return answered(call, response);
   }
 
@@ -274,7 +280,7 @@ class HoldfastV2 final : public GrpcService {
     pb::ListResponse response;
     for (const auto& item : listing->items) {
       if (command.want_values) {
-        fill_record(*response.add_items(), request.store(), item.key, item.record);
+        fill_record(*response.add_items(), {**entry, call.context.isolation}, item.key, item.record);
       } else {
         auto& brief = *response.add_items();
         brief.set_key(item.key);
@@ -310,7 +316,8 @@ class HoldfastV2 final : public GrpcService {
     response.set_etag(outcome->etag);
     if (outcome->created) response.set_created(*outcome->created);
     response.set_value(outcome->record.value);
-    if (command->want_record) fill_record(*response.mutable_record(), request.store(), request.key(), outcome->record);
+    if (command->want_record)
+      fill_record(*response.mutable_record(), {**entry, call.context.isolation}, request.key(), outcome->record);
     co_return answered(call, response);
   }
 
@@ -329,7 +336,7 @@ class HoldfastV2 final : public GrpcService {
       if (!found)
         fill_failure(*item.mutable_failure(), found.error());
       else if (*found)
-        fill_record(*item.mutable_record(), request.store(), keys[i], **found);
+        fill_record(*item.mutable_record(), {**entry, call.context.isolation}, keys[i], **found);
       else
         fill_failure(*item.mutable_failure(), Error(Errc::not_found, "there is no record under this key"));
     }
@@ -348,7 +355,7 @@ class HoldfastV2 final : public GrpcService {
     for (std::size_t i = 0; i < results->size(); ++i) {
       pb::WriteResult& item = *response.add_items();
       if ((*results)[i]) {
-        fill_result(item, request.store(), (*commands)[i], *(*results)[i]);
+        fill_result(item, {**entry, call.context.isolation}, (*commands)[i], *(*results)[i]);
       } else {
         item.set_key(key_of((*commands)[i]));
         fill_failure(*item.mutable_failure(), (*results)[i].error());
@@ -367,7 +374,7 @@ class HoldfastV2 final : public GrpcService {
     if (!outcomes) co_return failure(outcomes.error());
     pb::TransactResponse response;
     for (std::size_t i = 0; i < outcomes->size(); ++i)
-      fill_result(*response.add_results(), request.store(), (*commands)[i], (*outcomes)[i]);
+      fill_result(*response.add_results(), {**entry, call.context.isolation}, (*commands)[i], (*outcomes)[i]);
     co_return answered(call, response);
   }
 
