@@ -9,6 +9,7 @@
 #include "base/number.h"
 #include "cli/state_migrate.h"
 #include "cli/state_options.h"
+#include "service/isolation.h"
 #include "wire/json/json.h"
 
 namespace holdfast::cli {
@@ -20,18 +21,24 @@ using Verb = StateCommand::Verb;
 constexpr OptionRow kAddress{.name = "address",
                              .argument = "URL",
                              .help = "the sidecar; by default http://127.0.0.1:$DAPR_HTTP_PORT, or port 3500"};
+constexpr OptionRow kIsolation{
+    .name = "isolation", .argument = "KEY", .help = "of the records that belong to this isolation key"};
 constexpr OptionRow kIfMatch{
     .name = "if-match", .argument = "ETAG", .help = "only if the record has this etag; * for any record"};
 
 constexpr OptionRow kTtl{.name = "ttl", .argument = "DURATION", .help = "time to live, such as 30s"};
 
 constexpr OptionRow kGetOptions[] = {
-    {.name = "record", .help = "the whole record: who wrote it and when, its etag and expiry"}, kJsonOption, kAddress};
+    {.name = "record", .help = "the whole record: who wrote it and when, its etag and expiry"},
+    kIsolation,
+    kJsonOption,
+    kAddress};
 constexpr OptionRow kPutOptions[] = {
     {.name = "type", .argument = "TYPE", .help = "content type of the value; by default what it looks like"},
     kTtl,
     kIfMatch,
     {.name = "if-absent", .help = "only if there is no record"},
+    kIsolation,
     kJsonOption,
     kAddress};
 constexpr OptionRow kPatchOptions[] = {
@@ -43,14 +50,17 @@ constexpr OptionRow kPatchOptions[] = {
      .words = "merge increment append append-element"},
     kTtl,
     kIfMatch,
+    kIsolation,
     kJsonOption,
     kAddress};
-constexpr OptionRow kDeleteOptions[] = {kIfMatch, kJsonOption, kAddress};
+constexpr OptionRow kDeleteOptions[] = {kIfMatch, kIsolation, kJsonOption, kAddress};
 constexpr OptionRow kClearOptions[] = {
-    {.name = "all", .help = "without PREFIX: every record of the store"}, kJsonOption, kAddress};
-constexpr OptionRow kPlainOptions[] = {kJsonOption, kAddress};
+    {.name = "all", .help = "without PREFIX: every record of the store"}, kIsolation, kJsonOption, kAddress};
+constexpr OptionRow kTransactOptions[] = {kIsolation, kJsonOption, kAddress};
+constexpr OptionRow kInfoOptions[] = {kJsonOption, kAddress};
 constexpr OptionRow kListOptions[] = {{.name = "values", .help = "values beside the keys"},
                                       {.name = "limit", .argument = "N", .help = "this many keys at most"},
+                                      kIsolation,
                                       kJsonOption,
                                       kAddress};
 constexpr OptionRow kBackupOptions[] = {
@@ -101,13 +111,13 @@ constexpr CommandRow kSidecarVerbs[] = {
     {.name = "txn",
      .arguments = "STORE [OPERATIONS|-]",
      .summary = "apply a JSON array of puts, deletions and checks, all or nothing",
-     .options = kPlainOptions,
+     .options = kTransactOptions,
      .words_min = 1,
      .words_max = 2},
     {.name = "info",
      .arguments = "[STORE]",
      .summary = "the stores, whether they answer, and what one can do",
-     .options = kPlainOptions,
+     .options = kInfoOptions,
      .words_max = 1},
     {.name = "backup",
      .arguments = "STORE FILE",
@@ -149,6 +159,9 @@ Status take_options(StateCommand& command, const ParsedArguments& parsed) {
   command.type = parsed.value("type", parsed.value("as"));
   command.ttl = parsed.value("ttl");
   command.if_match = parsed.value("if-match");
+  command.isolation = parsed.value("isolation");
+  if (parsed.has("isolation") && !service::is_isolation_key(command.isolation))
+    return refuse("--isolation takes 1 to 128 of A-Z a-z 0-9 . _ -");
   command.address = parsed.value("address", command.address);
   command.app_id = parsed.value("app-id", command.app_id);
   for (const auto& [name, value] : parsed.options)
@@ -190,6 +203,7 @@ HttpRequest start_request(const StateCommand& command, std::string method, std::
   request.method = std::move(method);
   request.target = std::move(target);
   if (!command.token.empty()) request.headers.emplace_back("dapr-api-token", command.token);
+  if (!command.isolation.empty()) request.headers.emplace_back("Holdfast-Isolation", command.isolation);
   return request;
 }
 

@@ -30,6 +30,7 @@ struct StateCommand {
   std::string if_match;
   std::string type;  // of put: a content type; of patch: what it does
   std::string ttl;
+  std::string isolation;    // empty: of records that belong to none
   std::uint64_t limit = 0;  // of ls; 0: everything
   std::string address;
   std::string token;

@@ -79,6 +79,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Misuse{"NoOptionName", {"get", "s", "k", "--=1"}, "no option --"},
                     Misuse{"SwitchWithValue", {"get", "s", "k", "--json=yes"}, "takes no value"},
                     Misuse{"OptionWithoutValue", {"put", "s", "k", "v", "--ttl"}, "--ttl needs a value"},
+                    Misuse{"IsolationEmpty", {"get", "s", "k", "--isolation="}, "1 to 128"},
+                    Misuse{"IsolationText", {"ls", "s", "--isolation", "a b"}, "1 to 128"},
                     Misuse{"LimitZero", {"ls", "s", "--limit", "0"}, "from 1"},
                     Misuse{"LimitText", {"ls", "s", "--limit", "10x"}, "from 1"},
                     Misuse{"NothingToClear", {"clear", "s"}, "--all"},
@@ -143,6 +145,24 @@ TEST(StateRequest, ATransactionIsAnArrayOrTheWholeBody) {
 TEST(StateRequest, ClearGoesBySteps) {
   EXPECT_EQ(clear_request(*parse({"clear", "s", "a/&"})).target, "/v2/state/s?limit=1000&prefix=a%2F%26");
   EXPECT_EQ(clear_request(*parse({"clear", "s", "--all"})).target, "/v2/state/s?limit=1000&all=true");
+}
+
+TEST(StateRequest, EveryRequestAboutRecordsNamesTheIsolationKey) {
+  for (const std::vector<std::string>& words :
+       {std::vector<std::string>{"get", "s", "k"}, std::vector<std::string>{"put", "s", "k", "1"},
+        std::vector<std::string>{"patch", "s", "k", "{}"}, std::vector<std::string>{"delete", "s", "k"},
+        std::vector<std::string>{"txn", "s", "[]"}, std::vector<std::string>{"ls", "s"},
+        std::vector<std::string>{"clear", "s", "p"}}) {
+    std::vector<std::string> named = words;
+    named.insert(named.end(), {"--isolation", "tenant-1"});
+    const auto command = parse(named);
+    ASSERT_TRUE(command) << command.error().message;
+    const auto is_named = testing::Contains(Pair("Holdfast-Isolation", "tenant-1"));
+    const auto headers = command->verb == Verb::list    ? page_request(*command, 1, "").headers
+                         : command->verb == Verb::clear ? clear_request(*command).headers
+                                                        : request_of(*command).headers;
+    EXPECT_THAT(headers, is_named) << words[0];
+  }
 }
 
 TEST(StateRequest, AQuotedEtagOrAStarGoesOutAsItIs) {

@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from conftest import BINARY, free_port
+from conftest import BINARY, Sidecar, free_port, redis_or_none
+import test_isolation
 
 
 def holdfast(sidecar, *args, stdin=None, env=None):
@@ -95,3 +96,44 @@ def test_mistakes(sidecar, args, code):
 def test_no_sidecar_there(sidecar):
     code, _, err = holdfast(sidecar, "get", "mem", "k", env={"DAPR_HTTP_PORT": str(free_port())})
     assert code == 1 and "127.0.0.1" in err
+
+
+@pytest.fixture(scope="module")
+def isolated(request, tmp_path_factory):
+    directory = tmp_path_factory.mktemp("isolated")
+    components = test_isolation.components(directory, redis_or_none(request))
+    with Sidecar(directory, components=components) as running:
+        yield running
+
+
+def test_every_verb_keeps_to_its_isolation_key(isolated, store, key):
+    store = f"{store}-optional"
+
+    def state(tenant, *args, **more):
+        return holdfast(isolated, *args, *(("--isolation", tenant) if tenant else ()), **more)
+
+    tenants = (None, "K", "L")
+    for tenant in tenants:
+        assert state(tenant, "put", store, f"{key}/a", json.dumps({"of": tenant}))[0] == 0
+        assert state(tenant, "patch", store, f"{key}/n", "--as", "increment", "1")[:2] == (0, b"1\n")
+        operations = json.dumps([{"op": "check", "key": f"{key}/n", "ifMatch": "*"},
+                                 {"op": "put", "key": f"{key}/t", "value": tenant, "ifNoneMatch": "*"}])
+        assert state(tenant, "txn", store, operations)[0] == 0
+    for tenant in tenants:
+        assert json.loads(state(tenant, "get", store, f"{key}/a")[1]) == {"of": tenant}
+        record = json.loads(state(tenant, "get", store, f"{key}/t", "--json")[1])
+        assert (record["value"], record["isolationKey"]) == (tenant, tenant)
+        assert sorted(state(tenant, "ls", store, key)[1].decode().split()) == [f"{key}/{end}" for end in "ant"]
+    assert state("K", "delete", store, f"{key}/a")[0] == 0
+    assert state("L", "clear", store, key) == (0, b"3 deleted\n", "")
+    assert [state(tenant, "get", store, f"{key}/a")[0] for tenant in tenants] == [0, 3, 3]
+    assert [len(state(tenant, "ls", store, key)[1].split()) for tenant in tenants] == [3, 2, 0]
+
+
+def test_what_isolation_does_not_allow_is_said(isolated, store, key):
+    code, _, err = holdfast(isolated, "get", f"{store}-required", key)
+    assert code == 1 and "isolation" in err
+    code, _, err = holdfast(isolated, "put", f"{store}-off", key, "1", "--isolation", "K")
+    assert code == 1 and "isolation" in err
+    assert holdfast(isolated, "ls", f"{store}-required", "--isolation", "K") == (0, b"", "")
+    assert holdfast(isolated, "ls", f"{store}-required", "--isolation", "a b")[0] == 2

@@ -70,7 +70,7 @@ def complete_in_bash(script, *words, cwd=None):
     (["state", ""], ["get", "put", "patch", "delete", "clear", "ls", "txn", "info", "backup", "migrate", "export", "import"]),
     (["state", "g"], ["get"]),
     (["token", ""], ["create", "list", "revoke"]),
-    (["state", "get", "--"], ["--record", "--json", "--address"]),
+    (["state", "get", "--"], ["--record", "--isolation", "--json", "--address"]),
     (["state", "put", "s", "k", "--if"], ["--if-match", "--if-absent"]),
     (["init", "--store", ""], ["memory", "sqlite", "redis", "postgresql"]),
     (["init", "--store", "=", "s"], ["sqlite"]),
