@@ -10,11 +10,12 @@
 #include "base/encoding.h"
 #include "cli/commands.h"
 #include "cli/help.h"
-#include "cli/http_client.h"
 #include "cli/output.h"
+#include "cli/state_api.h"
 #include "cli/state_command.h"
 #include "cli/state_migrate.h"
 #include "cli/state_show.h"
+#include "cli/store_files.h"
 #include "daemon/defaults.h"
 #include "stores/sqlite/backup.h"
 
@@ -27,6 +28,8 @@ using Verb = StateCommand::Verb;
 constexpr std::uint64_t kPageMax = 1000;
 
 int complain_of(const HttpResponse& response) { return complain(failure_text(response), exit_code_of(response)); }
+
+int exit_code_of(const Error& error) { return error.code == Errc::not_found ? kNotFound : kFailed; }
 
 int show_got(const StateCommand& command, const HttpResponse& response) {
   if (command.json) return print_or_complain(response.body);
@@ -56,10 +59,10 @@ void show_progress(std::uint64_t deleted) {
   if (::isatty(STDERR_FILENO) == 1) std::cerr << "\r" << deleted << " deleted" << std::flush;
 }
 
-int run_clear(const Address& address, const StateCommand& command) {
+int run_clear(StateApi& api, const StateCommand& command) {
   std::uint64_t deleted = 0;
   for (bool more = true; more;) {
-    const auto response = send(address, clear_request(command));
+    const auto response = api.send(clear_request(command));
     if (!response)
       return complain(fmt::format("{} ({} were deleted before)", response.error().message, deleted), kFailed);
     if (exit_code_of(*response) != kDone) return complain_of(*response);
@@ -74,35 +77,35 @@ int run_clear(const Address& address, const StateCommand& command) {
                                         : fmt::format("{} deleted\n", deleted));
 }
 
-int run_info(const Address& address, const StateCommand& command) {
-  const auto stores = send(address, stores_request(command));
+int run_info(StateApi& api, const StateCommand& command) {
+  const auto stores = api.send(stores_request(command));
   if (!stores) return complain(stores.error().message, kFailed);
   if (exit_code_of(*stores) != kDone) return complain_of(*stores);
-  const auto health = send(address, health_request(command));
+  const auto health = api.send(health_request(command));
   if (!health) return complain(health.error().message, kFailed);
   const auto text = info_text(stores->body, health->body, command.store, command.json);
   if (text) return print_or_complain(*text);
-  return complain(text.error().message, text.error().code == Errc::not_found ? kNotFound : kFailed);
+  return complain(text.error().message, exit_code_of(text.error()));
 }
 
-int run_one(const Address& address, StateCommand& command) {
+int run_one(StateApi& api, StateCommand& command) {
   if (command.value_from_input) {
     command.value.assign(std::istreambuf_iterator<char>(std::cin), {});
     if (std::cin.bad()) return complain("cannot read standard input", kFailed);
   }
-  const auto response = send(address, request_of(command));
+  const auto response = api.send(request_of(command));
   if (!response) return complain(response.error().message, kFailed);
   if (exit_code_of(*response) != kDone) return complain_of(*response);
   return show_done(command, *response);
 }
 
-int run_list(const Address& address, const StateCommand& command) {
+int run_list(StateApi& api, const StateCommand& command) {
   std::string cursor;
   std::uint64_t shown = 0;
   if (command.json && !print("[")) return kFailed;
   do {
     const std::uint64_t left = command.limit == 0 ? kPageMax : std::min(kPageMax, command.limit - shown);
-    const auto response = send(address, page_request(command, left, cursor));
+    const auto response = api.send(page_request(command, left, cursor));
     if (!response) return complain(response.error().message, kFailed);
     if (exit_code_of(*response) != kDone) return complain_of(*response);
     const auto page = page_of(response->body, command.values, command.json, shown == 0);
@@ -114,46 +117,42 @@ int run_list(const Address& address, const StateCommand& command) {
   return command.json ? print_or_complain("]\n") : kDone;
 }
 
+Result<std::unique_ptr<StateApi>> api_of(const StateCommand& command) {
+  if (!command.resources_paths.empty())
+    return open_store_files({command.resources_paths, command.store, command.app_id});
+  auto address = parse_address(command.address);
+  if (!address) return fail(std::move(address.error()));
+  return sidecar_at(std::move(*address));
+}
+
 // The component that a sidecar started here would open under that name.
 Result<state::Component> find_component(const StateCommand& command) {
   const auto environment = config::process_environment();
-  std::vector<std::string> directories = command.resources_paths;
-  if (directories.empty()) {
+  std::vector<std::string> paths = command.resources_paths;
+  if (paths.empty()) {
     const std::string found = daemon::find_resources(environment);
-    if (!found.empty()) directories.push_back(found);
+    if (!found.empty()) paths.push_back(found);
   }
-  if (directories.empty()) {
+  if (paths.empty()) {
     auto fallback = daemon::default_store(environment);
     if (!fallback || fallback->name == command.store) return fallback;
     return fail(Errc::not_found,
                 fmt::format("there is no component file here, and the default store is \"{}\", not \"{}\"; name the "
-                            "directory with --resources-path",
+                            "files with --resources-path",
                             fallback->name, command.store));
   }
-  config::LoadOptions options;
-  options.app_id = command.app_id;
-  const auto resources = config::load_resources(directories, options);
-  if (!resources) return fail(resources.error());
-  std::string known;
-  for (const state::Component& component : resources->state_stores) {
-    if (component.name == command.store) return component;
-    known += (known.empty() ? "" : ", ") + component.name;
-  }
-  return fail(Errc::not_found,
-              fmt::format("no component \"{}\" in {} for app id \"{}\"; there: {}", command.store,
-                          fmt::join(directories, ", "), command.app_id, known.empty() ? "none" : known));
+  return find_store(paths, command.store, command.app_id);
 }
 
 int run_backup(const StateCommand& command) {
   const auto component = find_component(command);
-  if (!component)
-    return complain(component.error().message, component.error().code == Errc::not_found ? kNotFound : kFailed);
+  if (!component) return complain(printable(component.error().message), exit_code_of(component.error()));
   if (!iequals(component->type, "state.sqlite") && !iequals(component->type, "state.sqlite3"))
     return complain(fmt::format("component \"{}\" is a {}; only files of state.sqlite can be copied", component->name,
                                 component->type),
                     kFailed);
   if (const auto done = stores::sqlite::backup(*component, command.file); !done)
-    return complain(done.error().message, done.error().code == Errc::not_found ? kNotFound : kFailed);
+    return complain(done.error().message, exit_code_of(done.error()));
   return print_or_complain(command.json ? "{\"done\":true}\n" : fmt::format("copied to {}\n", command.file));
 }
 
@@ -173,12 +172,14 @@ int run_state(const std::vector<std::string>& arguments) {
   if (!command) return complain(command.error().message + "\n\"holdfast state help\" says how it is used", kMisused);
   if (command->verb == Verb::help) return print_or_complain(command_help(*find_row(commands(), "state")));
   if (command->verb == Verb::backup) return run_backup(*command);
-  const auto address = parse_address(command->address);
-  if (!address) return complain(address.error().message, kMisused);
-  if (command->verb == Verb::list) return run_list(*address, *command);
-  if (command->verb == Verb::clear) return run_clear(*address, *command);
-  if (command->verb == Verb::info) return run_info(*address, *command);
-  return run_one(*address, *command);
+  const auto api = api_of(*command);
+  if (!api)
+    return complain(printable(api.error().message),
+                    command->resources_paths.empty() ? kMisused : exit_code_of(api.error()));
+  if (command->verb == Verb::list) return run_list(**api, *command);
+  if (command->verb == Verb::clear) return run_clear(**api, *command);
+  if (command->verb == Verb::info) return run_info(**api, *command);
+  return run_one(**api, *command);
 }
 
 }  // namespace holdfast::cli

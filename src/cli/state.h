@@ -1,4 +1,4 @@
-// `holdfast state ...`: records of a running sidecar from a shell, and copies of its SQLite file.
+// `holdfast state ...`: records from a shell, of a running sidecar or of component files, and copies of an SQLite file.
 #pragma once
 
 #include <string>

@@ -21,6 +21,13 @@ using Verb = StateCommand::Verb;
 constexpr OptionRow kAddress{.name = "address",
                              .argument = "URL",
                              .help = "the sidecar; by default http://127.0.0.1:$DAPR_HTTP_PORT, or port 3500"};
+constexpr OptionRow kResourcesPath{
+    .name = "resources-path",
+    .argument = "PATH",
+    .help =
+        "component files, or directories of them, with commas between: the store is opened here, and no sidecar is "
+        "asked; backup, which asks none, takes those of holdfast serve by default",
+    .completes = Completes::files};
 constexpr OptionRow kIsolation{
     .name = "isolation", .argument = "KEY", .help = "of the records that belong to this isolation key"};
 constexpr OptionRow kIfMatch{
@@ -32,7 +39,9 @@ constexpr OptionRow kGetOptions[] = {
     {.name = "record", .help = "the whole record: who wrote it and when, its etag and expiry"},
     kIsolation,
     kJsonOption,
-    kAddress};
+    kAddress,
+    kResourcesPath,
+    kAppIdOption};
 constexpr OptionRow kPutOptions[] = {
     {.name = "type", .argument = "TYPE", .help = "content type of the value; by default what it looks like"},
     kTtl,
@@ -40,7 +49,9 @@ constexpr OptionRow kPutOptions[] = {
     {.name = "if-absent", .help = "only if there is no record"},
     kIsolation,
     kJsonOption,
-    kAddress};
+    kAddress,
+    kResourcesPath,
+    kAppIdOption};
 constexpr OptionRow kPatchOptions[] = {
     {.name = "as",
      .argument = "KIND",
@@ -52,24 +63,26 @@ constexpr OptionRow kPatchOptions[] = {
     kIfMatch,
     kIsolation,
     kJsonOption,
-    kAddress};
-constexpr OptionRow kDeleteOptions[] = {kIfMatch, kIsolation, kJsonOption, kAddress};
-constexpr OptionRow kClearOptions[] = {
-    {.name = "all", .help = "without PREFIX: every record of the store"}, kIsolation, kJsonOption, kAddress};
-constexpr OptionRow kTransactOptions[] = {kIsolation, kJsonOption, kAddress};
-constexpr OptionRow kInfoOptions[] = {kJsonOption, kAddress};
+    kAddress,
+    kResourcesPath,
+    kAppIdOption};
+constexpr OptionRow kDeleteOptions[] = {kIfMatch, kIsolation, kJsonOption, kAddress, kResourcesPath, kAppIdOption};
+constexpr OptionRow kClearOptions[] = {{.name = "all", .help = "without PREFIX: every record of the store"},
+                                       kIsolation,
+                                       kJsonOption,
+                                       kAddress,
+                                       kResourcesPath,
+                                       kAppIdOption};
+constexpr OptionRow kTransactOptions[] = {kIsolation, kJsonOption, kAddress, kResourcesPath, kAppIdOption};
+constexpr OptionRow kInfoOptions[] = {kJsonOption, kAddress, kResourcesPath, kAppIdOption};
 constexpr OptionRow kListOptions[] = {{.name = "values", .help = "values beside the keys"},
                                       {.name = "limit", .argument = "N", .help = "this many keys at most"},
                                       kIsolation,
                                       kJsonOption,
-                                      kAddress};
-constexpr OptionRow kBackupOptions[] = {
-    {.name = "resources-path",
-     .argument = "DIR",
-     .help = "directories of component files, with commas between; by default those of holdfast serve",
-     .completes = Completes::directories},
-    kAppIdOption,
-    kJsonOption};
+                                      kAddress,
+                                      kResourcesPath,
+                                      kAppIdOption};
+constexpr OptionRow kBackupOptions[] = {kResourcesPath, kAppIdOption, kJsonOption};
 
 constexpr CommandRow kSidecarVerbs[] = {
     {.name = "get",
@@ -167,6 +180,11 @@ Status take_options(StateCommand& command, const ParsedArguments& parsed) {
   for (const auto& [name, value] : parsed.options)
     if (name == "resources-path")
       for (const std::string_view path : split(value, ',')) command.resources_paths.emplace_back(path);
+  if (parsed.has("address") && parsed.has("resources-path"))
+    return refuse("--address and --resources-path exclude each other: a sidecar is asked, or the store is opened here");
+  if (parsed.has("app-id") && !parsed.has("resources-path") && command.verb != Verb::backup)
+    return refuse(
+        "--app-id is for stores that are opened here; a sidecar has its own. Name the files with --resources-path");
   if (!parsed.has("limit")) return {};
   if (!read_number(parsed.value("limit"), command.limit) || command.limit == 0)
     return refuse("--limit takes a number of keys, from 1");
@@ -234,6 +252,9 @@ std::string_view state_description() {
          "  holdfast state txn statestore "
          "'[{\"op\":\"put\",\"key\":\"a\",\"value\":1},{\"op\":\"delete\",\"key\":\"b\"}]'\n\n"
          "The API token is taken from the variable DAPR_API_TOKEN.\n\n"
+         "With --resources-path no sidecar is needed: the store of the component file is opened here, as a sidecar of "
+         "--app-id would, also while sidecars use it.\n\n"
+         "  holdfast state ls statestore --resources-path ./components --app-id orders\n\n"
          "migrate, export and import open the stores of component files themselves, which --from and --to name:\n\n"
          "  holdfast state migrate --from sqlite.yaml --to redis.yaml\n"
          "  holdfast state export --from orders.yaml --output orders.jsonl\n"

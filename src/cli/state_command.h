@@ -35,7 +35,7 @@ struct StateCommand {
   std::string address;
   std::string token;
   std::string app_id = "app";
-  std::vector<std::string> resources_paths;
+  std::vector<std::string> resources_paths;  // where there are any, their store is opened, and no sidecar asked
 };
 
 // `arguments` are what follows "state"; not of the verbs of state_migrate.h. Errc::invalid_argument says what is wrong

@@ -29,6 +29,13 @@ TEST(StateCommand, AddressAndTokenComeFromTheEnvironment) {
   EXPECT_EQ(parse({"get", "--address", "http://h:1", "s", "k"})->address, "http://h:1");
 }
 
+TEST(StateCommand, FilesAreNamedWithCommasOrOneByOne) {
+  const auto command = parse({"get", "s", "k", "--resources-path", "a,b", "--resources-path=c", "--app-id", "x"});
+  ASSERT_TRUE(command) << command.error().message;
+  EXPECT_EQ(command->resources_paths, (std::vector<std::string>{"a", "b", "c"}));
+  EXPECT_EQ(command->app_id, "x");
+}
+
 TEST(StateCommand, OptionsMayStandAnywhereAndWithAnEqualsSign) {
   const auto command = parse({"put", "--ttl=30s", "s", "k", "--type", "text/css", "v", "--if-absent"});
   ASSERT_TRUE(command) << command.error().message;
@@ -81,6 +88,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Misuse{"OptionWithoutValue", {"put", "s", "k", "v", "--ttl"}, "--ttl needs a value"},
                     Misuse{"IsolationEmpty", {"get", "s", "k", "--isolation="}, "1 to 128"},
                     Misuse{"IsolationText", {"ls", "s", "--isolation", "a b"}, "1 to 128"},
+                    Misuse{"BothPlaces", {"get", "s", "k", "--address", "h:1", "--resources-path", "d"}, "exclude"},
+                    Misuse{"AppIdOfASidecar", {"get", "s", "k", "--app-id", "a"}, "--resources-path"},
                     Misuse{"LimitZero", {"ls", "s", "--limit", "0"}, "from 1"},
                     Misuse{"LimitText", {"ls", "s", "--limit", "10x"}, "from 1"},
                     Misuse{"NothingToClear", {"clear", "s"}, "--all"},

@@ -17,7 +17,6 @@
 #include "migration/report.h"
 #include "migration/store_ends.h"
 #include "net/loop_thread.h"
-#include "stores/sqlite/settings.h"
 
 namespace holdfast::cli {
 namespace {
@@ -117,24 +116,10 @@ Result<Request> read_request(const ParsedArguments& arguments) {
   return request;
 }
 
-// Data that ends with a process is not there for another to read, nor does it stay where another wrote it.
-Status refuse_memory(const state::Component& component) {
-  bool in_memory = iequals(component.type, "state.in-memory");
-  if (iequals(component.type, "state.sqlite") || iequals(component.type, "state.sqlite3")) {
-    const auto settings = stores::sqlite::SqliteSettings::read(component);
-    in_memory = settings && settings->connection.in_memory;
-  }
-  if (!in_memory) return {};
-  return fail(Errc::unsupported,
-              fmt::format("component \"{}\" ({}) keeps its records in the memory of one process; they "
-                          "cannot be moved by another, and die with it",
-                          component.name, component.type));
-}
-
 Result<state::Component> find_end(const std::string& path, const std::string& name, const Request& request,
                                   std::string_view option) {
   if (path.empty()) return misused(fmt::format("{} names the component file of a store, and is missing", option));
-  auto component = find_store(path, name, request.app_id, fmt::format("{}-store", option));
+  auto component = find_store({path}, name, request.app_id, fmt::format("{}-store", option));
   if (component)
     if (auto allowed = refuse_memory(*component); !allowed) return fail(std::move(allowed.error()));
   return component;

@@ -12,6 +12,7 @@
 #include "net/on_loop.h"
 #include "secrets/table.h"
 #include "stores/all.h"
+#include "stores/sqlite/settings.h"
 
 namespace holdfast::cli {
 namespace {
@@ -56,6 +57,25 @@ Task<Status> close_on(std::unique_ptr<state::StateStore> store, std::shared_ptr<
   co_return closed;
 }
 
+// What there is where the wanted store is not.
+Error none_of(const config::Resources& resources, const std::string& place, const std::string& name,
+              const std::string& app_id) {
+  std::string reason =
+      fmt::format("{} has no state store{} for app id \"{}\"", place, name.empty() ? "" : " \"" + name + "\"", app_id);
+  for (std::size_t i = 0; i < resources.state_stores.size(); ++i)
+    reason += (i == 0 ? "; there: " : ", ") + resources.state_stores[i].name;
+  for (const std::string& warning : resources.warnings) reason += "\n" + warning;
+  return {Errc::not_found, std::move(reason)};
+}
+
+Result<config::Resources> load_paths(const std::vector<std::string>& paths, const std::string& app_id) {
+  const auto files = list_paths(paths);
+  if (!files) return fail(files.error());
+  auto resources = load_stores(*files, app_id);
+  if (!resources) return fail(with_context(resources.error(), fmt::format("{}", fmt::join(paths, ", "))));
+  return resources;
+}
+
 }  // namespace
 
 Result<std::vector<std::string>> list_paths(const std::vector<std::string>& paths) {
@@ -89,12 +109,11 @@ void quiet_stores() {
   log::configure(quiet);
 }
 
-Result<state::Component> find_store(const std::string& path, const std::string& name, const std::string& app_id,
-                                    std::string_view chooser) {
-  const auto files = list_paths({path});
-  if (!files) return fail(files.error());
-  auto resources = load_stores(*files, app_id);
-  if (!resources) return fail(with_context(resources.error(), path));
+Result<state::Component> find_store(const std::vector<std::string>& paths, const std::string& name,
+                                    const std::string& app_id, std::string_view chooser) {
+  const std::string place = fmt::format("{}", fmt::join(paths, ", "));
+  auto resources = load_paths(paths, app_id);
+  if (!resources) return fail(std::move(resources.error()));
   std::vector<std::string> names;
   const state::Component* found = nullptr;
   for (const state::Component& component : resources->state_stores) {
@@ -107,15 +126,32 @@ Result<state::Component> find_store(const std::string& path, const std::string& 
       return fail(Errc::not_found,
                   fmt::format("{}: component \"{}\" waits for the secret store \"{}\"; put it into the "
                               "same file or directory",
-                              path, parked.component.name, parked.secret_store));
+                              place, parked.component.name, parked.secret_store));
   if (names.size() > 1 && name.empty())
-    return fail(Errc::invalid_argument, fmt::format("{} has several state stores: {}; say which with {}", path,
+    return fail(Errc::invalid_argument, fmt::format("{} has several state stores: {}; say which with {}", place,
                                                     fmt::join(names, ", "), chooser));
-  std::string reason =
-      fmt::format("{} has no state store{} for app id \"{}\"", path, name.empty() ? "" : " \"" + name + "\"", app_id);
-  if (!names.empty()) reason += fmt::format("; there: {}", fmt::join(names, ", "));
-  for (const std::string& warning : resources->warnings) reason += "\n" + warning;
-  return fail(Errc::not_found, std::move(reason));
+  return fail(none_of(*resources, place, name, app_id));
+}
+
+Result<std::vector<state::Component>> find_stores(const std::vector<std::string>& paths, const std::string& app_id) {
+  auto resources = load_paths(paths, app_id);
+  if (!resources) return fail(std::move(resources.error()));
+  if (resources->state_stores.empty())
+    return fail(none_of(*resources, fmt::format("{}", fmt::join(paths, ", ")), "", app_id));
+  return std::move(resources->state_stores);
+}
+
+Status refuse_memory(const state::Component& component) {
+  bool in_memory = iequals(component.type, "state.in-memory");
+  if (iequals(component.type, "state.sqlite") || iequals(component.type, "state.sqlite3")) {
+    const auto settings = stores::sqlite::SqliteSettings::read(component);
+    in_memory = settings && settings->connection.in_memory;
+  }
+  if (!in_memory) return {};
+  return fail(Errc::unsupported,
+              fmt::format("component \"{}\" ({}) keeps its records in the memory of one process; no other can reach "
+                          "them, and they die with it",
+                          component.name, component.type));
 }
 
 Result<std::unique_ptr<OpenedStore>> OpenedStore::open(const state::Component& component, net::Loop& loop) {

@@ -22,10 +22,15 @@ Result<config::Resources> load_stores(const std::vector<std::string>& files, con
 // The log goes to standard output, where it would stand between the results of a tool.
 void quiet_stores();
 
-// The state store of that name in a file or directory; without a name, the only one. Errc::not_found and
-// Errc::invalid_argument say what there is instead; `chooser` is the option that gives a name.
-Result<state::Component> find_store(const std::string& path, const std::string& name, const std::string& app_id,
-                                    std::string_view chooser);
+// The state store of that name in files or directories; without a name, the only one. Errc::not_found and
+// Errc::invalid_argument say what there is instead; `chooser` is what gives a name, where it may be missing.
+Result<state::Component> find_store(const std::vector<std::string>& paths, const std::string& name,
+                                    const std::string& app_id, std::string_view chooser = "");
+// All of them; Errc::not_found when there is none.
+Result<std::vector<state::Component>> find_stores(const std::vector<std::string>& paths, const std::string& app_id);
+
+// Errc::unsupported for a store whose records are in the memory of one process: nobody else sees them.
+Status refuse_memory(const state::Component& component);
 
 // A store opened by the tool itself, as a sidecar would: not for components that a sidecar refuses.
 class OpenedStore {

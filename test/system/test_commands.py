@@ -70,7 +70,7 @@ def complete_in_bash(script, *words, cwd=None):
     (["state", ""], ["get", "put", "patch", "delete", "clear", "ls", "txn", "info", "backup", "migrate", "export", "import"]),
     (["state", "g"], ["get"]),
     (["token", ""], ["create", "list", "revoke"]),
-    (["state", "get", "--"], ["--record", "--isolation", "--json", "--address"]),
+    (["state", "get", "--"], ["--record", "--isolation", "--json", "--address", "--resources-path", "--app-id"]),
     (["state", "put", "s", "k", "--if"], ["--if-match", "--if-absent"]),
     (["init", "--store", ""], ["memory", "sqlite", "redis", "postgresql"]),
     (["init", "--store", "=", "s"], ["sqlite"]),
@@ -105,7 +105,7 @@ def test_zsh_can_read_its_script(script):
 @pytest.mark.parametrize("line, offered", [
     ("holdfast ch", ["check"]),
     ("holdfast state g", ["get"]),
-    ("holdfast state get --r", ["--record"]),
+    ("holdfast state get --rec", ["--record"]),
     ("holdfast init --store me", ["memory"]),
     ("holdfast help ve", ["version"]),
     ("holdfast serve --loo", ["--loops"]),
