@@ -92,6 +92,35 @@ TEST_P(ListConformance, PagesTogetherHoldEveryKeyOnce) {
   EXPECT_EQ(std::set(keys.begin(), keys.end()), names);
 }
 
+// A cursor travels in the target of a request, and the head of a request is bounded.
+TEST_P(ListConformance, ACursorIsShortHoweverManyKeysAPageHas) {
+  HOLDFAST_NEEDS(list);
+  std::vector<std::string> names;
+  for (int i = 0; i < 1500; ++i) names.push_back(key("k" + std::to_string(i)));
+  std::vector<state::SetRequest> puts;
+  for (const std::string& name : names) puts.push_back(put(name, "v"));
+  for (std::size_t at = 0; at < puts.size(); at += 500)
+    for (const auto& written : store().run(store().store().set_many({}, std::span(puts).subspan(at, 500))))
+      ASSERT_TRUE(written) << written.error().message;
+  for (const std::uint32_t limit : {100U, 333U, 1000U}) {
+    std::set<std::string> seen;
+    state::ListRequest request;
+    request.prefix = base();
+    request.limit = limit;
+    std::string cursor;
+    do {
+      request.cursor = cursor;
+      const auto page = store().run(store().store().list({}, request));
+      ASSERT_TRUE(page) << page.error().message;
+      EXPECT_LE(page->items.size(), limit);
+      EXPECT_LE(page->cursor.size(), 1024u) << limit;
+      for (const auto& item : page->items) seen.insert(item.key);
+      cursor = page->cursor;
+    } while (!cursor.empty());
+    EXPECT_EQ(seen.size(), names.size()) << limit;
+  }
+}
+
 TEST_P(ListConformance, AnExactlyFullLastPageHasNoCursor) {
   HOLDFAST_NEEDS(list);
   HOLDFAST_NEEDS(ordered_list);

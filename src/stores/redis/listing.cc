@@ -31,6 +31,26 @@ std::unexpected<Error> foreign_cursor() {
   return fail(Errc::invalid_argument, "this cursor was not given out by state.redis; start again without one");
 }
 
+// How many keys a SCAN is to look at, so that those of them which belong to the listing fit into what is left of the
+// page. A page that ends inside a batch has to name in its cursor what was handed out of it, and the batch is asked for
+// twice.
+class ScanSize {
+ public:
+  std::uint32_t for_room(std::size_t room) const {
+    const double wanted = kMargin * static_cast<double>(room) * looked_at_ / matched_;
+    return static_cast<std::uint32_t>(std::clamp(wanted, 1.0, double{kScanCount}));
+  }
+  void saw(std::uint32_t looked_at, std::size_t matched) {
+    looked_at_ += looked_at;
+    matched_ += static_cast<double>(matched);
+  }
+
+ private:
+  static constexpr double kMargin = 0.875;  // a server goes on to the end of a bucket
+  double looked_at_ = 1;
+  double matched_ = 1;
+};
+
 // Sorted, once each.
 void tidy(std::vector<std::string>& keys) {
   std::ranges::sort(keys);
@@ -134,7 +154,8 @@ Task<Result<ListPage>> RedisStore::list_server(CallContext context, state::ListR
     at = std::move(*parsed);
   }
   const std::string glob = prefix_glob(request.prefix);
-  const std::uint32_t count = request.limit == 0 ? kScanCount : std::clamp(request.limit, 10U, kScanCount);
+  ScanSize size;
+  std::uint32_t count = size.for_room(request.limit == 0 ? kScanCount : request.limit);
   ListPage page;
   std::set<std::string> handed_out;
   const SteadyTime pause_at = deadline_of(context);
@@ -148,8 +169,13 @@ Task<Result<ListPage>> RedisStore::list_server(CallContext context, state::ListR
       return !key.starts_with(request.prefix) || !state::is_listable(key, request.own_bytes, request.hides_isolated) ||
              std::ranges::find(at.seen, cursor_hash(key)) != at.seen.end() || handed_out.contains(key);
     });
+    size.saw(count, keys.size());
+    if (keys.size() > room_in(page, request) && count > 1) {
+      count = std::min(size.for_room(room_in(page, request)), count / 2);
+      continue;
+    }
     const auto taken = co_await add_records(context, request, keys, page);
-    if (!taken) co_return fail(std::move(taken.error()));
+    if (!taken) co_return fail(taken.error());
     for (std::size_t i = 0; i < *taken; ++i) {
       at.seen.push_back(cursor_hash(keys[i]));
       handed_out.insert(keys[i]);
@@ -159,6 +185,7 @@ Task<Result<ListPage>> RedisStore::list_server(CallContext context, state::ListR
     at.seen.clear();
     if (at.position == "0") co_return page;
     if (is_full(page, request) || (!page.items.empty() && now() > pause_at)) break;
+    count = size.for_room(room_in(page, request));
   }
   page.cursor = at.text();
   co_return page;
@@ -256,7 +283,7 @@ Task<Result<ListPage>> RedisStore::list_slots(CallContext context, state::ListRe
         keys.push_back(std::move(key));
       }
     const auto taken = co_await add_records(context, request, keys, page);
-    if (!taken) co_return fail(std::move(taken.error()));
+    if (!taken) co_return fail(taken.error());
     if (*taken < keys.size()) {
       const std::string& last = keys[*taken - 1];
       page.cursor = SlotCursor{key_slot(last), last, true}.text();

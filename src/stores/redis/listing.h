@@ -12,9 +12,9 @@
 
 namespace holdfast::stores::redis {
 
-// Of SCAN on one server. A page may end inside a batch; the next one asks for the same batch again and passes over the
-// keys that were handed out of it. SCAN's own promise, that a key which is there throughout is seen, holds for a cursor
-// that is used twice.
+// Of SCAN on one server. A page may end inside the smallest batch there is; the next one asks for it again and passes
+// over the keys that were handed out of it. SCAN's own promise, that a key which is there throughout is seen, holds for
+// a cursor that is used twice.
 struct ScanCursor {
   std::string run_id;  // of the server: another one's table is in another order
   std::string position = "0";
