@@ -57,6 +57,10 @@ spec:
 """
 
 
+# The environment of a sidecar whose memory is measured: one with AddressSanitizer otherwise keeps what it has freed.
+FREES_AT_ONCE = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1:thread_local_quarantine_size_kb=64"}
+
+
 def free_port():
     with socket.socket() as s:
         s.bind(("127.0.0.1", 0))

@@ -241,6 +241,11 @@ soak_migration() {
     run_system migration -q -s -k test_there_and_back_killed_five_times_each_way
 }
 
+# A million keys of each store listed page by page: each once, memory that stays, time that does not grow.
+soak_listing() {
+  HOLDFAST_LIST_RECORDS=1000000 HOLDFAST_BIN="$ROOT/build/release/holdfast" run_system listing -q -s -k test_listing
+}
+
 soak_conformance() {
   run_ctest dev conformance -R 'store_.*_test' --repeat "until-fail:$1"
 }
@@ -263,6 +268,7 @@ dev_soak() {
   [[ $fault_seconds -ge 1 ]] || fault_seconds=1
   step "faults of servers, $fault_seconds s a test" soak_faults "$fault_seconds"
   step "a million records moved" soak_migration
+  step "a million keys listed" soak_listing
   step "fuzz, $seconds s a target" soak_fuzz "$seconds"
   if [[ -d test/system ]]; then step "system, for $seconds s" soak_system "$seconds"; fi
   {
