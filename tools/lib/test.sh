@@ -226,7 +226,8 @@ soak_system() {
     preset=release
     [[ $((round % 2)) -eq 1 ]] || preset=dev
     note "round $round, build/$preset"
-    HOLDFAST_TEST_KILLS=500 HOLDFAST_SOAK_SECONDS=120 HOLDFAST_BIN="$ROOT/build/$preset/holdfast" run_system "system-$round" -q
+    HOLDFAST_TEST_KILLS=500 HOLDFAST_SOAK_SECONDS=120 HOLDFAST_GRPC_FUZZ_EXAMPLES=1000 \
+      HOLDFAST_BIN="$ROOT/build/$preset/holdfast" run_system "system-$round" -q
   done
 }
 

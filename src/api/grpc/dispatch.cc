@@ -84,6 +84,11 @@ bool is_administration(std::string_view path) {
   return std::ranges::find(kAdministration, path) != std::end(kAdministration);
 }
 
+// What a request that is no gRPC request is told. Dapr's server, like every one in Go, blames itself; our API does not.
+Code code_of_malformed(std::string_view path) {
+  return path.starts_with("/holdfast.") ? Code::invalid_argument : Code::internal;
+}
+
 // The part between the slashes: "package.Service".
 std::string_view service_of(std::string_view path) {
   if (path.starts_with('/')) path.remove_prefix(1);
@@ -213,13 +218,13 @@ Task<GrpcStatus> GrpcFront::unary(http::Request& request, std::string& out) {
     case grpc::FrameError::compressed:
       co_return GrpcStatus{Code::unimplemented, "grpc: compressed messages are not supported", {}};
     default:
-      co_return GrpcStatus{Code::internal, "grpc: the request body is not exactly one message", {}};
+      co_return GrpcStatus{code_of_malformed(request.target), "grpc: the request body is not exactly one message", {}};
   }
   call.context = call_context(request, runtime_);
   const std::string_view timeout = request.headers.find("grpc-timeout");
   if (!timeout.empty()) {
     const auto limit = grpc::parse_timeout(timeout);
-    if (!limit) co_return GrpcStatus{Code::internal, "malformed grpc-timeout", {}};
+    if (!limit) co_return GrpcStatus{code_of_malformed(request.target), "malformed grpc-timeout", {}};
     call.context.deadline = service_.clock().steady() + *limit;
     if (*limit <= Milliseconds(0)) co_return GrpcStatus{Code::deadline_exceeded, "context deadline exceeded", {}};
   }

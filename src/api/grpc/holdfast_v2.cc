@@ -14,7 +14,6 @@
 namespace holdfast::api {
 
 namespace pb = ::holdfast::v2;
-using holdfast::grpc::Code;
 
 namespace {
 
@@ -27,7 +26,7 @@ GrpcStatus failure(const Error& error) {
   return status;
 }
 
-GrpcStatus malformed() { return {Code::internal, "grpc: failed to unmarshal the received message", {}}; }
+GrpcStatus malformed() { return failure(Error(Errc::invalid_argument, "the request is no message of its type")); }
 
 void set_timestamp(google::protobuf::Timestamp& out, WallTime time) {
   out.set_seconds(time.us / 1'000'000);
@@ -61,26 +60,26 @@ Conditions conditions_of(const pb::Precondition& from) {
 // Says what append_record_json() says.
 void fill_record(pb::Record& out, const RecordPlace& place, const std::string& key, const state::Record& record) {
   out.set_store(place.entry.name);
-  out.set_key(key);
-  out.set_id(service::record_id(place.isolation.value_or(std::string_view()), key));
+  out.set_key(field_text(key));
+  out.set_id(field_text(service::record_id(place.isolation.value_or(std::string_view()), key)));
   out.set_isolation_mode(place.isolation.has_value());
   out.set_isolation_key(std::string(place.isolation.value_or(std::string_view())));
   out.set_value(record.value);
-  out.set_content_type(content_type_of(record));
+  out.set_content_type(field_text(content_type_of(record)));
   out.set_etag(entity_tag(record.etag));
   if (record.expires_at) set_timestamp(*out.mutable_expires(), *record.expires_at);
   if (!record.fields) return;
   set_timestamp(*out.mutable_created(), record.fields->created);
-  out.set_created_by(record.fields->created_by);
+  out.set_created_by(field_text(record.fields->created_by));
   set_timestamp(*out.mutable_modified(), record.fields->modified);
-  out.set_modified_by(record.fields->modified_by);
-  for (const auto& [name, value] : record.fields->tags) (*out.mutable_tags())[name] = value;
+  out.set_modified_by(field_text(record.fields->modified_by));
+  for (const auto& [name, value] : record.fields->tags) (*out.mutable_tags())[field_text(name)] = field_text(value);
 }
 
 void fill_failure(pb::Failure& out, const Error& error) {
   out.set_code(static_cast<int>(v2_grpc_code(error.code)));
   out.set_reason(std::string(v2_reason(error.code)));
-  out.set_message(error.message);
+  out.set_message(field_text(error.message));
   if (!error.current_etag.empty()) out.set_current_etag(entity_tag(error.current_etag));
 }
 
@@ -283,7 +282,7 @@ class HoldfastV2 final : public GrpcService {
         fill_record(*response.add_items(), {**entry, call.context.isolation}, item.key, item.record);
       } else {
         auto& brief = *response.add_items();
-        brief.set_key(item.key);
+        brief.set_key(field_text(item.key));
         brief.set_etag(entity_tag(item.record.etag));
       }
     }

@@ -1,8 +1,8 @@
-#include "holdfast/v2/state.pb.h"
-
 #include <gtest/gtest.h>
 
 #include "api/grpc/dispatch.h"
+#include "api/grpc/messages.h"
+#include "holdfast/v2/state.pb.h"
 #include "support/map_store.h"
 
 namespace holdfast::api {
@@ -72,6 +72,26 @@ TEST_F(HoldfastV2Service, ARecordOfNoIsolationKeySaysSo) {
   EXPECT_EQ(record.id(), "17");
   EXPECT_FALSE(record.isolation_mode());
   EXPECT_EQ(record.isolation_key(), "");
+}
+
+TEST_F(HoldfastV2Service, AMessageThatIsNoneIsTheClientsMistake) {
+  for (const auto& [method, unary] : grpc_->unary()) {
+    const std::string name = method.substr(method.rfind('/') + 1);
+    for (const char* message : {"\x0a\xff", "\x0a\x01\xff", "\xff\xff\xff"}) {
+      const GrpcStatus status = call(name, message, nullptr);
+      EXPECT_EQ(status.code, Code::invalid_argument) << name;
+      EXPECT_EQ(status.details.size(), 1u) << name;
+    }
+  }
+}
+
+TEST(FieldText, BytesThatBelongToNoCharacterAreReplaced) {
+  EXPECT_EQ(field_text("plain \u00fc\u20ac\U0001f600"), "plain \u00fc\u20ac\U0001f600");
+  EXPECT_EQ(field_text("a\xff"
+                       "b"),
+            "a\ufffdb");
+  EXPECT_EQ(field_text("\xe2\x82"), "\ufffd\ufffd");
+  EXPECT_EQ(field_text("\xed\xa0\x80|"), "\ufffd\ufffd\ufffd|");
 }
 
 }  // namespace

@@ -4,17 +4,36 @@
 #include <google/protobuf/map.h>
 #include <google/protobuf/message_lite.h>
 
+#include <algorithm>
 #include <limits>
 #include <string>
 #include <string_view>
 
+#include "base/encoding.h"
 #include "state/store.h"
+#include "wire/json/utf8.h"
 
 namespace holdfast::api {
 
 inline bool parse_message(std::string_view bytes, google::protobuf::MessageLite& out) {
   return bytes.size() <= static_cast<std::size_t>(std::numeric_limits<int>::max()) &&
          out.ParseFromArray(bytes.data(), static_cast<int>(bytes.size()));
+}
+
+// What a string field may hold, which has to be UTF-8 or spoils the whole message. Other APIs let other text in: each
+// byte of it that belongs to no character becomes U+FFFD, as in our JSON.
+inline std::string field_text(std::string_view text) {
+  if (is_utf8(text)) return std::string(text);
+  std::string out;
+  for (std::size_t at = 0; at < text.size();) {
+    const std::size_t bytes = json::character_bytes(text, at);
+    if (bytes == 0)
+      out += "\xef\xbf\xbd";
+    else
+      out += text.substr(at, bytes);
+    at += std::max<std::size_t>(bytes, 1);
+  }
+  return out;
 }
 
 inline state::Pairs pairs_of(const google::protobuf::Map<std::string, std::string>& map) {
