@@ -118,8 +118,10 @@ int run_list(StateApi& api, const StateCommand& command) {
 }
 
 Result<std::unique_ptr<StateApi>> api_of(const StateCommand& command) {
-  if (!command.resources_paths.empty())
-    return open_store_files({command.resources_paths, command.store, command.app_id});
+  if (!command.resources_paths.empty()) {
+    const bool writes = command.verb == Verb::put || command.verb == Verb::patch || command.verb == Verb::transact;
+    return open_store_files({command.resources_paths, command.store, command.app_id, writes});
+  }
   auto address = parse_address(command.address);
   if (!address) return fail(std::move(address.error()));
   return sidecar_at(std::move(*address));
@@ -147,7 +149,7 @@ Result<state::Component> find_component(const StateCommand& command) {
 int run_backup(const StateCommand& command) {
   const auto component = find_component(command);
   if (!component) return complain(printable(component.error().message), exit_code_of(component.error()));
-  if (!iequals(component->type, "state.sqlite") && !iequals(component->type, "state.sqlite3"))
+  if (!is_sqlite(*component))
     return complain(fmt::format("component \"{}\" is a {}; only files of state.sqlite can be copied", component->name,
                                 component->type),
                     kFailed);

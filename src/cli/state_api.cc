@@ -98,6 +98,9 @@ Result<std::unique_ptr<StateApi>> open_store_files(const StoreFiles& files) {
     if (auto allowed = refuse_memory(*one); !allowed) return fail(allowed.error());
     wanted.push_back(std::move(*one));
   }
+  if (!files.may_make_files)
+    for (const state::Component& component : wanted)
+      if (auto there = refuse_new_file(component); !there) return fail(there.error());
   auto opened = std::make_unique<OpenedFiles>(files.app_id);
   if (auto ok = opened->open(wanted); !ok) return fail(Errc::unavailable, std::move(ok.error().message));
   return opened;

@@ -24,6 +24,7 @@ struct StoreFiles {
   std::vector<std::string> paths;  // files, and directories of them
   std::string store;               // the one that is opened; empty: all of them
   std::string app_id;
+  bool may_make_files = false;  // an SQLite file that is not there is made, as a sidecar makes it
 };
 // What a sidecar of that application with these files would answer: its keys, its isolation, the same limits. Waits for
 // each store up to its initTimeout. Errc::not_found: no such file or store; Errc::unavailable: it does not open.

@@ -12,6 +12,7 @@
 #include "net/on_loop.h"
 #include "secrets/table.h"
 #include "stores/all.h"
+#include "stores/sqlite/inspect.h"
 #include "stores/sqlite/settings.h"
 
 namespace holdfast::cli {
@@ -141,9 +142,17 @@ Result<std::vector<state::Component>> find_stores(const std::vector<std::string>
   return std::move(resources->state_stores);
 }
 
+bool is_sqlite(const state::Component& component) {
+  return iequals(component.type, "state.sqlite") || iequals(component.type, "state.sqlite3");
+}
+
+Status refuse_new_file(const state::Component& component) {
+  return is_sqlite(component) ? stores::sqlite::require_file(component) : Status();
+}
+
 Status refuse_memory(const state::Component& component) {
   bool in_memory = iequals(component.type, "state.in-memory");
-  if (iequals(component.type, "state.sqlite") || iequals(component.type, "state.sqlite3")) {
+  if (is_sqlite(component)) {
     const auto settings = stores::sqlite::SqliteSettings::read(component);
     in_memory = settings && settings->connection.in_memory;
   }

@@ -29,6 +29,11 @@ Result<state::Component> find_store(const std::vector<std::string>& paths, const
 // All of them; Errc::not_found when there is none.
 Result<std::vector<state::Component>> find_stores(const std::vector<std::string>& paths, const std::string& app_id);
 
+bool is_sqlite(const state::Component& component);
+
+// Errc::not_found where opening the store would make an SQLite file.
+Status refuse_new_file(const state::Component& component);
+
 // Errc::unsupported for a store whose records are in the memory of one process: nobody else sees them.
 Status refuse_memory(const state::Component& component);
 

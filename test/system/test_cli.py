@@ -232,6 +232,18 @@ def test_no_sidecar_is_needed(lite):
         assert requests.get(f"{sidecar.url}/v1.0/state/lite/cart").json() == {"items": 3}
 
 
+def test_only_writing_makes_a_file(lite):
+    for args in (["get", "lite", "k"], ["delete", "lite", "k"], ["ls", "lite"], ["clear", "lite", "--all"], ["info", "lite"], ["info"]):
+        code, out, err, _ = opened(lite, *args)
+        assert (code, out) == (3, "") and f"there is no {lite.parent / 'lite.db'} yet" in err, err
+    assert [file.name for file in lite.parent.iterdir()] == ["lite.yaml"]
+    for i, args in enumerate((["put", "lite", "k", "1"], ["patch", "lite", "k", "--as", "append", "1"],
+                              ["txn", "lite", '[{"op":"put","key":"k","value":1}]'])):
+        lite.write_text(component("lite", "state.sqlite", connectionString=str(lite.parent / f"{i}.db")))
+        assert opened(lite, *args)[0] == 0
+        assert opened(lite, "ls", "lite")[:2] == (0, "k\n")
+
+
 SECRET = """apiVersion: dapr.io/v1alpha1
 kind: Component
 metadata: {{name: red}}
@@ -279,7 +291,7 @@ def test_what_cannot_be_opened_is_named(lite, args, code, says):
     (component("secret", "secretstores.local.env"), 3, 'has no state store "s"'),
     ("a: [", 3, "yaml"),
     (component("s", "state.sqlite"), 1, "connectionString"),
-    (component("s", "state.sqlite", connectionString="x.db", isolation="on"), 1, "isolation"),
+    (component("s", "state.redis", redisHost="x:1", isolation="on"), 1, "isolation"),
     (component("s", "state.sqlite", connectionString="/nowhere/at/all/x.db"), 1, "/nowhere/at/all"),
     (component("s", "state.mongodb", host="x"), 1, "state.mongodb"),
 ])

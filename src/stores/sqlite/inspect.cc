@@ -83,4 +83,12 @@ Status inspect(const state::Component& component) {
                             place.file, *verdict));
 }
 
+Status require_file(const state::Component& component) {
+  const auto settings = SqliteSettings::read(component);
+  if (!settings) return fail(settings.error());
+  if (settings->connection.in_memory) return {};
+  const fs::path file = fs::absolute(path_of(settings->connection.uri));
+  return check_that_it_is_there(*settings, {settings->component, file.string()});
+}
+
 }  // namespace holdfast::stores::sqlite

@@ -11,4 +11,7 @@ namespace holdfast::stores::sqlite {
 // Errc::not_found when there is no file yet and the store could make one; a database in memory has nothing to look at.
 Status inspect(const state::Component& component);
 
+// Only whether the file is there; errors as of inspect().
+Status require_file(const state::Component& component);
+
 }  // namespace holdfast::stores::sqlite

@@ -88,6 +88,21 @@ TEST(SqliteInspect, ADatabaseThatIsNotThereIsNotMade) {
   EXPECT_TRUE(names_beside(folder.file("x")).empty());
 }
 
+TEST(SqliteRequireFile, SaysWhereTheFileWouldHaveToBe) {
+  const TempFolder folder;
+  const auto require = [](const std::string& connection) {
+    return require_file(component_of({{"connectionString", connection}}));
+  };
+  EXPECT_TRUE(require(":memory:"));
+  EXPECT_EQ(require(folder.file("no/folder/none.db")).error().code, Errc::unavailable);
+  EXPECT_EQ(require(folder.file("none.db")).error().code, Errc::not_found);
+  EXPECT_THAT(require("none-here.db").error().message,
+              HasSubstr("there is no " + (std::filesystem::current_path() / "none-here.db").string() + " yet"));
+  OpenStore db(folder.file("state.db"));
+  EXPECT_TRUE(require(folder.file("state.db")));
+  EXPECT_TRUE(require("file:" + folder.file("state.db") + "?mode=rw"));
+}
+
 TEST(SqliteInspect, ADamagedFileIsToldFromASoundOne) {
   const TempFolder folder;
   const std::string file = folder.file("state.db");
