@@ -1,6 +1,7 @@
 #include "api/grpc/dispatch.h"
 
 #include <fmt/format.h>
+#include <google/protobuf/stubs/logging.h>
 
 #include <algorithm>
 
@@ -99,9 +100,20 @@ std::string_view service_of(std::string_view path) {
 
 GrpcStatus grpc_status(const ApiError& error) { return {error.grpc, error.message, grpc_details(error)}; }
 
+namespace {
+
+// libprotobuf writes a line of its own to standard error for every malformed string that a client sends. The client is
+// told; the log is ours.
+void quieten_libprotobuf() {
+  [[maybe_unused]] static const auto before = google::protobuf::SetLogHandler(nullptr);
+}
+
+}  // namespace
+
 GrpcFront::GrpcFront(service::Service& service, service::Runtime& runtime, LoopContext& context,
                      std::uint64_t message_bytes_max)
     : service_(service), runtime_(runtime), context_(context), message_bytes_max_(message_bytes_max) {
+  quieten_libprotobuf();
   services_.push_back(std::make_unique<DaprState>(service, runtime));
   services_.push_back(make_dapr_secrets(runtime));
   services_.push_back(make_dapr_other(runtime));
