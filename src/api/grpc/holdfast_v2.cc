@@ -5,11 +5,11 @@
 
 #include "api/grpc/dispatch.h"
 #include "api/grpc/messages.h"
-#include "api/record_json.h"
+#include "api/grpc/v2_record.h"
 #include "api/status_map.h"
 #include "api/v2.h"
 #include "holdfast/v2/state.pb.h"
-#include "service/isolation.h"
+#include "wire/protobuf/fields.h"
 
 namespace holdfast::api {
 
@@ -28,12 +28,7 @@ GrpcStatus failure(const Error& error) {
 
 GrpcStatus malformed() { return failure(Error(Errc::invalid_argument, "the request is no message of its type")); }
 
-void set_timestamp(google::protobuf::Timestamp& out, WallTime time) {
-  out.set_seconds(time.us / 1'000'000);
-  out.set_nanos(static_cast<int>(time.us % 1'000'000) * 1000);
-}
-
-state::Consistency level_of(pb::Consistency level) {
+state::Consistency level_of(int level) {
   using state::Consistency;
   switch (level) {
     case pb::CONSISTENCY_STRONG: return Consistency::strong;
@@ -57,25 +52,6 @@ Conditions conditions_of(const pb::Precondition& from) {
   return when;
 }
 
-// Says what append_record_json() says.
-void fill_record(pb::Record& out, const RecordPlace& place, const std::string& key, const state::Record& record) {
-  out.set_store(place.entry.name);
-  out.set_key(field_text(key));
-  out.set_id(field_text(service::record_id(place.isolation.value_or(std::string_view()), key)));
-  out.set_isolation_mode(place.isolation.has_value());
-  out.set_isolation_key(std::string(place.isolation.value_or(std::string_view())));
-  out.set_value(record.value);
-  out.set_content_type(field_text(content_type_of(record)));
-  out.set_etag(entity_tag(record.etag));
-  if (record.expires_at) set_timestamp(*out.mutable_expires(), *record.expires_at);
-  if (!record.fields) return;
-  set_timestamp(*out.mutable_created(), record.fields->created);
-  out.set_created_by(field_text(record.fields->created_by));
-  set_timestamp(*out.mutable_modified(), record.fields->modified);
-  out.set_modified_by(field_text(record.fields->modified_by));
-  for (const auto& [name, value] : record.fields->tags) (*out.mutable_tags())[field_text(name)] = field_text(value);
-}
-
 void fill_failure(pb::Failure& out, const Error& error) {
   out.set_code(static_cast<int>(v2_grpc_code(error.code)));
   out.set_reason(std::string(v2_reason(error.code)));
@@ -83,16 +59,19 @@ void fill_failure(pb::Failure& out, const Error& error) {
   if (!error.current_etag.empty()) out.set_current_etag(entity_tag(error.current_etag));
 }
 
-void fill_result(pb::WriteResult& out, const RecordPlace& place, const Command& command, const Outcome& outcome) {
-  out.set_key(key_of(command));
-  if (outcome.existed) out.set_existed(*outcome.existed);
+// A WriteResult as a field of the answer.
+void append_result(std::string& out, int field, const RecordPlace& place, const Command& command,
+                   const Outcome& outcome) {
+  pb::WriteResult result;
+  result.set_key(key_of(command));
+  if (outcome.existed) result.set_existed(*outcome.existed);
   const auto* put = std::get_if<PutCommand>(&command);
-  if (put == nullptr) return;
-  out.set_etag(outcome.etag);
-  if (outcome.created) out.set_created(*outcome.created);
-  if (!put->want_record) return;
-  fill_record(*out.mutable_record(), place, put->key, outcome.record);
-  out.mutable_record()->set_value(put->value);
+  if (put != nullptr) result.set_etag(outcome.etag);
+  if (put != nullptr && outcome.created) result.set_created(*outcome.created);
+  std::string message = result.SerializeAsString();
+  if (put != nullptr && put->want_record)
+    append_record_field(message, pb::WriteResult::kRecordFieldNumber, place, put->key, outcome.record, put->value);
+  protobuf::append_message(out, static_cast<std::uint32_t>(field), message);
 }
 
 Result<std::optional<Milliseconds>> ttl_of(std::int64_t ttl_ms) {
@@ -229,29 +208,31 @@ class HoldfastV2 final : public GrpcService {
     command.want_record = request.want_record();
     command.created_by = request.created_by();
     command.modified_by = request.modified_by();
-    auto outcome = co_await v2_.put(**entry, call.context, command);
+    const auto outcome = co_await v2_.put(**entry, call.context, command);
     if (!outcome) co_return failure(outcome.error());
     pb::PutResponse response;
     response.set_etag(outcome->etag);
     if (outcome->created) response.set_created(*outcome->created);
-    if (command.want_record) {
-      outcome->record.value = std::move(command.value);
-      fill_record(*response.mutable_record(), {**entry, call.context.isolation}, request.key(), outcome->record);
-    }
-    co_return answered(call, response);
+    answered(call, response);
+    if (command.want_record)
+      append_record_field(call.out, pb::PutResponse::kRecordFieldNumber, {**entry, call.context.isolation}, command.key,
+                          outcome->record, command.value);
+    co_return GrpcStatus::ok();
   }
 
   Task<GrpcStatus> get(GrpcCall& call) {
-    pb::GetRequest request;
-    const auto entry = begin(call, request);
-    if (!entry) co_return entry.error();
-    const auto record = co_await v2_.get(**entry, call.context, request.key(), !request.without_value());
+    GetRecordFields request;
+    if (!decode_get_record(call.message, request)) co_return malformed();
+    const auto entry = v2_.find_store(request.store);
+    if (!entry) co_return failure(entry.error());
+    call.context.consistency = level_of(static_cast<int>(request.consistency));
+    const auto record = co_await v2_.get(**entry, call.context, request.key, !request.without_value);
     if (!record) co_return failure(record.error());
     if (!*record)
-      co_return failure(Error(Errc::not_found, fmt::format("state store {} holds no record under this key", request.store())));
-    pb::Record response;
-    fill_record(response, {**entry, call.context.isolation}, request.key(), **record);
-    co_return answered(call, response);
+      co_return failure(
+          Error(Errc::not_found, fmt::format("state store {} holds no record under this key", request.store)));
+    append_record(call.out, {**entry, call.context.isolation}, request.key, **record, (*record)->value);
+    co_return GrpcStatus::ok();
   }
 
   Task<GrpcStatus> erase(GrpcCall& call) {
@@ -276,18 +257,20 @@ class HoldfastV2 final : public GrpcService {
                         request.limit(),  request.want_values(), pairs_of(request.tags())};
     const auto listing = co_await v2_.list(**entry, call.context, command);
     if (!listing) co_return failure(listing.error());
-    pb::ListResponse response;
+    using List = pb::ListResponse;
     for (const auto& item : listing->items) {
       if (command.want_values) {
-        fill_record(*response.add_items(), {**entry, call.context.isolation}, item.key, item.record);
+        append_record_field(call.out, List::kItemsFieldNumber, {**entry, call.context.isolation}, item.key, item.record,
+                            item.record.value);
       } else {
-        auto& brief = *response.add_items();
+        pb::Record brief;
         brief.set_key(field_text(item.key));
         brief.set_etag(entity_tag(item.record.etag));
+        protobuf::append_message(call.out, List::kItemsFieldNumber, brief.SerializeAsString());
       }
     }
-    response.set_cursor(listing->cursor);
-    co_return answered(call, response);
+    protobuf::append_bytes(call.out, List::kCursorFieldNumber, listing->cursor);
+    co_return GrpcStatus::ok();
   }
 
   Task<GrpcStatus> erase_prefix(GrpcCall& call) {
@@ -315,9 +298,11 @@ class HoldfastV2 final : public GrpcService {
     response.set_etag(outcome->etag);
     if (outcome->created) response.set_created(*outcome->created);
     response.set_value(outcome->record.value);
+    answered(call, response);
     if (command->want_record)
-      fill_record(*response.mutable_record(), {**entry, call.context.isolation}, request.key(), outcome->record);
-    co_return answered(call, response);
+      append_record_field(call.out, pb::PatchResponse::kRecordFieldNumber, {**entry, call.context.isolation},
+                          request.key(), outcome->record, outcome->record.value);
+    co_return GrpcStatus::ok();
   }
 
   Task<GrpcStatus> batch_get(GrpcCall& call) {
@@ -327,19 +312,22 @@ class HoldfastV2 final : public GrpcService {
     const std::vector<std::string> keys(request.keys().begin(), request.keys().end());
     const auto records = co_await v2_.batch_get(**entry, call.context, keys, !request.without_values());
     if (!records) co_return failure(records.error());
-    pb::BatchGetResponse response;
+    using Item = pb::BatchGetResponse::Item;
     for (std::size_t i = 0; i < keys.size(); ++i) {
-      pb::BatchGetResponse::Item& item = *response.add_items();
+      Item item;
       item.set_key(keys[i]);
       const auto& found = (*records)[i];
       if (!found)
         fill_failure(*item.mutable_failure(), found.error());
-      else if (*found)
-        fill_record(*item.mutable_record(), {**entry, call.context.isolation}, keys[i], **found);
-      else
+      else if (!*found)
         fill_failure(*item.mutable_failure(), Error(Errc::not_found, "there is no record under this key"));
+      std::string message = item.SerializeAsString();
+      if (found && *found)
+        append_record_field(message, Item::kRecordFieldNumber, {**entry, call.context.isolation}, keys[i], **found,
+                            (*found)->value);
+      protobuf::append_message(call.out, pb::BatchGetResponse::kItemsFieldNumber, message);
     }
-    co_return answered(call, response);
+    co_return GrpcStatus::ok();
   }
 
   Task<GrpcStatus> batch_write(GrpcCall& call) {
@@ -350,17 +338,18 @@ class HoldfastV2 final : public GrpcService {
     if (!commands) co_return failure(commands.error());
     const auto results = co_await v2_.batch_write(**entry, call.context, *commands);
     if (!results) co_return failure(results.error());
-    pb::BatchWriteResponse response;
+    constexpr int kItems = pb::BatchWriteResponse::kItemsFieldNumber;
     for (std::size_t i = 0; i < results->size(); ++i) {
-      pb::WriteResult& item = *response.add_items();
       if ((*results)[i]) {
-        fill_result(item, {**entry, call.context.isolation}, (*commands)[i], *(*results)[i]);
+        append_result(call.out, kItems, {**entry, call.context.isolation}, (*commands)[i], *(*results)[i]);
       } else {
+        pb::WriteResult item;
         item.set_key(key_of((*commands)[i]));
         fill_failure(*item.mutable_failure(), (*results)[i].error());
+        protobuf::append_message(call.out, kItems, item.SerializeAsString());
       }
     }
-    co_return answered(call, response);
+    co_return GrpcStatus::ok();
   }
 
   Task<GrpcStatus> transact(GrpcCall& call) {
@@ -371,10 +360,10 @@ class HoldfastV2 final : public GrpcService {
     if (!commands) co_return failure(commands.error());
     const auto outcomes = co_await v2_.transact(**entry, call.context, *commands);
     if (!outcomes) co_return failure(outcomes.error());
-    pb::TransactResponse response;
     for (std::size_t i = 0; i < outcomes->size(); ++i)
-      fill_result(*response.add_results(), {**entry, call.context.isolation}, (*commands)[i], (*outcomes)[i]);
-    co_return answered(call, response);
+      append_result(call.out, pb::TransactResponse::kResultsFieldNumber, {**entry, call.context.isolation},
+                    (*commands)[i], (*outcomes)[i]);
+    co_return GrpcStatus::ok();
   }
 
   V2 v2_;

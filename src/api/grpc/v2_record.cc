@@ -1,0 +1,92 @@
+#include "api/grpc/v2_record.h"
+
+#include "api/grpc/messages.h"
+#include "api/v2.h"
+#include "holdfast/v2/state.pb.h"
+#include "service/isolation.h"
+#include "wire/protobuf/fields.h"
+
+namespace holdfast::api {
+
+namespace pb = ::holdfast::v2;
+
+namespace {
+
+// The numbers of the fields, as the descriptor names them.
+using Get = pb::GetRequest;
+using Field = pb::Record;
+using Time = google::protobuf::Timestamp;
+
+void append_text(std::string& out, std::uint32_t field, std::string_view text) {
+  if (is_utf8(text)) return protobuf::append_bytes(out, field, text);
+  protobuf::append_bytes(out, field, field_text(text));
+}
+
+void append_time(std::string& out, std::uint32_t field, WallTime time) {
+  // Nanoseconds count forward from the second, also before 1970.
+  std::int64_t seconds = time.us / 1'000'000;
+  std::int64_t us = time.us % 1'000'000;
+  if (us < 0) {
+    us += 1'000'000;
+    --seconds;
+  }
+  std::string message;
+  protobuf::append_uint(message, Time::kSecondsFieldNumber, static_cast<std::uint64_t>(seconds));
+  protobuf::append_uint(message, Time::kNanosFieldNumber, static_cast<std::uint64_t>(us * 1000));
+  protobuf::append_message(out, field, message);
+}
+
+void append_pairs(std::string& out, std::uint32_t field, const state::Pairs& pairs) {
+  for (const auto& [name, value] : pairs) protobuf::append_map_entry(out, field, field_text(name), field_text(value));
+}
+
+}  // namespace
+
+bool decode_get_record(std::string_view message, GetRecordFields& out) {
+  protobuf::Reader r(message);
+  while (r.next()) {
+    if (r.is_varint()) {
+      if (r.field() == Get::kConsistencyFieldNumber) out.consistency = r.varint();
+      if (r.field() == Get::kWithoutValueFieldNumber) out.without_value = r.varint() != 0;
+    } else if (r.is_bytes()) {
+      if (r.field() == Get::kStoreFieldNumber) out.store = r.bytes();
+      if (r.field() == Get::kKeyFieldNumber) out.key = r.bytes();
+    }
+  }
+  return r.ok() && is_utf8(out.store) && is_utf8(out.key);
+}
+
+void append_record(std::string& out, const RecordPlace& place, std::string_view key, const state::Record& record,
+                   std::string_view value) {
+  const std::string_view isolation = place.isolation.value_or(std::string_view());
+  append_text(out, Field::kStoreFieldNumber, place.entry.name);
+  append_text(out, Field::kKeyFieldNumber, key);
+  protobuf::append_bytes(out, Field::kValueFieldNumber, value);
+  append_text(out, Field::kContentTypeFieldNumber, content_type_of(record));
+  protobuf::append_bytes(out, Field::kEtagFieldNumber, entity_tag(record.etag));
+  if (place.isolation) {
+    append_text(out, Field::kIdFieldNumber, service::record_id(isolation, key));
+    protobuf::append_uint(out, Field::kIsolationModeFieldNumber, 1);
+    append_text(out, Field::kIsolationKeyFieldNumber, isolation);
+  } else {
+    append_text(out, Field::kIdFieldNumber, key);
+  }
+  if (record.expires_at) append_time(out, Field::kExpiresFieldNumber, *record.expires_at);
+  if (!record.fields) return;
+  const state::RecordFields& fields = *record.fields;
+  append_time(out, Field::kCreatedFieldNumber, fields.created);
+  append_text(out, Field::kCreatedByFieldNumber, fields.created_by);
+  append_time(out, Field::kModifiedFieldNumber, fields.modified);
+  append_text(out, Field::kModifiedByFieldNumber, fields.modified_by);
+  append_pairs(out, Field::kTagsFieldNumber, fields.tags);
+  append_pairs(out, Field::kIndexesFieldNumber, fields.indexes);
+}
+
+void append_record_field(std::string& out, int field, const RecordPlace& place, std::string_view key,
+                         const state::Record& record, std::string_view value) {
+  std::string message;
+  append_record(message, place, key, record, value);
+  protobuf::append_message(out, static_cast<std::uint32_t>(field), message);
+}
+
+}  // namespace holdfast::api
