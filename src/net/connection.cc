@@ -26,6 +26,19 @@ bool is_unix(Socket& socket) {
   return socket.local_endpoint(ignored).protocol().family() == AF_UNIX;
 }
 
+http::Peer peer_of(Socket& socket) {
+  ErrorCode error;
+  const auto peer = socket.remote_endpoint(error);
+  if (error) return http::Peer::elsewhere;
+  if (peer.protocol().family() == AF_UNIX) return http::Peer::unix_socket;
+  if (peer.protocol().family() == AF_INET) {
+    const auto* v4 = reinterpret_cast<const sockaddr_in*>(peer.data());
+    return ntohl(v4->sin_addr.s_addr) >> 24U == 127 ? http::Peer::loopback : http::Peer::elsewhere;
+  }
+  const auto* v6 = reinterpret_cast<const sockaddr_in6*>(peer.data());
+  return IN6_IS_ADDR_LOOPBACK(&v6->sin6_addr) ? http::Peer::loopback : http::Peer::elsewhere;
+}
+
 constexpr std::string_view kWantsTls =
     "HTTP/1.1 400 Bad Request\r\nContent-Type: text/plain; charset=utf-8\r\nConnection: close\r\nContent-Length: "
     "62\r\n\r\n"
@@ -123,7 +136,8 @@ void ConnectionList::cut() {
   }
 }
 
-Connection::Connection(ConnectionList& list, Socket socket) : list_(list), socket_(std::move(socket)) {
+Connection::Connection(ConnectionList& list, Socket socket)
+    : list_(list), socket_(std::move(socket)), peer_(peer_of(socket_)) {
   ErrorCode ignored;
   socket_.non_blocking(true, ignored);
   next_ = list_.head_;

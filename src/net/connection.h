@@ -53,6 +53,7 @@ class Connection {
   const ServerOptions& options() { return list_.options; }
   bool draining() const { return list_.draining; }
   Socket& socket() { return socket_; }
+  http::Peer peer() const { return peer_; }
 
   // The sweep closes the connection when this time has passed.
   void expect_within(Milliseconds time) { deadline_ = loop().coarse_now() + time; }
@@ -82,6 +83,7 @@ class Connection {
 
   ConnectionList& list_;
   Socket socket_;
+  http::Peer peer_;
   std::unique_ptr<TlsEngine> tls_;
   SteadyTime deadline_ = SteadyTime::max();
   // Set by an HTTP/2 session, which has more to say on drain than "close when idle".

@@ -107,6 +107,7 @@ Task<bool> Session::answer() {
   if (wants_upgrade() && co_await upgrade()) co_return false;
   connection_.expect_nothing();
   http::Request& request = parser_.request();
+  request.peer = connection_.peer();
   http::Response response;
   try {
     co_await connection_.handler().handle(request, response);

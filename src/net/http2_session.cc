@@ -50,6 +50,7 @@ void Http2Stream::begin(std::int32_t number, std::int64_t free_bytes) {
   id = number;
   request.clear();
   request.is_http2 = true;
+  request.peer = session.connection.peer();
   request.cancel = &cancel;
   response.clear();
   charge.begin(free_bytes);
@@ -439,6 +440,7 @@ bool Http2Session::upgrade(http::Request request, std::string_view settings) {
   stream.request = std::move(request);
   stream.peer_done = true;
   stream.request.is_http2 = true;
+  stream.request.peer = connection.peer();
   stream.request.cancel = &stream.cancel;
   if (nghttp2_session_upgrade2(h2_, reinterpret_cast<const std::uint8_t*>(settings.data()), settings.size(),
                                head ? 1 : 0, &stream) != 0) {

@@ -529,6 +529,24 @@ TEST(Listening, AUnixSocketThatIsListenedOnIsLeftAlone) {
   EXPECT_EQ(client.read_answer().status, 200);
 }
 
+TEST(Listening, ARequestSaysWhereItsClientIs) {
+  const Folder folder;
+  const std::string path = folder.path / "s.socket";
+  TestServer server({}, kDefaultBudget, path);
+  Client tcp(server.port());
+  Client local(path);
+  for (int i = 0; i < 2; ++i) {  // also the second one of a connection
+    tcp.send(get("/peer"));
+    EXPECT_EQ(tcp.read_answer().body, "loopback");
+    local.send(get("/peer"));
+    EXPECT_EQ(local.read_answer().body, "unix socket");
+  }
+  Http2Client multiplexed(server.port());
+  const auto stream = multiplexed.ask("/peer");
+  EXPECT_TRUE(multiplexed.run_until([&] { return multiplexed.at(stream).closed; }));
+  EXPECT_EQ(multiplexed.at(stream).body, "loopback");
+}
+
 TEST(Listening, APortInUseIsNamed) {
   const TestServer server;
   Loop loop;

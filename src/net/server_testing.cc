@@ -79,6 +79,9 @@ Task<void> EchoHandler::handle(http::Request& request, http::Response& response)
     response.body.resize(std::stoul(request.target.substr(kBytes.size())), 'x');
   } else if (request.target == "/loop") {
     response.body = std::to_string(number_);
+  } else if (request.target == "/peer") {
+    static constexpr std::array<std::string_view, 3> kNames{"elsewhere", "loopback", "unix socket"};
+    response.body = kNames.at(static_cast<std::size_t>(request.peer));
   } else if (response.status == 200) {
     response.body = request.body.empty() ? request.target : request.body;
   }

@@ -31,7 +31,8 @@ struct Tally {
 };
 
 // Answers with the request's body or, without one, its target. "/held" waits for Tally::released, "/later" answers by
-// a timer, "/throw" throws, "/bytes/N" is N bytes, "/loop" names the loop, "/stream" wraps what comes in <>.
+// a timer, "/throw" throws, "/bytes/N" is N bytes, "/loop" names the loop, "/peer" where the client is, "/stream" wraps
+// what comes in <>.
 class EchoHandler final : public Handler {
  public:
   explicit EchoHandler(Loop& loop, Tally* tally = nullptr, int number = 0)

@@ -99,6 +99,7 @@ void Request::clear() {
   headers.clear();
   body.clear();
   body_too_large = false;
+  peer = Peer::elsewhere;
   cancel = nullptr;
   caller.reset();
 }

@@ -101,6 +101,9 @@ class HeaderLines {
   std::string lines_;
 };
 
+// Where a connection comes from.
+enum class Peer : std::uint8_t { elsewhere, loopback, unix_socket };
+
 struct Request {
   Method method = Method::other;
   std::string unknown_method;  // the text of Method::other
@@ -109,6 +112,7 @@ struct Request {
   std::string body;
   bool body_too_large = false;  // the body was cut at the limit and is not to be used
   bool is_http2 = false;
+  Peer peer = Peer::elsewhere;
   const Cancellation* cancel = nullptr;  // set when the client goes away; null: not watched
   std::shared_ptr<const void> caller;    // who sent it, as the API found out that admitted it; its own to read
 
