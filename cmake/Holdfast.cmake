@@ -3,6 +3,8 @@
 #   beside the sources, which become one test program, NAME_test.
 # holdfast_store(NAME SOURCES ... WIRES ... TESTS ... LINKS ...)
 #   A backend: a library named store_NAME that links state, net and the wires it names.
+# holdfast_embed(NAME HEADER FILE...)
+#   Compiles files in: makes NAME_files.cc in the binary folder, which defines holdfast::NAME_files() of HEADER.
 
 option(HOLDFAST_LTO "Link-time optimisation" OFF)
 option(HOLDFAST_FUZZ "Build the libFuzzer targets" OFF)
@@ -54,6 +56,24 @@ function(holdfast_library name)
   if(ARG_TESTS)
     holdfast_test(${name}_test SOURCES ${ARG_TESTS} USES ${name} ${ARG_TEST_USES} RUNS ${ARG_TEST_RUNS})
   endif()
+endfunction()
+
+function(holdfast_embed name header)
+  if(NOT TARGET embed)
+    add_executable(embed ${CMAKE_SOURCE_DIR}/cmake/tools/embed.cc)
+    target_link_libraries(embed PRIVATE holdfast_flags yaml-cpp)
+  endif()
+  set(out ${CMAKE_CURRENT_BINARY_DIR}/${name}_files.cc)
+  set(files "")
+  foreach(file ${ARGN})
+    get_filename_component(file ${file} ABSOLUTE)
+    list(APPEND files ${file})
+  endforeach()
+  add_custom_command(
+    OUTPUT ${out}
+    COMMAND ${CMAKE_COMMAND} -E env ASAN_OPTIONS=detect_leaks=0
+            $<TARGET_FILE:embed> ${out} ${header} ${name}_files ${files}
+    DEPENDS embed ${files})
 endfunction()
 
 function(holdfast_store name)

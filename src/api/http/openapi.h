@@ -1,10 +1,10 @@
-// openapi.yaml as JSON, compiled in.
+// proto/holdfast/v2/openapi.yaml as JSON, compiled in.
 #pragma once
 
-#include <string_view>
+#include "base/embedded_file.h"
 
-namespace holdfast::api {
+namespace holdfast {
 
-std::string_view openapi_json();
+std::span<const EmbeddedFile> openapi_files();  // one: openapi.json
 
-}  // namespace holdfast::api
+}  // namespace holdfast

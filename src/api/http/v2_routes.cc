@@ -51,7 +51,7 @@ Task<Response> V2Routes::handle(Request& request, const Target& target) {
   if (target.raw_path == "/openapi.json") {
     if (request.method != Method::get && request.method != Method::head)
       return ready(method_not_allowed(request, "GET"));
-    return ready(json_response(200, std::string(openapi_json())));
+    return ready(json_response(200, std::string(openapi_files().front().bytes)));
   }
   if (target.raw_path == "/v2/health") {
     if (request.method != Method::get) return ready(method_not_allowed(request, "GET"));
