@@ -31,6 +31,11 @@ void append_fields(std::string& out, const state::Record& record) {
   out += '{';
   for (const auto& [name, value] : fields.tags) append_member(out, name, value);
   out += '}';
+  if (fields.indexes.empty()) return;
+  append_name(out, "indexes");
+  out += '{';
+  for (const auto& [name, value] : fields.indexes) append_member(out, name, value);
+  out += '}';
 }
 
 // Rounded up, so that a live record shows 0 only in its last millisecond: stores round an expiry up to one, which must

@@ -177,6 +177,13 @@ def test_stores_and_health_and_openapi(sidecar):
     assert document["openapi"] == "3.1.0" and "/v2/state/{store}/{key}" in document["paths"]
 
 
+def test_a_record_tells_its_index_entries(sidecar, store, key):
+    requests.put(at(sidecar, store, key), params={"index.city": "berlin/1"}, data="1")
+    assert requests.get(at(sidecar, store, key), headers={"Accept": RECORD}).json()["indexes"] == {"city": "berlin/1"}
+    requests.put(at(sidecar, store, key), data="1")
+    assert "indexes" not in requests.get(at(sidecar, store, key), headers={"Accept": RECORD}).json()
+
+
 def test_binary_values_in_records_are_base64(sidecar, store, key):
     requests.put(at(sidecar, store, key), data=b"\x01\x02")
     record = requests.get(at(sidecar, store, key), headers={"Accept": RECORD}).json()
