@@ -36,6 +36,7 @@ constexpr Operation kOperations[] = {
     {"/v2/state/", 3, "ListRecords", "", ""},
     {"/v2/state/", 0, "GetRecord", "PutRecord", "DeleteRecord"},
     {"/v2/stores", 2, "ListStores", "", ""},
+    {"/v2/stats", 2, "GetStats", "", ""},
     {"/v2/health", 2, "Health", "", ""},
 };
 

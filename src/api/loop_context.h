@@ -8,6 +8,7 @@
 #include "api/call_trace.h"
 #include "telemetry/error_counts.h"
 #include "telemetry/server_metrics.h"
+#include "telemetry/stats.h"
 
 namespace holdfast::api {
 
@@ -18,6 +19,7 @@ struct LoopContext {
   telemetry::ErrorCounts* errors = nullptr;  // null: not counted
   telemetry::HttpLabels labels;
   telemetry::ServerMetrics metrics;
+  const telemetry::StatsSource* stats = nullptr;  // of all loops together, with `metrics` among it
   CallLog call_log;
   Tracing tracing;
   std::vector<std::string> allowed_origins;  // CORS; empty: off; "*": all

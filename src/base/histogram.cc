@@ -46,6 +46,15 @@ void Histogram::record(std::span<const double> bounds, double value) {
   add(sum_, value);
 }
 
+void HistogramSum::add(const Histogram& histogram) {
+  sum += histogram.sum();
+  for (std::size_t i = 0; i < buckets.size(); ++i) {
+    const std::uint64_t here = histogram.bucket(i);
+    buckets[i] += here;
+    count += here;
+  }
+}
+
 std::uint64_t Histogram::count() const {
   std::uint64_t count = 0;
   for (const auto& bucket : buckets_) count += bucket.load(std::memory_order_relaxed);

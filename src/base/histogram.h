@@ -31,4 +31,13 @@ class Histogram {
   std::atomic<double> sum_{0};
 };
 
+// Several of them, added up.
+struct HistogramSum {
+  std::uint64_t count = 0;
+  double sum = 0;
+  std::array<std::uint64_t, Histogram::kBuckets> buckets{};
+
+  void add(const Histogram& histogram);
+};
+
 }  // namespace holdfast

@@ -44,7 +44,7 @@ struct RouteGroup {
   std::string_view group;
   std::string_view route;
 };
-constexpr std::array<RouteGroup, 19> kGroups{{
+constexpr std::array<RouteGroup, 20> kGroups{{
     {"v1.0/state", "v1.0/state/{storeName}/{key}"},
     {"v1.0-alpha1/state", "v1.0-alpha1/state/{storeName}/query"},
     {"v1.0/secrets", "v1.0/secrets/{secretStoreName}/{key}"},
@@ -64,6 +64,7 @@ constexpr std::array<RouteGroup, 19> kGroups{{
     {"v1.0/invoke", "v1.0/invoke/{id}/method"},
     {"v2/state", "v2/state/{store}/{key}"},
     {"v2/stores", "v2/stores"},
+    {"v2/stats", "v2/stats"},
 }};
 
 }  // namespace

@@ -157,6 +157,7 @@ std::size_t usable_cores() {
 
 void Daemon::prepare_context(api::LoopContext& context) {
   context.measures = flags_.enable_metrics && configuration_.metrics.enabled.value_or(true);
+  context.stats = &metrics_;
   context.labels.path = configuration_.metrics.increased_cardinality.value_or(true);
   context.labels.patterns = configuration_.metrics.path_matching;
   context.labels.verb = !configuration_.metrics.exclude_verbs;

@@ -32,24 +32,8 @@ std::string label(std::string_view text) {
   return out;
 }
 
-// Histograms of several loops, added up.
-struct Sum {
-  std::uint64_t count = 0;
-  double sum = 0;
-  std::array<std::uint64_t, Histogram::kBuckets> buckets{};
-
-  void add(const Histogram& histogram) {
-    sum += histogram.sum();
-    for (std::size_t i = 0; i < buckets.size(); ++i) {
-      const std::uint64_t here = histogram.bucket(i);
-      buckets[i] += here;
-      count += here;
-    }
-  }
-};
-
 void append_histogram(std::string& out, std::string_view name, std::string_view labels, std::span<const double> bounds,
-                      const Sum& sum) {
+                      const HistogramSum& sum) {
   std::uint64_t cumulated = 0;
   for (std::size_t i = 0; i < bounds.size(); ++i) {
     cumulated += sum.buckets[i];
@@ -67,7 +51,7 @@ class Family {
     head_bytes_ = text_.size();
   }
   void add(std::string_view labels, auto value) { text_ += fmt::format("{}{{{}}} {}\n", name_, labels, value); }
-  void add(std::string_view labels, std::span<const double> bounds, const Sum& sum) {
+  void add(std::string_view labels, std::span<const double> bounds, const HistogramSum& sum) {
     append_histogram(text_, name_, labels, bounds, sum);
   }
   // Nothing when there is no series.
@@ -80,6 +64,13 @@ class Family {
   std::string text_;
   std::size_t head_bytes_;
 };
+
+HistogramSum sum_of(std::span<const std::shared_ptr<StoreMetrics>> loops, OperationKind kind, bool success) {
+  HistogramSum sum;
+  for (const auto& metrics : loops)
+    if (metrics) sum.add(metrics->series(kind, success));
+  return sum;
+}
 
 std::uint64_t resident_bytes() {
   std::ifstream statm("/proc/self/statm");
@@ -145,9 +136,7 @@ void MetricsSources::append_stores(std::string& out, const std::string& labels) 
   for (const auto& [name, loops] : stores_) {
     for (std::size_t kind = 0; kind < state::kOperationKinds; ++kind) {
       for (const bool success : {true, false}) {
-        Sum sum;
-        for (const auto& metrics : loops)
-          if (metrics) sum.add(metrics->series(static_cast<OperationKind>(kind), success));
+        const HistogramSum sum = sum_of(loops, static_cast<OperationKind>(kind), success);
         if (sum.count == 0) continue;
         const std::string series = fmt::format("{},component=\"{}\",operation=\"{}\",success=\"{}\"", labels,
                                                label(name), name_of(static_cast<OperationKind>(kind)), success);
@@ -165,7 +154,7 @@ void MetricsSources::append_secrets(std::string& out, const std::string& labels)
   Family latencies("dapr_component_secret_latencies", "histogram",
                    "How long the secret component took to answer, in ms.");
   for (const auto& [key, histogram] : secrets_) {
-    Sum sum;
+    HistogramSum sum;
     sum.add(histogram);
     const std::string series = fmt::format("{},component=\"{}\",operation=\"{}\",success=\"{}\"", labels,
                                            label(key.store), key.bulk ? "bulk_get" : "get", key.success);
@@ -179,7 +168,7 @@ void MetricsSources::append_secrets(std::string& out, const std::string& labels)
 namespace {
 
 using SeriesKey = std::tuple<std::string, std::string, int>;
-using SeriesSums = std::map<SeriesKey, Sum>;
+using SeriesSums = std::map<SeriesKey, HistogramSum>;
 
 void append_http(std::string& out, const std::string& app, const SeriesSums& sums) {
   Family requests("dapr_http_server_request_count", "counter", "HTTP requests answered.");
@@ -212,7 +201,7 @@ void append_grpc(std::string& out, const std::string& app, const SeriesSums& sum
 
 void append_sizes(std::string& out, std::string_view name, std::string_view help, const std::string& app,
                   std::span<const ServerMetrics* const> servers, const Histogram& (ServerMetrics::*which)() const) {
-  Sum sum;
+  HistogramSum sum;
   for (const ServerMetrics* server : servers) sum.add((server->*which)());
   if (sum.count == 0) return;
   Family family(std::string(name), "histogram", help);
@@ -332,6 +321,32 @@ std::string MetricsSources::page(const service::Runtime& runtime) const {
       "process_cpu_seconds_total {}\n",
       cpu_seconds());
   return out;
+}
+
+telemetry::Stats MetricsSources::read_stats() const {
+  telemetry::Stats stats;
+  stats.uptime_seconds = milliseconds_since(began_) / 1e3;
+  stats.resident_bytes = resident_bytes();
+  stats.cpu_seconds = cpu_seconds();
+  const std::lock_guard lock(mutex_);
+  for (const auto& [name, loops] : stores_) {
+    telemetry::StoreStats& store = stats.stores.emplace_back(name);
+    for (std::size_t i = 0; i < state::kOperationKinds; ++i) {
+      const auto kind = static_cast<OperationKind>(i);
+      const telemetry::CallStats calls{sum_of(loops, kind, true), sum_of(loops, kind, false)};
+      if (calls.succeeded.count + calls.failed.count > 0) store.operations.push_back({name_of(kind), calls});
+    }
+  }
+  for (const ServerMetrics* server : servers_) {
+    server->each_http([&](const auto& one) {
+      if (one.path != "/v2/stats") (one.status < 400 ? stats.http.succeeded : stats.http.failed).add(one.latency);
+    });
+    server->each_grpc(
+        [&](const auto& one) { (one.status == 0 ? stats.grpc.succeeded : stats.grpc.failed).add(one.latency); });
+  }
+  for (const auto& [failure, count] : failed_)
+    stats.failed_components.push_back({failure.name, failure.type, failure.reason, count});
+  return stats;
 }
 
 Task<void> MetricsHandler::handle(http::Request&, http::Response& response) {

@@ -1,4 +1,4 @@
-// The Prometheus page. Every path answers it, as with daprd.
+// What is counted, and the Prometheus page that tells it. Every path of its port answers the page, as with daprd.
 #pragma once
 
 #include <map>
@@ -14,11 +14,12 @@
 #include "state/layers/layers.h"
 #include "telemetry/error_counts.h"
 #include "telemetry/server_metrics.h"
+#include "telemetry/stats.h"
 
 namespace holdfast::daemon {
 
-// What the page reads. Any thread.
-class MetricsSources {
+// What the page and GET /v2/stats read. Any thread.
+class MetricsSources final : public telemetry::StatsSource {
  public:
   // The counts of a store on a loop. The same ones when the store is opened anew.
   std::shared_ptr<state::StoreMetrics> store(const std::string& component, std::size_t loop);
@@ -33,6 +34,7 @@ class MetricsSources {
   telemetry::ErrorCounts& errors() { return errors_; }
 
   std::string page(const service::Runtime& runtime) const;
+  telemetry::Stats read_stats() const override;
 
  private:
   struct Failure {
@@ -52,6 +54,7 @@ class MetricsSources {
   void append_errors(std::string& out, const std::string& app) const;
   void append_resiliency(std::string& out, const std::string& labels) const;
 
+  const SteadyTime began_ = std::chrono::steady_clock::now();
   mutable std::mutex mutex_;
   std::map<std::string, std::vector<std::shared_ptr<state::StoreMetrics>>> stores_;
   std::map<std::string, std::shared_ptr<const state::SharedResiliency>> resiliency_;

@@ -55,6 +55,36 @@ TEST_F(MetricsPage, ComponentsThatLoadedAndThatDidNot) {
   EXPECT_THAT(page(), HasSubstr(R"(component="state.nope",componentName="x",reason="creation"} 1)"));
 }
 
+TEST_F(MetricsPage, StatsAreTheSameCountsAsValues) {
+  telemetry::ServerMetrics loop;
+  sources_.add_server(loop);
+  loop.http_done("GET", "/v1.0/state/s", 200, 0.5, 0, 10);
+  loop.http_done("GET", "/v1.0/state/s", 404, 0.5, 0, 10);
+  loop.http_done("GET", "/v2/stats", 200, 0.5, 0, 10);
+  loop.grpc_done("/dapr.proto.runtime.v1.Dapr/GetState", 10, 0.5, 3, 4);
+  sources_.store("orders", 0)->record(state::OperationKind::get, true, 500'000);
+  sources_.store("orders", 1)->record(state::OperationKind::get, true, 1'500'000);
+  sources_.store("orders", 1)->record(state::OperationKind::bulk_get, false, 1);
+  sources_.component_failed("state.nope", "x", "creation");
+  const telemetry::Stats stats = sources_.read_stats();
+  ASSERT_EQ(stats.stores.size(), 1u);
+  EXPECT_EQ(stats.stores[0].name, "orders");
+  ASSERT_EQ(stats.stores[0].operations.size(), 2u);
+  EXPECT_EQ(stats.stores[0].operations[0].operation, "get");
+  const HistogramSum& gets = stats.stores[0].operations[0].calls.succeeded;
+  EXPECT_EQ(gets.count, 2u);
+  EXPECT_DOUBLE_EQ(gets.sum, 2);
+  EXPECT_EQ(gets.buckets[0], 1u);
+  EXPECT_EQ(gets.buckets[1], 1u);
+  EXPECT_EQ(stats.stores[0].operations[1].calls.failed.count, 1u);
+  EXPECT_EQ(stats.http.succeeded.count, 1u) << "who watches does not see himself";
+  EXPECT_EQ(stats.http.failed.count, 1u);
+  EXPECT_EQ(stats.grpc.failed.count, 1u);
+  ASSERT_EQ(stats.failed_components.size(), 1u);
+  EXPECT_EQ(stats.failed_components[0].name, "x");
+  EXPECT_GT(stats.resident_bytes, 0u);
+}
+
 TEST_F(MetricsPage, ABreakerShowsTheStateItIsIn) {
   state::ResiliencyPolicy policy;
   policy.breaker.emplace().consecutive_failures_max = 0;

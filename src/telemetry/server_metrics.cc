@@ -70,8 +70,9 @@ namespace {
 // Routes whose third segment names a component, and those that are shown whole.
 constexpr std::array<std::string_view, 6> kWithName{"/v1.0/state/",         "/v1.0-alpha1/state/", "/v1.0/secrets/",
                                                     "/v2/state/", "/v1.0/publish/",      "/v1.0/bindings/"};
-constexpr std::array<std::string_view, 8> kWhole{"/v1.0/healthz", "/v1.0/healthz/outbound", "/v1.0/metadata",
+constexpr std::array<std::string_view, 9> kWhole{"/v1.0/healthz", "/v1.0/healthz/outbound", "/v1.0/metadata",
                                                  "/v1.0/shutdown", "/v2/health",            "/v2/stores",
+                                                 "/v2/stats",
                                                  "/openapi.json",  "/"};
 
 // Segment by segment; "{name}" takes any one.

@@ -177,6 +177,26 @@ def test_stores_and_health_and_openapi(sidecar):
     assert document["openapi"] == "3.1.0" and "/v2/state/{store}/{key}" in document["paths"]
 
 
+def test_stats_count_what_stores_did(sidecar, store, key):
+    def calls(outcome, operation="get"):
+        stats = requests.get(sidecar.url + "/v2/stats").json()
+        found = [one for row in stats["stores"] if row["name"] == store for one in row["operations"] if one["operation"] == operation]
+        return found[0][outcome] if found else {"count": 0, "buckets": []}
+
+    before = calls("succeeded")["count"]
+    for _ in range(3):
+        requests.get(at(sidecar, store, key))
+    after = calls("succeeded")
+    assert after["count"] == before + 3 == sum(after["buckets"])
+    failed = calls("failed", "set")["count"]
+    requests.put(at(sidecar, store, key), data="1", headers={"If-Match": '"none"'})
+    assert calls("failed", "set")["count"] == failed + 1
+    stats = requests.get(sidecar.url + "/v2/stats").json()
+    assert len(after["buckets"]) == len(stats["latencyBoundsMs"]) + 1
+    assert stats["residentBytes"] > 1 << 20 and stats["uptimeSeconds"] > 0 and stats["cpuSeconds"] > 0
+    assert stats["appId"] == "test" and stats["countsRequests"] is True and stats["http"]["succeeded"]["count"] > 0
+
+
 def test_a_record_tells_its_index_entries(sidecar, store, key):
     requests.put(at(sidecar, store, key), params={"index.city": "berlin/1"}, data="1")
     assert requests.get(at(sidecar, store, key), headers={"Accept": RECORD}).json()["indexes"] == {"city": "berlin/1"}

@@ -55,7 +55,7 @@ http::Response bad_token() {
 }  // namespace
 
 HttpFront::HttpFront(service::Service& service, service::Runtime& runtime, LoopContext& context, net::Handler& grpc)
-    : context_(context), grpc_(grpc), v1_(service, runtime), v2_(service, runtime) {}
+    : context_(context), grpc_(grpc), v1_(service, runtime), v2_(service, runtime, context) {}
 
 bool HttpFront::wants_stream(const http::Request& head) { return is_grpc(head) && grpc_.wants_stream(head); }
 

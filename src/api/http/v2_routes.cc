@@ -61,6 +61,10 @@ Task<Response> V2Routes::handle(Request& request, const Target& target) {
     if (request.method != Method::get) return ready(method_not_allowed(request, "GET"));
     return ready(stores());
   }
+  if (target.raw_path == "/v2/stats") {
+    if (request.method != Method::get) return ready(method_not_allowed(request, "GET"));
+    return ready(stats());
+  }
   if (target.raw_path.starts_with(kState)) return state_route(request, target);
   return ready(
       problem(404, "no-such-route", "There is no such route", "see /openapi.json for what there is", request.target));

@@ -1,8 +1,9 @@
 // Our HTTP API, /v2 (doc/api-v2.md, openapi.yaml). v2_routes.cc finds the route, v2_records.cc answers about one
-// record, v2_many.cc about many, v2_decode.h reads what they are asked.
+// record, v2_many.cc about many, v2_stats.cc about the process; v2_decode.h reads what they are asked.
 #pragma once
 
 #include "api/http/target.h"
+#include "api/loop_context.h"
 #include "api/record_json.h"
 #include "api/v2.h"
 #include "wire/http/message.h"
@@ -13,7 +14,8 @@ inline constexpr std::string_view kRecordType = "application/vnd.holdfast.record
 
 class V2Routes {
  public:
-  V2Routes(service::Service& service, const service::Runtime& runtime) : v2_(service, runtime) {}
+  V2Routes(service::Service& service, const service::Runtime& runtime, const LoopContext& context)
+      : v2_(service, runtime), context_(context) {}
 
   Task<http::Response> handle(http::Request& request, const Target& target);
 
@@ -33,6 +35,7 @@ class V2Routes {
   Task<http::Response> transact(http::Request& request, service::StoreRef entry, std::string_view query);
   Task<http::Response> health();
   http::Response stores();
+  http::Response stats() const;
   // Consistency and principal of a request; the problem when they cannot be read.
   Result<service::CallContext> context_of(const http::Request& request, std::string_view query) const;
   Result<std::vector<Command>> commands_of(const http::Request& request, std::string_view list) const;
@@ -41,6 +44,7 @@ class V2Routes {
   void append_outcome(std::string& out, const RecordPlace& place, const Command& command, const Outcome& outcome) const;
 
   V2 v2_;
+  const LoopContext& context_;
 };
 
 }  // namespace holdfast::api
