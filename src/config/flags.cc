@@ -69,6 +69,9 @@ constexpr std::array kTable = std::to_array<FlagRow>({
     {"tls-cert-file", text, "", "PEM certificate chain: both ports speak TLS; read again when it changes"},
     {"tls-key-file", text, "", "PEM private key of --tls-cert-file"},
     {"tls-client-ca-file", text, "", "PEM authorities: clients have to show a certificate of one of them"},
+    {"enable-dashboard", boolean, "",
+     "serve the dashboard at /dashboard, to this machine or with an API token; "
+     "the default with serve and run, where they listen on loopback"},
     {"keep-on-failed-reload", boolean, "",
      "keep a component as it was when its changed file is wrong, instead of ending; "
      "the default with serve and run"},
@@ -312,6 +315,7 @@ void read_ours(Reader& reader, Flags& flags) {
   reader.read("tls-cert-file", flags.tls_cert_file);
   reader.read("tls-key-file", flags.tls_key_file);
   reader.read("tls-client-ca-file", flags.tls_client_ca_file);
+  reader.read("enable-dashboard", flags.enable_dashboard);
   reader.read("keep-on-failed-reload", flags.keep_on_failed_reload);
 }
 

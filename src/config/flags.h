@@ -88,6 +88,7 @@ struct Flags {
   std::string tls_cert_file;  // empty: no TLS
   std::string tls_key_file;
   std::string tls_client_ca_file;             // empty: no certificate is asked for
+  std::optional<bool> enable_dashboard;       // unset: as the way of starting has it
   std::optional<bool> keep_on_failed_reload;  // unset: as the way of starting has it
 
   std::vector<std::string> given;           // flags on the command line, in its order, each once

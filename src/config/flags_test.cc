@@ -54,6 +54,7 @@ TEST(Flags, DefaultsAreThoseOfTheTable) {
   EXPECT_EQ(flags.header_timeout, same.header_timeout);
   EXPECT_EQ(flags.idle_timeout, same.idle_timeout);
   EXPECT_EQ(flags.enable_api_logging, std::nullopt);
+  EXPECT_EQ(flags.enable_dashboard, std::nullopt);
   EXPECT_THAT(flags.given, IsEmpty());
 }
 

@@ -26,6 +26,7 @@
 #include "daemon/resources.h"
 #include "daemon/service_manager.h"
 #include "daemon/traces.h"
+#include "dashboard/dashboard.h"
 #include "net/tls.h"
 #include "stores/all.h"
 
@@ -43,6 +44,7 @@ struct LoopRoom {
   service::Service service{stores, Clock::system()};
   api::LoopContext context;
   std::unique_ptr<api::GrpcFront> grpc;
+  std::unique_ptr<dashboard::Dashboard> dashboard;  // null: it is off
   std::unique_ptr<api::HttpFront> http;
   std::unique_ptr<api::PublicFront> open;
   std::thread thread;
@@ -63,6 +65,7 @@ class Daemon {
   Status prepare_runtime();
   void start_loops();
   void prepare_context(api::LoopContext& context);
+  bool serves_dashboard() const;
   Status find_directories();
   Status open_components();
   Status apply(Reading reading, Components::Failures failures);
@@ -171,6 +174,11 @@ void Daemon::prepare_context(api::LoopContext& context) {
   context.access.deny_methods(closed_methods(configuration_.api));
 }
 
+bool Daemon::serves_dashboard() const {
+  const bool friendly = style_ == Style::friendly;
+  return flags_.enable_dashboard.value_or(friendly && listens_on_loopback_only(flags_, friendly));
+}
+
 void Daemon::start_loops() {
   const std::size_t count = flags_.loops > 0 ? flags_.loops : usable_cores();
   budget_ = std::make_unique<net::Budget>(static_cast<std::int64_t>(flags_.max_inflight_bytes));
@@ -178,7 +186,9 @@ void Daemon::start_loops() {
     auto room = std::make_unique<LoopRoom>();
     prepare_context(room->context);
     room->grpc = std::make_unique<api::GrpcFront>(room->service, runtime_, room->context, flags_.max_body_bytes);
-    room->http = std::make_unique<api::HttpFront>(room->service, runtime_, room->context, *room->grpc);
+    if (serves_dashboard()) room->dashboard = std::make_unique<dashboard::Dashboard>(room->context);
+    room->http =
+        std::make_unique<api::HttpFront>(room->service, runtime_, room->context, *room->grpc, room->dashboard.get());
     room->open = std::make_unique<api::PublicFront>(room->service, runtime_, room->context);
     metrics_.add_server(room->context.metrics);
     rooms_.push_back(std::move(room));
@@ -286,6 +296,9 @@ void Daemon::announce(SteadyTime began) {
   }
   if (flags_.dapr_public_port != 0) log::info(kScope, "public server is running on port {}", flags_.dapr_public_port);
   if (ports_->has_metrics()) log::info(kScope, "metrics server is running on port {}", flags_.metrics_port);
+  if (serves_dashboard() && flags_.unix_domain_socket.empty())
+    log::info(kScope, "the dashboard is at {}://localhost:{}{}", tls_ ? "https" : "http", flags_.dapr_http_port,
+              dashboard::kPath);
   if (style_ == Style::friendly) log::info(kScope, "components from {}", found_);
   log::info(kScope, "dapr initialized. Status: Running. Init Elapsed {}ms", elapsed.count());
 }

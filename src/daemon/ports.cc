@@ -38,6 +38,15 @@ bool is_loopback(const std::string& host) { return host == "::1" || host.starts_
 
 }  // namespace
 
+std::vector<std::string> listen_addresses(const config::Flags& flags, bool friendly) {
+  if (!flags.dapr_listen_addresses.empty()) return flags.dapr_listen_addresses;
+  return friendly ? std::vector<std::string>{"127.0.0.1", "::1"} : std::vector<std::string>{"0.0.0.0", "::"};
+}
+
+bool listens_on_loopback_only(const config::Flags& flags, bool friendly) {
+  return !flags.unix_domain_socket.empty() || std::ranges::all_of(listen_addresses(flags, friendly), is_loopback);
+}
+
 Result<std::unique_ptr<Ports>> Ports::open(config::Flags& flags, const PortHandlers& handlers, net::Budget& budget,
                                            Options options) {
   std::unique_ptr<Ports> ports(new Ports(flags, std::move(options)));
@@ -78,17 +87,15 @@ Status Ports::open_unix() {
 }
 
 Status Ports::open_tcp() {
-  std::vector<std::string> hosts = flags_.dapr_listen_addresses;
   const bool friendly = options_.friendly;
-  if (hosts.empty())
-    hosts = friendly ? std::vector<std::string>{"127.0.0.1", "::1"} : std::vector<std::string>{"0.0.0.0", "::"};
+  const std::vector<std::string> hosts = listen_addresses(flags_, friendly);
   if (auto ok = listen(*http_, hosts, flags_.dapr_http_port, friendly && !flags_.is_given("dapr-http-port"),
                        "dapr-http-port"); !ok)
     return ok;
   if (auto ok = listen(*grpc_, hosts, flags_.dapr_grpc_port, friendly && !flags_.is_given("dapr-grpc-port"),
                        "dapr-grpc-port"); !ok)
     return ok;
-  if (!std::ranges::all_of(hosts, is_loopback) && !options_.asks_for_token && flags_.tls_client_ca_file.empty())
+  if (!listens_on_loopback_only(flags_, friendly) && !options_.asks_for_token && flags_.tls_client_ca_file.empty())
     log::warn(kScope, "the API listens beyond this machine's loopback without an API token; set DAPR_API_TOKEN or "
                       "--dapr-listen-addresses 127.0.0.1");
   return {};

@@ -19,6 +19,11 @@ struct PortHandlers {
   net::Handler* metrics = nullptr;  // on the first loop; null: no metrics
 };
 
+// What the HTTP and gRPC ports listen on. `friendly`: loopback, where the flags do not say.
+std::vector<std::string> listen_addresses(const config::Flags& flags, bool friendly);
+// Whether nobody reaches them but from this machine.
+bool listens_on_loopback_only(const config::Flags& flags, bool friendly);
+
 // Lives on the main thread.
 class Ports {
  public:

@@ -70,10 +70,15 @@ namespace {
 // Routes whose third segment names a component, and those that are shown whole.
 constexpr std::array<std::string_view, 6> kWithName{"/v1.0/state/",         "/v1.0-alpha1/state/", "/v1.0/secrets/",
                                                     "/v2/state/", "/v1.0/publish/",      "/v1.0/bindings/"};
-constexpr std::array<std::string_view, 9> kWhole{"/v1.0/healthz", "/v1.0/healthz/outbound", "/v1.0/metadata",
-                                                 "/v1.0/shutdown", "/v2/health",            "/v2/stores",
+constexpr std::array<std::string_view, 9> kWhole{"/v1.0/healthz",
+                                                 "/v1.0/healthz/outbound",
+                                                 "/v1.0/metadata",
+                                                 "/v1.0/shutdown",
+                                                 "/v2/health",
+                                                 "/v2/stores",
                                                  "/v2/stats",
-                                                 "/openapi.json",  "/"};
+                                                 "/openapi.json",
+                                                 "/"};
 
 // Segment by segment; "{name}" takes any one.
 bool matches(std::string_view pattern, std::string_view path) {
@@ -101,6 +106,7 @@ std::string_view HttpLabels::path_of(std::string_view path) const {
   }
   if (std::ranges::find(kWhole, path) != kWhole.end()) return path;
   if (path.starts_with("/v1.0/metadata/")) return "/v1.0/metadata";
+  if (path == "/dashboard" || path.starts_with("/dashboard/")) return "/dashboard";
   return "";
 }
 

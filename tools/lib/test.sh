@@ -79,6 +79,7 @@ run_system() {
   rm -rf "$results" && mkdir -p "$results"
   python_environment system "$ROOT/.cache/venv"
   sdk_clients
+  tool chromium chromium || note "the dashboard's tests will fail without Chromium"
   export_store_servers
   HOLDFAST_H2SPEC=${HOLDFAST_H2SPEC:-$(h2spec_binary)} HOLDFAST_ZIPKIN_JAR=$(zipkin_jar) \
     HOLDFAST_PROMETHEUS=$(prometheus_folder) HOLDFAST_BIN=${HOLDFAST_BIN:-$ROOT/build/release/holdfast} \

@@ -1,6 +1,7 @@
 #include "api/http/front.h"
 
 #include "api/caller.h"
+#include "api/http/browser_guard.h"
 #include "api/http/cors.h"
 #include "api/http/responses.h"
 
@@ -54,8 +55,9 @@ http::Response bad_token() {
 
 }  // namespace
 
-HttpFront::HttpFront(service::Service& service, service::Runtime& runtime, LoopContext& context, net::Handler& grpc)
-    : context_(context), grpc_(grpc), v1_(service, runtime), v2_(service, runtime, context) {}
+HttpFront::HttpFront(service::Service& service, service::Runtime& runtime, LoopContext& context, net::Handler& grpc,
+                     const Pages* dashboard)
+    : context_(context), grpc_(grpc), v1_(service, runtime), v2_(service, runtime, context), dashboard_(dashboard) {}
 
 bool HttpFront::wants_stream(const http::Request& head) { return is_grpc(head) && grpc_.wants_stream(head); }
 
@@ -83,10 +85,22 @@ std::optional<http::Response> HttpFront::refusal(http::Request& request, std::st
   return std::nullopt;
 }
 
+// The dashboard brings browsers here, so that v2, which it reads, is as careful as it is. v1 stays as Dapr's.
+std::optional<http::Response> HttpFront::refusal_of_page(const http::Request& request) const {
+  if (context_.allowed_origins.empty())
+    if (auto refused = refuse_cross_site(request)) return refused;
+  if (dashboard_ != nullptr && !context_.access.asks_for_token()) return refuse_foreign_host(request);
+  return std::nullopt;
+}
+
 Task<http::Response> HttpFront::answer(http::Request& request, const Target& target, std::string_view path) {
+  if (dashboard_ != nullptr && dashboard_->has(path)) return ready(dashboard_->answer(request, path));
   if (auto refused = refusal(request, path)) return ready(std::move(*refused));
   // v2 keys keep their slashes and dots, so v2 looks at the path as it was sent.
-  if (target.raw_path.starts_with("/v2/") || target.raw_path == "/openapi.json") return v2_.handle(request, target);
+  if (target.raw_path.starts_with("/v2/") || target.raw_path == "/openapi.json") {
+    if (auto refused = refusal_of_page(request)) return ready(std::move(*refused));
+    return v2_.handle(request, target);
+  }
   return v1_.handle(request, path, target.query);
 }
 

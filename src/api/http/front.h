@@ -5,6 +5,7 @@
 #include <memory>
 #include <optional>
 
+#include "api/http/pages.h"
 #include "api/http/v1_routes.h"
 #include "api/http/v2_routes.h"
 #include "api/loop_context.h"
@@ -14,8 +15,10 @@ namespace holdfast::api {
 
 class HttpFront final : public net::Handler {
  public:
-  // `grpc` gets requests with a gRPC content type; it outlives this, as do the others.
-  HttpFront(service::Service& service, service::Runtime& runtime, LoopContext& context, net::Handler& grpc);
+  // `grpc` gets requests with a gRPC content type; it outlives this, as do the others. `dashboard` may be null: there
+  // is none.
+  HttpFront(service::Service& service, service::Runtime& runtime, LoopContext& context, net::Handler& grpc,
+            const Pages* dashboard = nullptr);
 
   Task<void> handle(http::Request& request, http::Response& response) override;
   bool wants_stream(const http::Request& head) override;
@@ -27,6 +30,7 @@ class HttpFront final : public net::Handler {
   Task<http::Response> answer(http::Request& request, const Target& target, std::string_view path);
   // Nothing when the call may go on; the request then knows who sent it (caller.h).
   std::optional<http::Response> refusal(http::Request& request, std::string_view path);
+  std::optional<http::Response> refusal_of_page(const http::Request& request) const;
   void observe(const http::Request& request, std::string_view path, std::size_t request_bytes,
                const http::Response& response, SteadyTime began);
 
@@ -34,6 +38,7 @@ class HttpFront final : public net::Handler {
   net::Handler& grpc_;
   V1Routes v1_;
   V2Routes v2_;
+  const Pages* dashboard_;
 };
 
 // Health and metadata only, to everyone, without a token: for the port that a platform's probes look at
