@@ -20,7 +20,9 @@ export class Refused extends Error {
     let problem = {};
     try {
       if (response.headers.get('Content-Type')?.includes('json')) problem = JSON.parse(text);
-    } catch { /* an answer of something in between, perhaps */ }
+    } catch {
+      /* an answer of something in between, perhaps */
+    }
     super(problem.detail ?? (text.trim() || `the sidecar answers ${response.status}`));
     this.status = response.status;
     this.problem = problem;
@@ -79,8 +81,9 @@ export const stats = () => json('/v2/stats');
 export function keys({store, prefix, isolation}, cursor, signal) {
   const query = new URLSearchParams({prefix, limit: '50'});
   if (cursor) query.set('cursor', cursor);
-  return call(`/v2/state/${encodeURIComponent(store)}?${query}`, {headers: isolated(isolation), signal})
-    .then((response) => response.json());
+  return call(`/v2/state/${encodeURIComponent(store)}?${query}`, {headers: isolated(isolation), signal}).then(
+    (response) => response.json(),
+  );
 }
 
 // The first bytes of a body, and whether they are all of it.
@@ -118,10 +121,18 @@ function tagsIn(headers) {
 // What the headers tell of a record that is too large to be asked for as a whole.
 function fieldsIn(headers, key) {
   return {
-    id: null, partitionKey: null, key, created: headers.get('Holdfast-Created'),
-    createdBy: headers.get('Holdfast-Created-By'), modified: headers.get('Holdfast-Modified'),
-    modifiedBy: headers.get('Holdfast-Modified-By'), tags: tagsIn(headers), expires: headers.get('Holdfast-Expires'),
-    ttl: null, etag: headers.get('ETag') ?? '', contentType: headers.get('Content-Type') ?? '',
+    id: null,
+    partitionKey: null,
+    key,
+    created: headers.get('Holdfast-Created'),
+    createdBy: headers.get('Holdfast-Created-By'),
+    modified: headers.get('Holdfast-Modified'),
+    modifiedBy: headers.get('Holdfast-Modified-By'),
+    tags: tagsIn(headers),
+    expires: headers.get('Holdfast-Expires'),
+    ttl: null,
+    etag: headers.get('ETag') ?? '',
+    contentType: headers.get('Content-Type') ?? '',
   };
 }
 
@@ -129,7 +140,7 @@ function fieldsIn(headers, key) {
 // JSON can be written in many ways. Two questions, the second for the version that the first has found; `complete` is
 // false where the value has more than bytesMax.
 export async function record(place, bytesMax, signal) {
-  for (let attempt = 1;; ++attempt) {
+  for (let attempt = 1; ; ++attempt) {
     const headers = isolated(place.isolation, {Accept: '*/*'});
     const response = await call(recordPath(place), {headers, signal});
     const {bytes, complete} = await readSome(response, bytesMax);

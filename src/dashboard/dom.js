@@ -45,10 +45,14 @@ export function confirmed({title, text, yes}) {
       resolve(value);
     };
     const {signal} = ended;
-    dialog.querySelector('form').addEventListener('submit', (event) => {
-      event.preventDefault();
-      answer(true);
-    }, {signal});
+    dialog.querySelector('form').addEventListener(
+      'submit',
+      (event) => {
+        event.preventDefault();
+        answer(true);
+      },
+      {signal},
+    );
     byId('confirm-no').addEventListener('click', () => answer(false), {signal});
     dialog.addEventListener('close', () => answer(false), {signal});
     dialog.showModal();
@@ -59,13 +63,19 @@ export function confirmed({title, text, yes}) {
 export function replaceContent(container, ...children) {
   const focused = container.contains(document.activeElement) ? document.activeElement.getAttribute('href') : null;
   container.replaceChildren(...children);
-  if (focused !== null) [...container.querySelectorAll('a')].find((link) => link.getAttribute('href') === focused)?.focus();
+  if (focused !== null)
+    [...container.querySelectorAll('a')].find((link) => link.getAttribute('href') === focused)?.focus();
 }
 
 // A box that says what went wrong, with buttons.
 export function problemBox(title, text, ...actions) {
-  return h('div', {class: 'problem', role: 'alert'}, h('strong', {}, title), h('p', {}, text),
-           actions.length > 0 && h('div', {class: 'actions'}, ...actions));
+  return h(
+    'div',
+    {class: 'problem', role: 'alert'},
+    h('strong', {}, title),
+    h('p', {}, text),
+    actions.length > 0 && h('div', {class: 'actions'}, ...actions),
+  );
 }
 
 export function button(label, onclick, kind = '') {
@@ -86,7 +96,12 @@ export function bytesText(bytes) {
 
 export function durationText(seconds) {
   const whole = Math.floor(seconds);
-  const parts = [[86400, 'd'], [3600, 'h'], [60, 'm'], [1, 's']];
+  const parts = [
+    [86400, 'd'],
+    [3600, 'h'],
+    [60, 'm'],
+    [1, 's'],
+  ];
   let rest = whole;
   const out = [];
   for (const [size, unit] of parts) {

@@ -24,7 +24,7 @@ function* tokens(text) {
 // The pieces of an indented form: tokens, and blanks of kind 'blank'.
 export function* indented(text) {
   let depth = 0;
-  let opened = false;  // the last token opened a bracket
+  let opened = false; // the last token opened a bracket
   const newline = () => ({kind: 'blank', text: '\n' + '  '.repeat(depth)});
   for (const token of tokens(text)) {
     const closes = token.text === '}' || token.text === ']';

@@ -3,33 +3,67 @@ import * as api from './api.js';
 import {button, h, problemBox} from './dom.js';
 
 export class KeysPane {
-  #place = null;  // {store, prefix, isolation}
+  #place = null; // {store, prefix, isolation}
   #cursor = null;
   #count = 0;
   #selected = null;
   #loading = null;
-  #links;  // (key) => hash
+  #links; // (key) => hash
   #list = h('ul', {class: 'keys', 'aria-label': 'Keys'});
   #status = h('p', {class: 'hint', role: 'status'});
   #trouble = h('div');
   #more = button('Show more', () => this.#load());
-  #prefix = h('input', {id: 'prefix', type: 'text', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', placeholder: 'all keys'});
-  #isolation = h('input', {id: 'isolation', type: 'text', autocomplete: 'off', autocapitalize: 'off', spellcheck: 'false', placeholder: 'none'});
+  #prefix = h('input', {
+    id: 'prefix',
+    type: 'text',
+    autocomplete: 'off',
+    autocapitalize: 'off',
+    spellcheck: 'false',
+    placeholder: 'all keys',
+  });
+  #isolation = h('input', {
+    id: 'isolation',
+    type: 'text',
+    autocomplete: 'off',
+    autocapitalize: 'off',
+    spellcheck: 'false',
+    placeholder: 'none',
+  });
 
   // `links` makes the address of a key; `search`, `openKey` and `create` are told what the user asks for.
   constructor({links, search, openKey, create}) {
     this.#links = links;
     const asked = () => ({prefix: this.#prefix.value, isolation: this.#isolation.value.trim()});
-    const form = h('form', {class: 'search', onsubmit: (event) => {
-      event.preventDefault();
-      search(asked());
-    }},
-      h('label', {for: 'prefix'}, 'Keys that begin with'), this.#prefix,
-      h('label', {for: 'isolation'}, 'Isolation key'), this.#isolation,
-      h('div', {class: 'actions'}, h('button', {type: 'submit', class: 'primary'}, 'List keys'),
+    const form = h(
+      'form',
+      {
+        class: 'search',
+        onsubmit: (event) => {
+          event.preventDefault();
+          search(asked());
+        },
+      },
+      h('label', {for: 'prefix'}, 'Keys that begin with'),
+      this.#prefix,
+      h('label', {for: 'isolation'}, 'Isolation key'),
+      this.#isolation,
+      h(
+        'div',
+        {class: 'actions'},
+        h('button', {type: 'submit', class: 'primary'}, 'List keys'),
         button('Open key', () => openKey(this.#prefix.value, asked().isolation), 'quiet'),
-        button('New record', () => create(asked()), 'quiet')));
-    this.element = h('section', {class: 'pane keys-pane', 'aria-label': 'Keys of the store'}, form, this.#trouble, this.#status, this.#list, this.#more);
+        button('New record', () => create(asked()), 'quiet'),
+      ),
+    );
+    this.element = h(
+      'section',
+      {class: 'pane keys-pane', 'aria-label': 'Keys of the store'},
+      form,
+      this.#trouble,
+      this.#status,
+      this.#list,
+      this.#more,
+    );
     this.#more.hidden = true;
   }
 
@@ -53,7 +87,7 @@ export class KeysPane {
 
   async #load() {
     this.#loading?.abort();
-    const loading = this.#loading = new AbortController();
+    const loading = (this.#loading = new AbortController());
     this.#trouble.replaceChildren();
     this.#status.textContent = 'Listing…';
     this.#more.disabled = true;
@@ -62,14 +96,22 @@ export class KeysPane {
       if (loading.signal.aborted) return;
       this.#add(page.items);
       this.#cursor = page.cursor;
-      this.#status.textContent = this.#count === 0 && page.cursor === null ? 'No keys.'
-        : `${this.#count} ${this.#count === 1 ? 'key' : 'keys'}${page.cursor === null ? '.' : ' so far; there are more.'}`;
+      this.#status.textContent =
+        this.#count === 0 && page.cursor === null
+          ? 'No keys.'
+          : `${this.#count} ${this.#count === 1 ? 'key' : 'keys'}${page.cursor === null ? '.' : ' so far; there are more.'}`;
       this.#more.hidden = page.cursor === null;
     } catch (error) {
       if (error.name === 'AbortError') return;
       this.#status.textContent = '';
       this.#more.hidden = true;
-      this.#trouble.replaceChildren(problemBox(api.titleOf(error), error.message, button('Try again', () => this.reload())));
+      this.#trouble.replaceChildren(
+        problemBox(
+          api.titleOf(error),
+          error.message,
+          button('Try again', () => this.reload()),
+        ),
+      );
     } finally {
       this.#more.disabled = false;
     }
@@ -104,5 +146,7 @@ export class KeysPane {
     this.#status.textContent = `${this.#count} ${this.#count === 1 ? 'key' : 'keys'}.`;
   }
 
-  #link(key) { return [...this.#list.querySelectorAll('a')].find((link) => link.dataset.key === key); }
+  #link(key) {
+    return [...this.#list.querySelectorAll('a')].find((link) => link.dataset.key === key);
+  }
 }

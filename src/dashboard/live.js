@@ -4,8 +4,8 @@ import * as api from './api.js';
 import {bytesText, durationText, h, svg} from './dom.js';
 
 const POLL_MS = 1500;
-const KEPT = 60;          // answers, for a minute and a half of sparkline
-const WINDOW_SECONDS = 10;  // what latencies are taken of
+const KEPT = 60; // answers, for a minute and a half of sparkline
+const WINDOW_SECONDS = 10; // what latencies are taken of
 
 // Pings are the health checks of this page.
 const isShown = (operation) => operation !== 'ping';
@@ -25,7 +25,9 @@ function seriesOf(stats) {
     for (const outcome of ['succeeded', 'failed']) {
       sum[outcome].count += calls[outcome].count;
       sum[outcome].sumMs += calls[outcome].sumMs;
-      calls[outcome].buckets.forEach((count, i) => { sum[outcome].buckets[i] += count; });
+      calls[outcome].buckets.forEach((count, i) => {
+        sum[outcome].buckets[i] += count;
+      });
     }
   };
   add('\n', emptyCalls(bounds));
@@ -47,7 +49,7 @@ export const operationSeries = (store, operation) => `${store}\n${operation}`;
 export const ALL = '\n';
 
 class Feed extends EventTarget {
-  #samples = [];  // {at, stats, series}, the oldest first
+  #samples = []; // {at, stats, series}, the oldest first
   #timer = 0;
   #running = false;
   #asking = false;
@@ -64,7 +66,9 @@ class Feed extends EventTarget {
     this.#apply();
   }
 
-  pause() { this.#running = false; }
+  pause() {
+    this.#running = false;
+  }
   resume() {
     this.#running = true;
     this.poke();
@@ -80,7 +84,9 @@ class Feed extends EventTarget {
     this.#asking = true;
     try {
       this.#take(await api.stats());
-    } catch { /* said by api.events */ }
+    } catch {
+      /* said by api.events */
+    }
     this.#asking = false;
     clearTimeout(this.#timer);
     if (this.#running && !document.hidden) this.#timer = setTimeout(() => this.#ask(), POLL_MS);
@@ -88,18 +94,21 @@ class Feed extends EventTarget {
 
   #take(stats) {
     const last = this.#samples.at(-1);
-    if (last && stats.uptimeSeconds < last.at) this.#samples = [];  // it has started over
+    if (last && stats.uptimeSeconds < last.at) this.#samples = []; // it has started over
     this.#samples.push({at: stats.uptimeSeconds, stats, series: seriesOf(stats)});
     while (this.#samples.length > KEPT) this.#samples.shift();
     this.dispatchEvent(new Event('sample'));
   }
 
-  get latest() { return this.#samples.at(-1)?.stats ?? null; }
+  get latest() {
+    return this.#samples.at(-1)?.stats ?? null;
+  }
 
   // Requests a second between each two answers.
   rates(name) {
     const out = [];
-    for (let i = 1; i < this.#samples.length; ++i) out.push(this.#between(this.#samples[i - 1], this.#samples[i], name).rate);
+    for (let i = 1; i < this.#samples.length; ++i)
+      out.push(this.#between(this.#samples[i - 1], this.#samples[i], name).rate);
     return out;
   }
 
@@ -124,8 +133,9 @@ class Feed extends EventTarget {
     const before = from.series.get(name) ?? emptyCalls(bounds);
     const seconds = Math.max(0.001, to.at - from.at);
     const more = (outcome) => Math.max(0, after[outcome].count - before[outcome].count);
-    const buckets = after.succeeded.buckets.map((count, i) => count - before.succeeded.buckets[i] +
-                                                              after.failed.buckets[i] - before.failed.buckets[i]);
+    const buckets = after.succeeded.buckets.map(
+      (count, i) => count - before.succeeded.buckets[i] + after.failed.buckets[i] - before.failed.buckets[i],
+    );
     const sumMs = after.succeeded.sumMs + after.failed.sumMs - before.succeeded.sumMs - before.failed.sumMs;
     const count = more('succeeded') + more('failed');
     return {count, buckets, sumMs, rate: count / seconds, errorRate: more('failed') / seconds};
@@ -168,18 +178,31 @@ export function rateText(rate) {
 
 const WIDTH = 120;
 const HEIGHT = 28;
-const SHOWN_MIN = 20;  // as wide as the chart with fewer values
+const SHOWN_MIN = 20; // as wide as the chart with fewer values
 
 // A small chart of the last minute and a half. update() with as many values as there are.
 export function sparkline(label) {
   const area = svg('path', {class: 'area'});
   const line = svg('path', {class: 'line'});
-  const element = svg('svg', {class: 'sparkline', viewBox: `0 0 ${WIDTH} ${HEIGHT}`, preserveAspectRatio: 'none', role: 'img', 'aria-label': label}, area, line);
+  const element = svg(
+    'svg',
+    {
+      class: 'sparkline',
+      viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+      preserveAspectRatio: 'none',
+      role: 'img',
+      'aria-label': label,
+    },
+    area,
+    line,
+  );
   const update = (values) => {
     const most = Math.max(...values, 1e-9);
     const step = WIDTH / Math.max(values.length - 1, SHOWN_MIN);
     const left = WIDTH - step * (values.length - 1);
-    const points = values.map((value, i) => `${(left + i * step).toFixed(1)},${(HEIGHT - 2 - (value / most) * (HEIGHT - 5)).toFixed(1)}`);
+    const points = values.map(
+      (value, i) => `${(left + i * step).toFixed(1)},${(HEIGHT - 2 - (value / most) * (HEIGHT - 5)).toFixed(1)}`,
+    );
     const path = values.length > 1 ? `M${points.join('L')}` : '';
     line.setAttribute('d', path);
     area.setAttribute('d', path && `${path}L${WIDTH},${HEIGHT}L${left.toFixed(1)},${HEIGHT}Z`);
@@ -196,14 +219,23 @@ function card(label, series) {
   const value = h('dd', {}, '–');
   const detail = h('dd', {class: 'detail'});
   const chart = series === undefined ? null : sparkline(`${label}, the last minutes`);
-  return {element: h('div', {class: 'card'}, h('dt', {}, label), value, detail, chart && h('dd', {}, chart.element)), value, detail, chart};
+  return {
+    element: h('div', {class: 'card'}, h('dt', {}, label), value, detail, chart && h('dd', {}, chart.element)),
+    value,
+    detail,
+    chart,
+  };
 }
 
 // Calls a second of the stores, and the process: for the overview.
 export class Summary {
   #cards = {
-    calls: card('Store calls/s', ALL), errors: card('Errors/s'), http: card('HTTP requests/s', 'http'),
-    grpc: card('gRPC calls/s', 'grpc'), memory: card('Memory'), cpu: card('Processor time'),
+    calls: card('Store calls/s', ALL),
+    errors: card('Errors/s'),
+    http: card('HTTP requests/s', 'http'),
+    grpc: card('gRPC calls/s', 'grpc'),
+    memory: card('Memory'),
+    cpu: card('Processor time'),
   };
   #cpu = null;
   element = h('dl', {class: 'cards'}, ...Object.values(this.#cards).map((one) => one.element));
@@ -217,7 +249,11 @@ export class Summary {
       setText(this.#cards[name].detail, detail);
     };
     if (now) {
-      show('calls', rateText(now.rate), now.mean === '–' ? 'none in the last 10 s' : `mean ${now.mean}, p99 ${now.p99}`);
+      show(
+        'calls',
+        rateText(now.rate),
+        now.mean === '–' ? 'none in the last 10 s' : `mean ${now.mean}, p99 ${now.p99}`,
+      );
       show('errors', rateText(now.errorRate), 'of the stores; a refused etag is one');
       for (const name of ['http', 'grpc']) {
         const server = feed.now(name);
@@ -229,9 +265,15 @@ export class Summary {
       this.#cards.grpc.chart.update(feed.rates('grpc'));
     }
     show('memory', bytesText(stats.residentBytes), 'resident');
-    const used = this.#cpu && stats.uptimeSeconds > this.#cpu.at
-      ? (stats.cpuSeconds - this.#cpu.seconds) / (stats.uptimeSeconds - this.#cpu.at) : null;
-    show('cpu', used === null ? '–' : `${(100 * used).toFixed(used < 0.1 ? 1 : 0)} %`, `of a core; up ${durationText(stats.uptimeSeconds)}`);
+    const used =
+      this.#cpu && stats.uptimeSeconds > this.#cpu.at
+        ? (stats.cpuSeconds - this.#cpu.seconds) / (stats.uptimeSeconds - this.#cpu.at)
+        : null;
+    show(
+      'cpu',
+      used === null ? '–' : `${(100 * used).toFixed(used < 0.1 ? 1 : 0)} %`,
+      `of a core; up ${durationText(stats.uptimeSeconds)}`,
+    );
     this.#cpu = {at: stats.uptimeSeconds, seconds: stats.cpuSeconds};
   }
 }
@@ -248,20 +290,38 @@ export class Operations {
     this.#store = store;
     const heads = ['Operation', 'Calls/s', 'Errors/s', 'Mean', 'p50', 'p99', 'Last minutes', 'Total'];
     if (store === null) heads.unshift('Store');
-    this.#table = h('table', {class: 'operations', hidden: true}, h('caption', {class: 'unseen'}, 'Calls of the stores'),
-                    h('thead', {}, h('tr', {}, ...heads.map((text) => h('th', {scope: 'col'}, text)))), this.#body);
-    this.element = h('div', {class: 'scrolls', tabindex: '0', role: 'region', 'aria-label': 'Rates and latencies'}, this.#table, this.#none);
+    this.#table = h(
+      'table',
+      {class: 'operations', hidden: true},
+      h('caption', {class: 'unseen'}, 'Calls of the stores'),
+      h('thead', {}, h('tr', {}, ...heads.map((text) => h('th', {scope: 'col'}, text)))),
+      this.#body,
+    );
+    this.element = h(
+      'div',
+      {class: 'scrolls', tabindex: '0', role: 'region', 'aria-label': 'Rates and latencies'},
+      this.#table,
+      this.#none,
+    );
   }
 
   #row(store, operation) {
     const name = operationSeries(store, operation);
     if (this.#rows.has(name)) return this.#rows.get(name);
-    const cells = ['rate', 'errors', 'mean', 'p50', 'p99'].map((what) => h('td', {class: 'number', 'data-what': what}, '–'));
+    const cells = ['rate', 'errors', 'mean', 'p50', 'p99'].map((what) =>
+      h('td', {class: 'number', 'data-what': what}, '–'),
+    );
     const chart = sparkline(`${operation} of ${store}, the last minutes`);
     const total = h('td', {class: 'number', 'data-what': 'total'});
-    const element = h('tr', {'data-store': store, 'data-operation': operation}, this.#store === null && h('th', {scope: 'row'}, store),
-                      h(this.#store === null ? 'td' : 'th', this.#store === null ? {} : {scope: 'row'}, operation.replaceAll('_', ' ')),
-                      ...cells, h('td', {}, chart.element), total);
+    const element = h(
+      'tr',
+      {'data-store': store, 'data-operation': operation},
+      this.#store === null && h('th', {scope: 'row'}, store),
+      h(this.#store === null ? 'td' : 'th', this.#store === null ? {} : {scope: 'row'}, operation.replaceAll('_', ' ')),
+      ...cells,
+      h('td', {}, chart.element),
+      total,
+    );
     const made = {element, cells, chart, total, name};
     this.#rows.set(name, made);
     this.#body.append(element);

@@ -10,14 +10,16 @@ const HEALTH_MS = 5000;
 
 let stores = [];
 let health = {};
-let view = null;         // what is in <main>: {store, route(route), update(), healthChanged()}
-let current = route();   // what is shown
-let leavingFor = null;   // an address that is followed though there are unsaved changes
-let locked = false;      // the sidecar wants a token that it has not got
+let view = null; // what is in <main>: {store, route(route), update(), healthChanged()}
+let current = route(); // what is shown
+let leavingFor = null; // an address that is followed though there are unsaved changes
+let locked = false; // the sidecar wants a token that it has not got
 
 function route(hash = location.hash) {
   const given = new URLSearchParams(hash.slice(1));
-  return Object.fromEntries(['store', 'prefix', 'key', 'isolation', 'new'].map((name) => [name, given.get(name) ?? '']));
+  return Object.fromEntries(
+    ['store', 'prefix', 'key', 'isolation', 'new'].map((name) => [name, given.get(name) ?? '']),
+  );
 }
 
 function hashOf(route) {
@@ -46,25 +48,61 @@ function stateBadge(name) {
 }
 
 function showStores() {
-  const links = stores.map((store) => h('li', {}, h('a', {href: hashOf({store: store.name}), 'data-store': store.name, 'aria-current': store.name === current.store ? 'page' : null},
-    h('span', {class: 'name'}, store.name), h('span', {class: 'type'}, store.type), stateBadge(store.name))));
-  replaceContent(byId('stores'),
+  const links = stores.map((store) =>
+    h(
+      'li',
+      {},
+      h(
+        'a',
+        {
+          href: hashOf({store: store.name}),
+          'data-store': store.name,
+          'aria-current': store.name === current.store ? 'page' : null,
+        },
+        h('span', {class: 'name'}, store.name),
+        h('span', {class: 'type'}, store.type),
+        stateBadge(store.name),
+      ),
+    ),
+  );
+  replaceContent(
+    byId('stores'),
     h('a', {class: 'overview', href: '#', 'aria-current': current.store === '' ? 'page' : null}, 'Overview'),
-    h('h2', {}, 'Stores'), stores.length > 0 ? h('ul', {}, ...links) : h('p', {class: 'hint'}, 'There are none.'));
+    h('h2', {}, 'Stores'),
+    stores.length > 0 ? h('ul', {}, ...links) : h('p', {class: 'hint'}, 'There are none.'),
+  );
 }
 
 const CAPABILITIES = [
-  ['etag', 'etags'], ['ttl', 'time to live'], ['recordFields', 'creation data and tags'], ['list', 'listing'], ['orderedList', 'in order'], ['keysLike', 'patterns'],
-  ['deletePrefix', 'deletion by prefix'], ['query', 'queries'], ['watch', 'watch'], ['exactJson', 'JSON kept as written'], ['durable', 'durable'],
+  ['etag', 'etags'],
+  ['ttl', 'time to live'],
+  ['recordFields', 'creation data and tags'],
+  ['list', 'listing'],
+  ['orderedList', 'in order'],
+  ['keysLike', 'patterns'],
+  ['deletePrefix', 'deletion by prefix'],
+  ['query', 'queries'],
+  ['watch', 'watch'],
+  ['exactJson', 'JSON kept as written'],
+  ['durable', 'durable'],
 ];
 
 function capabilities(store) {
   const can = store.capabilities;
   if (!can) return h('p', {class: 'hint'}, 'Not connected: what it can do is not known yet.');
   const operations = can.transactionOperationsMax;
-  const transactions = operations === null ? 'transactions' : operations > 1 ? `transactions of up to ${operations.toLocaleString('en')}` : null;
-  return h('ul', {class: 'capabilities', 'aria-label': `What ${store.name} can do`},
-    ...CAPABILITIES.filter(([name]) => can[name]).map(([, text]) => h('li', {}, text)), transactions && h('li', {}, transactions));
+  const transactions =
+    operations === null
+      ? 'transactions'
+      : operations > 1
+        ? `transactions of up to ${operations.toLocaleString('en')}`
+        : null;
+  return h(
+    'ul',
+    {class: 'capabilities', 'aria-label': `What ${store.name} can do`},
+    ...CAPABILITIES.filter(([name]) => can[name]).map(([, text]) => h('li', {}, text)),
+    transactions && h('li', {}, transactions),
+  );
 }
 
 function storeReason(name) {
@@ -79,7 +117,8 @@ async function loadStores() {
     showStores();
     return true;
   } catch (error) {
-    if (stores.length === 0) byId('main').replaceChildren(problemBox(api.titleOf(error), error.message, button('Try again', restart)));
+    if (stores.length === 0)
+      byId('main').replaceChildren(problemBox(api.titleOf(error), error.message, button('Try again', restart)));
     return false;
   }
 }
@@ -92,9 +131,10 @@ async function loadHealth() {
     const before = JSON.stringify(health);
     health = await api.health();
     if (JSON.stringify(health) === before) return;
-    await loadStores();  // what has come, gone or connected meanwhile
+    await loadStores(); // what has come, gone or connected meanwhile
     view?.healthChanged();
-  } catch { /* said by api.events */
+  } catch {
+    /* said by api.events */
   } finally {
     clearTimeout(healthTimer);
     healthTimer = setTimeout(loadHealth, HEALTH_MS);
@@ -109,22 +149,56 @@ function overview() {
   const list = h('div', {class: 'store-cards'});
   const failed = h('div');
   const healthChanged = () => {
-    replaceContent(list, ...stores.map((store) => h('article', {class: 'store-card', 'data-store': store.name},
-      h('h3', {}, h('a', {href: hashOf({store: store.name})}, store.name), stateBadge(store.name)),
-      h('p', {class: 'type'}, `${store.type} ${store.version ?? ''}`), storeReason(store.name), capabilities(store))));
+    replaceContent(
+      list,
+      ...stores.map((store) =>
+        h(
+          'article',
+          {class: 'store-card', 'data-store': store.name},
+          h('h3', {}, h('a', {href: hashOf({store: store.name})}, store.name), stateBadge(store.name)),
+          h('p', {class: 'type'}, `${store.type} ${store.version ?? ''}`),
+          storeReason(store.name),
+          capabilities(store),
+        ),
+      ),
+    );
   };
   healthChanged();
   return {
     store: '',
-    elements: [h('section', {class: 'pane', 'aria-labelledby': 'live-title'}, h('h2', {id: 'live-title'}, 'Live'), summary.element, operations.element),
-               h('section', {class: 'pane', 'aria-labelledby': 'stores-title'}, h('h2', {id: 'stores-title'}, 'Stores'), failed, list)],
+    elements: [
+      h(
+        'section',
+        {class: 'pane', 'aria-labelledby': 'live-title'},
+        h('h2', {id: 'live-title'}, 'Live'),
+        summary.element,
+        operations.element,
+      ),
+      h(
+        'section',
+        {class: 'pane', 'aria-labelledby': 'stores-title'},
+        h('h2', {id: 'stores-title'}, 'Stores'),
+        failed,
+        list,
+      ),
+    ],
     route() {},
     healthChanged,
     update() {
       summary.update();
       operations.update();
-      const gone = (feed.latest?.failedComponents ?? []).filter((one) => !stores.some((store) => store.name === one.name));
-      failed.replaceChildren(...gone.map((one) => h('p', {class: 'reason'}, `${one.name} (${one.type}) could not be loaded, at its ${one.stage}; the sidecar's log says why.`)));
+      const gone = (feed.latest?.failedComponents ?? []).filter(
+        (one) => !stores.some((store) => store.name === one.name),
+      );
+      failed.replaceChildren(
+        ...gone.map((one) =>
+          h(
+            'p',
+            {class: 'reason'},
+            `${one.name} (${one.type}) could not be loaded, at its ${one.stage}; the sidecar's log says why.`,
+          ),
+        ),
+      );
     },
     dirty: () => false,
   };
@@ -165,19 +239,28 @@ function storeView(store) {
   const can = h('div');
   const healthChanged = () => {
     const now = stores.find((one) => one.name === store.name) ?? store;
-    head.replaceChildren(h('h1', {}, now.name, stateBadge(now.name)), h('p', {class: 'type'}, `${now.type} ${now.version ?? ''}`), storeReason(now.name) || '');
+    head.replaceChildren(
+      h('h1', {}, now.name, stateBadge(now.name)),
+      h('p', {class: 'type'}, `${now.type} ${now.version ?? ''}`),
+      storeReason(now.name) || '',
+    );
     can.replaceChildren(capabilities(now));
   };
   healthChanged();
-  let shown = null;  // what the record pane shows
+  let shown = null; // what the record pane shows
   return {
     store: store.name,
     elements: [
-      h('section', {class: 'pane store-pane'}, head,
+      h(
+        'section',
+        {class: 'pane store-pane'},
+        head,
         h('div', {class: 'pulse'}, chart.element, h('p', {}, rate, ' calls/s ', latency)),
         h('details', {}, h('summary', {}, 'Capabilities'), can),
-        h('details', {}, h('summary', {}, 'Rates and latencies'), operations.element)),
-      h('div', {class: 'browse'}, keys.element, record.element)],
+        h('details', {}, h('summary', {}, 'Rates and latencies'), operations.element),
+      ),
+      h('div', {class: 'browse'}, keys.element, record.element),
+    ],
     route({prefix, key, isolation, new: isNew}) {
       keys.show({...here, prefix, isolation}, key);
       const wanted = JSON.stringify([key, isolation, isNew]);
@@ -224,7 +307,11 @@ async function addressChanged() {
   else if (view?.dirty()) {
     const target = location.hash;
     history.replaceState(null, '', hashOf(current));
-    const yes = await confirmed({title: 'Leave your changes?', text: 'What you have changed is not saved.', yes: 'Leave them'});
+    const yes = await confirmed({
+      title: 'Leave your changes?',
+      text: 'What you have changed is not saved.',
+      yes: 'Leave them',
+    });
     if (!yes) return;
     view.forgetEdit();
     leavingFor = target;
@@ -300,7 +387,7 @@ feed.addEventListener('sample', () => {
 async function restart() {
   locked = false;
   byId('token-button').hidden = api.token.get() === '';
-  if (!await loadStores()) return;
+  if (!(await loadStores())) return;
   if (!view?.dirty()) view = null;
   show();
   feed.resume();
@@ -313,7 +400,11 @@ window.addEventListener('beforeunload', (event) => {
 });
 document.addEventListener('visibilitychange', () => {
   if (!document.hidden) loadHealth();
-  byId('connection').textContent = document.hidden ? 'paused' : byId('connection').dataset.state === 'lost' ? 'no answer' : 'live';
+  byId('connection').textContent = document.hidden
+    ? 'paused'
+    : byId('connection').dataset.state === 'lost'
+      ? 'no answer'
+      : 'live';
 });
 
 feed.start();
