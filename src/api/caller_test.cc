@@ -120,7 +120,8 @@ class Refusing : public testing::TestWithParam<V1::Protocol> {
   std::shared_ptr<stores::memory::MemoryCore> core_;
   service::Runtime runtime_;
   service::StoreTable table_;
-  service::Service service_{table_, Clock::system()};
+  service::KeyTurns turns_;
+  service::Service service_{table_, Clock::system(), loop_, turns_};
   std::shared_ptr<service::StoreEntry> entry_ = std::make_shared<service::StoreEntry>();
   test::CountingStore* store_ = nullptr;
 };

@@ -55,7 +55,10 @@ class OpenedFiles final : public StateApi {
     runtime_.app_id = std::move(app_id);
     runtime_.name_space = config::process_environment()("NAMESPACE").value_or("");
   }
-  ~OpenedFiles() override { components_.close_all(kCloseGrace); }
+  ~OpenedFiles() override {
+    components_.close_all(kCloseGrace);
+    running_.stop();  // a call that nobody waited for to its end uses what is below
+  }
 
   Status open(const std::vector<state::Component>& wanted) {
     const auto no_policy = [](const std::string&) { return state::ResiliencyPolicy(); };
@@ -75,9 +78,11 @@ class OpenedFiles final : public StateApi {
   daemon::MetricsSources metrics_;
   const state::Registry registry_{stores::all()};
   service::StoreTable table_;
-  service::Service service_{table_, Clock::system()};
-  api::V2Routes routes_{service_, runtime_};
+  service::KeyTurns turns_;
   net::LoopThread running_;
+  service::Service service_{table_, Clock::system(), running_.loop(), turns_};
+  api::LoopContext context_;
+  api::V2Routes routes_{service_, runtime_, context_};
   daemon::Components components_{registry_, {&running_.loop()}, {&table_}, runtime_, metrics_};
 };
 

@@ -39,9 +39,11 @@ constexpr Milliseconds kApplicationCheck{100};
 
 // Everything that one loop owns. Members are destroyed in reverse: handlers before the stores they call.
 struct LoopRoom {
+  explicit LoopRoom(service::KeyTurns& turns) : service(stores, Clock::system(), loop, turns) {}
+
   net::Loop loop;
   service::StoreTable stores;
-  service::Service service{stores, Clock::system()};
+  service::Service service;
   api::LoopContext context;
   std::unique_ptr<api::GrpcFront> grpc;
   std::unique_ptr<dashboard::Dashboard> dashboard;  // null: it is off
@@ -87,6 +89,7 @@ class Daemon {
   const config::GetEnvironment environment_ = config::process_environment();
   const ServiceManager manager_{environment_};
   service::Runtime runtime_;
+  service::KeyTurns turns_;
   state::Registry registry_{stores::all()};
   MetricsSources metrics_;
   std::unique_ptr<ResourceReader> resources_;
@@ -183,7 +186,7 @@ void Daemon::start_loops() {
   const std::size_t count = flags_.loops > 0 ? flags_.loops : usable_cores();
   budget_ = std::make_unique<net::Budget>(static_cast<std::int64_t>(flags_.max_inflight_bytes));
   for (std::size_t i = 0; i < count; ++i) {
-    auto room = std::make_unique<LoopRoom>();
+    auto room = std::make_unique<LoopRoom>(turns_);
     prepare_context(room->context);
     room->grpc = std::make_unique<api::GrpcFront>(room->service, runtime_, room->context, flags_.max_body_bytes);
     if (serves_dashboard()) room->dashboard = std::make_unique<dashboard::Dashboard>(room->context);

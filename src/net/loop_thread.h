@@ -10,14 +10,17 @@ namespace holdfast::net {
 class LoopThread {
  public:
   LoopThread() : thread_([this] { loop_.run(); }) {}
-  ~LoopThread() {
-    loop_.stop();
-    thread_.join();
-  }
+  ~LoopThread() { stop(); }
   LoopThread(const LoopThread&) = delete;
   LoopThread& operator=(const LoopThread&) = delete;
 
   Loop& loop() { return loop_; }
+  // Nothing runs on the loop any more; what waits there stays as it is.
+  void stop() {
+    if (!thread_.joinable()) return;
+    loop_.stop();
+    thread_.join();
+  }
 
  private:
   Loop loop_;

@@ -207,7 +207,8 @@ class Stores : public testing::Test {
   test::TestLoop loop_;
   std::shared_ptr<stores::memory::MemoryCore> core_;
   StoreTable table_;
-  Service service_{table_, Clock::system()};
+  KeyTurns turns_;
+  Service service_{table_, Clock::system(), loop_, turns_};
   StoreEntry* entry_ = nullptr;
   test::CountingStore* store_ = nullptr;
 };

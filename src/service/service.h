@@ -56,7 +56,9 @@ struct Updated {
 
 class Service {
  public:
-  Service(StoreTable& stores, const Clock& clock) : stores_(stores), clock_(clock) {}
+  // `turns` are of all loops of the process; everything outlives this. Calls are made on `loop`.
+  Service(StoreTable& stores, const Clock& clock, Scheduler& loop, KeyTurns& turns)
+      : stores_(stores), clock_(clock), loop_(loop), turns_(turns) {}
 
   StoreTable& stores() { return stores_; }
   const Clock& clock() const { return clock_; }
@@ -81,8 +83,8 @@ class Service {
   // Queries see every key of the store, as Dapr's do, unless isolation or a token's prefix narrows them.
   Task<Result<state::QueryPage>> query(Call call, state::Query query);
   // Reads a record, changes it and writes it back, as if nobody else did meanwhile: the write carries the etag that was
-  // read, and the round is done again when another came first, which on this loop waits. Keeps expiry, tags and index
-  // entries. Errc::unsupported without etags; Errc::conflict after kUpdateRounds.
+  // read, and the round is done again when another came first, which in this process waits. Keeps expiry, tags and
+  // index entries. Errc::unsupported without etags; Errc::conflict after kUpdateRounds.
   static constexpr int kUpdateRounds = 16;
   Task<Result<Updated>> update(Call call, UpdateRequest request, const Changing& changing);
   // request.prefix and request.cursor are the caller's; own_bytes is ignored. Errc::invalid_argument for a cursor
@@ -106,7 +108,8 @@ class Service {
 
   StoreTable& stores_;
   const Clock& clock_;
-  KeyTurns turns_;
+  Scheduler& loop_;
+  KeyTurns& turns_;
 };
 
 }  // namespace holdfast::service

@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "service/runtime.h"
+#include "support/test_loop.h"
 
 namespace holdfast::service {
 namespace {
@@ -119,7 +120,9 @@ class ServiceTest : public testing::Test {
   }
 
   StoreTable table_;
-  Service service_{table_, Clock::system()};
+  test::TestLoop loop_;
+  KeyTurns turns_;
+  Service service_{table_, Clock::system(), loop_, turns_};
 };
 
 TEST_F(ServiceTest, KeysReachTheStoreWithTheirPrefix) {

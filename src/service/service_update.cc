@@ -15,7 +15,7 @@ Task<Result<Updated>> Service::update(Call call, UpdateRequest request, const Ch
     co_return fail(
         Errc::unsupported,
         fmt::format("state store {} has no conditional writes, which a change in place needs", call.entry.name));
-  const KeyTurns::Turn turn = co_await turns_.of(call.entry.name + '\n' + scope->stored_key(request.key));
+  const KeyTurns::Turn turn = co_await turns_.of(call.entry.name + '\n' + scope->stored_key(request.key), loop_);
   for (int round = 0; round < kUpdateRounds; ++round) {
     auto updated = co_await try_update(call, request, changing);
     if (!updated) co_return fail(std::move(updated.error()));

@@ -2,9 +2,12 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <deque>
+#include <thread>
 
 #include "service/service.h"
+#include "support/test_loop.h"
 
 namespace holdfast::service {
 namespace {
@@ -101,7 +104,9 @@ class UpdateTest : public testing::Test {
   const Changing grow_ = grow;
   OneRecord* store_ = nullptr;
   StoreTable table_;
-  Service service_{table_, Clock::system()};
+  test::TestLoop loop_;
+  KeyTurns turns_;
+  Service service_{table_, Clock::system(), loop_, turns_};
 };
 
 TEST_F(UpdateTest, BeginsWithNothingAndGoesOnFromThere) {
@@ -165,40 +170,75 @@ TEST_F(UpdateTest, NeedsEtags) {
 }
 
 // Without turns, of a hundred that read the same etag ninety-nine would go round again, and the last of them give up.
-TEST_F(UpdateTest, ThoseOfOneLoopTakeTurns) {
+TEST_F(UpdateTest, ThoseOfOneProcessTakeTurns) {
   store_->parks_writes = true;
   int done = 0;
   for (int i = 0; i < 100; ++i) start(update(), [&done](const Result<Updated>& result) { done += result ? 1 : 0; });
-  int most_at_once = 0;
-  while (!store_->waiting.empty()) {
-    most_at_once = std::max(most_at_once, static_cast<int>(store_->waiting.size()));
+  std::size_t most_at_once = 0;
+  while (done < 100) {
+    loop_.run_until([this] { return !store_->waiting.empty(); });
+    most_at_once = std::max(most_at_once, store_->waiting.size());
     const auto next = store_->waiting.front();
     store_->waiting.pop_front();
     next.resume();
   }
-  EXPECT_EQ(done, 100);
-  EXPECT_EQ(most_at_once, 1);
+  EXPECT_EQ(most_at_once, 1u);
   EXPECT_EQ(store_->value, std::string(100, 'x'));
 }
 
-TEST(KeyTurnsTest, WaitersThatAreReadyAtOnceNeedNoDeepStack) {
-  KeyTurns turns;
-  int done = 0;
-  const auto take = [](KeyTurns& of, int& count) -> Task<void> {
-    const KeyTurns::Turn turn = co_await of.of("k");
-    ++count;
-  };
-  {
-    std::optional<KeyTurns::Turn> first;
-    const auto hold = [](KeyTurns& of, std::optional<KeyTurns::Turn>& turn) -> Task<void> {
-      turn.emplace(co_await of.of("k"));
-    };
-    start(hold(turns, first));
-    for (int i = 0; i < 100'000; ++i) start(take(turns, done));
-    EXPECT_EQ(done, 0);
+class KeyTurnsTest : public testing::Test {
+ protected:
+  Task<void> hold(std::optional<KeyTurns::Turn>& turn) { turn.emplace(co_await turns_.of("k", loop_)); }
+  Task<void> take(std::vector<int>& order, int number) {
+    const KeyTurns::Turn turn = co_await turns_.of("k", loop_);
+    order.push_back(number);
   }
-  EXPECT_EQ(done, 100'000);
-  EXPECT_TRUE(turns.empty());
+
+  test::TestLoop loop_;
+  KeyTurns turns_;
+};
+
+TEST_F(KeyTurnsTest, WaitersGoOnInTheirOrderAndNeedNoDeepStack) {
+  constexpr int kMany = 100'000;
+  std::vector<int> order;
+  std::optional<KeyTurns::Turn> first;
+  start(hold(first));
+  for (int i = 0; i < kMany; ++i) start(take(order, i));
+  EXPECT_TRUE(order.empty());
+  first.reset();
+  loop_.run_until([&] { return order.size() == kMany; });
+  EXPECT_TRUE(std::ranges::is_sorted(order));
+  EXPECT_TRUE(turns_.empty());
+}
+
+TEST_F(KeyTurnsTest, KeysDoNotWaitForEachOther) {
+  std::optional<KeyTurns::Turn> first;
+  start(hold(first));
+  bool done = false;
+  const auto other = [](KeyTurns& turns, Scheduler& loop) -> Task<void> { co_await turns.of("other", loop); };
+  start(other(turns_, loop_), [&done] { done = true; });
+  EXPECT_TRUE(done);
+}
+
+// Each loop's thread counts alone where it has the turn; nothing else guards the counter.
+TEST_F(KeyTurnsTest, LoopsTakeTurns) {
+  constexpr int kLoops = 4;
+  constexpr int kEach = 2'000;
+  int counter = 0;
+  const auto count = [](KeyTurns& turns, Scheduler& loop, int& counter) -> Task<void> {
+    for (int i = 0; i < kEach; ++i) {
+      const KeyTurns::Turn turn = co_await turns.of("k", loop);
+      ++counter;
+    }
+  };
+  std::vector<std::jthread> threads;
+  for (int i = 0; i < kLoops; ++i)
+    threads.emplace_back([&] {
+      test::TestLoop loop;
+      loop.run(count(turns_, loop, counter));
+    });
+  threads.clear();
+  EXPECT_EQ(counter, kLoops * kEach);
 }
 
 }  // namespace

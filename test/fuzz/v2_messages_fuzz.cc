@@ -61,7 +61,8 @@ class Server {
       holdfast::Clock::system(), holdfast::stores::memory::MemorySettings{});
   state::StateStore* store_ = nullptr;
   service::StoreTable stores_;
-  service::Service service_{stores_, holdfast::Clock::system()};
+  service::KeyTurns turns_;
+  service::Service service_{stores_, holdfast::Clock::system(), loop_, turns_};
   service::Runtime runtime_;
   std::unique_ptr<api::GrpcService> grpc_ = api::make_holdfast_v2(service_, runtime_);
 };

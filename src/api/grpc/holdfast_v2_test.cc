@@ -4,6 +4,7 @@
 #include "api/grpc/messages.h"
 #include "holdfast/v2/state.pb.h"
 #include "support/map_store.h"
+#include "support/test_loop.h"
 
 namespace holdfast::api {
 namespace {
@@ -52,7 +53,9 @@ class HoldfastV2Service : public testing::Test {
 
   std::optional<std::string_view> isolation_;
   service::StoreTable stores_;
-  service::Service service_{stores_, Clock::system()};
+  test::TestLoop loop_;
+  service::KeyTurns turns_;
+  service::Service service_{stores_, Clock::system(), loop_, turns_};
   service::Runtime runtime_;
   std::unique_ptr<GrpcService> grpc_ = make_holdfast_v2(service_, runtime_);
 };
