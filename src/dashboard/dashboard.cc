@@ -54,7 +54,7 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kHeaders{
 }};
 
 void add_header(Response& response, std::string_view name, std::string_view value) {
-  response.headers.emplace_back(name, value);
+  response.headers.add(name, value);
 }
 
 Response refuse(const Request& request, std::string_view detail) {

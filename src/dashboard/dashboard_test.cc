@@ -15,11 +15,7 @@ using testing::IsEmpty;
 using testing::Not;
 using testing::StartsWith;
 
-std::string_view header(const http::Response& response, std::string_view name) {
-  for (const auto& [n, value] : response.headers)
-    if (n == name) return value;
-  return {};
-}
+std::string_view header(const http::Response& response, std::string_view name) { return response.headers.find(name); }
 
 class DashboardPage : public testing::Test {
  protected:

@@ -100,7 +100,7 @@ http::Response V2Routes::stats() const {
   append_failed_components(out, stats.failed_components);
   out += "}\n";
   http::Response response = json_response(200, std::move(out));
-  response.headers.emplace_back("Cache-Control", "no-store");
+  response.headers.add("Cache-Control", "no-store");
   return response;
 }
 
