@@ -47,6 +47,8 @@ class RedisSentinels {
   std::string situation();
   RedisServer& named_by(RedisServer& sentinel);
   bool knows_all(RedisServer& sentinel);
+  // Whether all sentinels agree on a primary that is not `old`, and it agrees.
+  bool all_name_another(const RedisServer& old);
 
   SentinelOptions options_;
   std::vector<std::unique_ptr<RedisServer>> servers_;
