@@ -25,19 +25,6 @@ std::string_view consistency_name(std::uint64_t varint) {
   return number == 1 ? "eventual" : number == 2 ? "strong" : "";
 }
 
-bool decode_map_entry(std::string_view message, state::Pairs& out) {
-  std::string_view key;
-  std::string_view value;
-  protobuf::Reader r(message);
-  while (r.next()) {
-    if (r.field() == 1 && r.is_bytes()) key = r.bytes();
-    if (r.field() == 2 && r.is_bytes()) value = r.bytes();
-  }
-  if (!r.ok() || !is_utf8(key) || !is_utf8(value)) return false;
-  set_metadata(out, key, value);
-  return true;
-}
-
 bool decode_etag(std::string_view message, std::string& out) {
   protobuf::Reader r(message);
   while (r.next())

@@ -192,28 +192,28 @@ class HoldfastV2 final : public GrpcService {
   }
 
   Task<GrpcStatus> put(GrpcCall& call) {
-    pb::PutRequest request;
-    const auto entry = begin(call, request);
-    if (!entry) co_return entry.error();
-    const auto ttl = ttl_of(request.ttl_ms());
+    PutRecordFields request;
+    pb::Precondition when;
+    if (!decode_put_record(call.message, request) || !parse_message(request.when, when)) co_return malformed();
+    const auto entry = v2_.find_store(request.store);
+    if (!entry) co_return failure(entry.error());
+    call.context.consistency = level_of(static_cast<int>(request.consistency));
+    const auto ttl = ttl_of(request.ttl_ms);
     if (!ttl) co_return failure(ttl.error());
     PutCommand command;
-    command.key = request.key();
-    command.value = std::move(*request.mutable_value());
-    command.content_type = request.content_type();
-    command.when = conditions_of(request.when());
+    command.key = request.key;
+    command.value = request.value;
+    command.content_type = request.content_type;
+    command.when = conditions_of(when);
     command.ttl = *ttl;
-    command.tags = pairs_of(request.tags());
-    command.indexes = pairs_of(request.indexes());
-    command.want_record = request.want_record();
-    command.created_by = request.created_by();
-    command.modified_by = request.modified_by();
+    command.tags = std::move(request.tags);
+    command.indexes = std::move(request.indexes);
+    command.want_record = request.want_record;
+    command.created_by = request.created_by;
+    command.modified_by = request.modified_by;
     const auto outcome = co_await v2_.put(**entry, call.context, command);
     if (!outcome) co_return failure(outcome.error());
-    pb::PutResponse response;
-    response.set_etag(outcome->etag);
-    if (outcome->created) response.set_created(*outcome->created);
-    answered(call, response);
+    append_put_response(call.out, outcome->etag, outcome->created);
     if (command.want_record)
       append_record_field(call.out, pb::PutResponse::kRecordFieldNumber, {**entry, call.context.isolation}, command.key,
                           outcome->record, command.value);

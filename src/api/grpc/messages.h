@@ -9,9 +9,11 @@
 #include <string>
 #include <string_view>
 
+#include "api/v1.h"
 #include "base/encoding.h"
 #include "state/store.h"
 #include "wire/json/utf8.h"
+#include "wire/protobuf/fields.h"
 
 namespace holdfast::api {
 
@@ -34,6 +36,20 @@ inline std::string field_text(std::string_view text) {
     at += std::max<std::size_t>(bytes, 1);
   }
   return out;
+}
+
+// One entry of a map of strings. The last of a name counts, as in libprotobuf. False when it is malformed.
+inline bool decode_map_entry(std::string_view message, state::Pairs& out) {
+  std::string_view key;
+  std::string_view value;
+  protobuf::Reader r(message);
+  while (r.next()) {
+    if (r.field() == 1 && r.is_bytes()) key = r.bytes();
+    if (r.field() == 2 && r.is_bytes()) value = r.bytes();
+  }
+  if (!r.ok() || !is_utf8(key) || !is_utf8(value)) return false;
+  set_metadata(out, key, value);
+  return true;
 }
 
 inline state::Pairs pairs_of(const google::protobuf::Map<std::string, std::string>& map) {

@@ -14,6 +14,7 @@ namespace {
 
 // The numbers of the fields, as the descriptor names them.
 using Get = pb::GetRequest;
+using Put = pb::PutRequest;
 using Field = pb::Record;
 using Time = google::protobuf::Timestamp;
 
@@ -54,6 +55,70 @@ bool decode_get_record(std::string_view message, GetRecordFields& out) {
     }
   }
   return r.ok() && is_utf8(out.store) && is_utf8(out.key);
+}
+
+bool decode_put_record(std::string_view message, PutRecordFields& out) {
+  protobuf::Reader r(message);
+  bool ok = true;
+  while (ok && r.next()) {
+    if (r.is_varint()) {
+      switch (r.field()) {
+        case Put::kTtlMsFieldNumber:
+          out.ttl_ms = static_cast<std::int64_t>(r.varint());
+          break;
+        case Put::kConsistencyFieldNumber:
+          out.consistency = r.varint();
+          break;
+        case Put::kWantRecordFieldNumber:
+          out.want_record = r.varint() != 0;
+          break;
+        default:
+          break;
+      }
+    } else if (r.is_bytes()) {
+      switch (r.field()) {
+        case Put::kStoreFieldNumber:
+          out.store = r.bytes();
+          break;
+        case Put::kKeyFieldNumber:
+          out.key = r.bytes();
+          break;
+        case Put::kValueFieldNumber:
+          out.value = r.bytes();
+          break;
+        case Put::kContentTypeFieldNumber:
+          out.content_type = r.bytes();
+          break;
+        case Put::kWhenFieldNumber:
+          out.when += r.bytes();
+          break;
+        case Put::kTagsFieldNumber:
+          ok = decode_map_entry(r.bytes(), out.tags);
+          break;
+        case Put::kIndexesFieldNumber:
+          ok = decode_map_entry(r.bytes(), out.indexes);
+          break;
+        case Put::kCreatedByFieldNumber:
+          out.created_by = r.bytes();
+          break;
+        case Put::kModifiedByFieldNumber:
+          out.modified_by = r.bytes();
+          break;
+        default:
+          break;
+      }
+    }
+  }
+  return ok && r.ok() && is_utf8(out.store) && is_utf8(out.key) && is_utf8(out.content_type) &&
+         is_utf8(out.created_by) && is_utf8(out.modified_by);
+}
+
+void append_put_response(std::string& out, std::string_view etag, std::optional<bool> created) {
+  protobuf::append_bytes(out, pb::PutResponse::kEtagFieldNumber, etag);
+  if (!created) return;
+  // Its presence counts, so that false is sent as well.
+  protobuf::append_varint(out, pb::PutResponse::kCreatedFieldNumber << 3);
+  protobuf::append_varint(out, *created ? 1 : 0);
 }
 
 void append_record(std::string& out, const RecordPlace& place, std::string_view key, const state::Record& record,

@@ -1,8 +1,11 @@
-// holdfast.v2's Record and GetRequest on the wire, by hand: a read is the hottest call, and libprotobuf would copy each
-// field twice. Messages that hold a Record are libprotobuf's without it; what is appended here goes behind them, which
-// is the same message (fields may come in any order). Source: proto/holdfast/v2/state.proto.
+// holdfast.v2's Record, GetRequest, PutRequest and PutResponse on the wire, by hand: they are the hottest calls, and
+// libprotobuf would copy each field twice. Messages that hold a Record are libprotobuf's without it; what is appended
+// here goes behind them, which is the same message (fields may come in any order). Source:
+// proto/holdfast/v2/state.proto.
 #pragma once
 
+#include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -19,6 +22,25 @@ struct GetRecordFields {
 };
 // False when the message is malformed, or a string of it not UTF-8.
 bool decode_get_record(std::string_view message, GetRecordFields& out);
+
+struct PutRecordFields {
+  std::string_view store;
+  std::string_view key;
+  std::string_view value;
+  std::string_view content_type;
+  std::string when;  // the Precondition's message; what comes in parts is its concatenation
+  std::int64_t ttl_ms = 0;
+  state::Pairs tags;
+  state::Pairs indexes;
+  std::uint64_t consistency = 0;
+  bool want_record = false;
+  std::string_view created_by;
+  std::string_view modified_by;
+};
+bool decode_put_record(std::string_view message, PutRecordFields& out);
+
+// A PutResponse without its record.
+void append_put_response(std::string& out, std::string_view etag, std::optional<bool> created);
 
 // The fields of a Record. Says what append_record_json() says; `value` is as there.
 void append_record(std::string& out, const RecordPlace& place, std::string_view key, const state::Record& record,
