@@ -48,8 +48,7 @@ struct Subject {
   bool rich_transactions = true;
   // A transaction may name a key several times; false: as v2, which refuses that.
   bool transactions_repeat_keys = true;
-  bool shows_indexes = true;  // RecordFields::indexes come back
-  bool keeps_expiry = true;   // SetRequest::keep_expiry reaches the store
+  bool keeps_expiry = true;  // SetRequest::keep_expiry reaches the store
   // The keys of a case share a part in braces, which puts them into one hash slot of a cluster.
   bool shared_tag = false;
   // False for a cluster over which the keys of a case are spread: it has no transactions of several.

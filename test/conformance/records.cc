@@ -27,9 +27,7 @@ TEST_P(RecordsConformance, FieldsComeBackWhenAskedAndOnlyThen) {
   ASSERT_TRUE(fields);
   EXPECT_EQ(fields->content_type, "text/plain; charset=utf-8");
   EXPECT_EQ(fields->tags, tags);
-  if (GetParam().shows_indexes) {
-    EXPECT_EQ(fields->indexes, indexes);
-  }
+  EXPECT_EQ(fields->indexes, indexes);
   EXPECT_EQ(fields->created_by, "alice");
   EXPECT_EQ(fields->modified_by, "bob");
   EXPECT_FALSE(store().record(name, false).fields);

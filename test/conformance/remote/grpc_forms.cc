@@ -58,6 +58,12 @@ pb::Consistency level_of(Consistency level) {
 
 namespace {
 
+Pairs pairs_of(const google::protobuf::Map<std::string, std::string>& map) {
+  Pairs pairs(map.begin(), map.end());
+  std::ranges::sort(pairs);
+  return pairs;
+}
+
 WallTime time_of(const google::protobuf::Timestamp& time) {
   return WallTime{time.seconds() * 1'000'000 + time.nanos() / 1000};
 }
@@ -77,8 +83,8 @@ Record record_of(const pb::Record& from, bool want_fields) {
   fields.modified = time_of(from.modified());
   fields.modified_by = from.modified_by();
   if (from.content_type() != kBytesType) fields.content_type = from.content_type();
-  for (const auto& [name, value] : from.tags()) fields.tags.emplace_back(name, value);
-  std::ranges::sort(fields.tags);
+  fields.tags = pairs_of(from.tags());
+  fields.indexes = pairs_of(from.indexes());
   return record;
 }
 

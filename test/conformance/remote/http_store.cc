@@ -84,6 +84,14 @@ std::string operation_of(const Operation& operation) {
   return {};
 }
 
+Pairs pairs_of(json::Object from, std::string_view name) {
+  Pairs pairs;
+  json::Object members;
+  if (from[name].get(members) == simdjson::SUCCESS)
+    for (const auto [name, value] : members) pairs.emplace_back(name, value.get_string().value());
+  return pairs;
+}
+
 RecordFields fields_of(json::Object from) {
   RecordFields fields;
   fields.created = parse_time(text_of(from, "created")).value_or(WallTime{});
@@ -92,9 +100,8 @@ RecordFields fields_of(json::Object from) {
   fields.modified_by = text_of(from, "modifiedBy");
   fields.content_type = text_of(from, "contentType");
   if (fields.content_type == kBytesType) fields.content_type.clear();
-  json::Object tags;
-  if (from["tags"].get(tags) == simdjson::SUCCESS)
-    for (const auto [name, value] : tags) fields.tags.emplace_back(name, value.get_string().value());
+  fields.tags = pairs_of(from, "tags");
+  fields.indexes = pairs_of(from, "indexes");
   return fields;
 }
 

@@ -1,9 +1,8 @@
 // The suite through the daemon of this build, over HTTP and over gRPC, on each of its stores; once with Dapr's calls
 // for many records beside ours for one, and once with ours for both, which see each other's data.
 //
-// What Dapr's transactions cannot say or answer is skipped (Subject::rich_transactions), as is reading back the entries
-// of secondary indexes, which no answer shows. Keys are users' keys, and writers are named by the request, because the
-// daemon sets the principal itself.
+// What Dapr's transactions cannot say or answer is skipped (Subject::rich_transactions). Keys are users' keys, and
+// writers are named by the request, because the daemon sets the principal itself.
 #include <gtest/gtest.h>
 
 #include "conformance/conformance.h"
@@ -11,22 +10,28 @@
 #include "conformance/remote/http_many_store.h"
 #include "conformance/remote/reach.h"
 #include "conformance/remote/sidecar.h"
+#include "support/redis_servers.h"
 
 namespace holdfast::conformance {
 namespace {
 
-// One daemon for the whole program; it has to end well.
+// One daemon for the whole program, with a Redis of its own; it has to end well.
 class Daemon final : public ::testing::Environment {
  public:
-  void SetUp() override { sidecar_.emplace(); }
+  void SetUp() override {
+    redis_.emplace();
+    sidecar_.emplace(redis_->port());
+  }
   void TearDown() override {
     if (!sidecar_) return;
     EXPECT_EQ(sidecar_->stop(), "");
     sidecar_.reset();
+    redis_.reset();
   }
   const Sidecar& sidecar() const { return sidecar_.value(); }
 
  private:
+  std::optional<test::RedisServer> redis_;
   std::optional<Sidecar> sidecar_;
 };
 
@@ -75,7 +80,6 @@ Subject remote(Protocol protocol, Calls calls, const char* store) {
   subject.sees_principal = false;
   subject.rich_transactions = calls == Calls::ours;
   subject.transactions_repeat_keys = calls == Calls::daprs;
-  subject.shows_indexes = false;
   subject.keeps_expiry = false;
   return subject;
 }
@@ -84,7 +88,9 @@ HOLDFAST_CONFORMANCE(
     Remote, remote(Protocol::http, Calls::daprs, kMemoryStore), remote(Protocol::http, Calls::daprs, kSqliteStore),
     remote(Protocol::http, Calls::ours, kMemoryStore), remote(Protocol::http, Calls::ours, kSqliteStore),
     remote(Protocol::grpc, Calls::daprs, kMemoryStore), remote(Protocol::grpc, Calls::daprs, kSqliteStore),
-    remote(Protocol::grpc, Calls::ours, kMemoryStore), remote(Protocol::grpc, Calls::ours, kSqliteStore));
+    remote(Protocol::grpc, Calls::ours, kMemoryStore), remote(Protocol::grpc, Calls::ours, kSqliteStore),
+    remote(Protocol::http, Calls::daprs, kRedisStore), remote(Protocol::http, Calls::ours, kRedisStore),
+    remote(Protocol::grpc, Calls::daprs, kRedisStore), remote(Protocol::grpc, Calls::ours, kRedisStore));
 
 }  // namespace
 }  // namespace holdfast::conformance

@@ -1,5 +1,5 @@
-// The daemon of this build as a child process, with a memory store and a SQLite store, on free ports of the loopback
-// address and in a folder of its own.
+// The daemon of this build as a child process, with a memory store, a SQLite store and one on a Redis that runs
+// already, on free ports of the loopback address and in a folder of its own.
 #pragma once
 
 #include <sys/types.h>
@@ -13,7 +13,7 @@ namespace holdfast::conformance {
 class Sidecar {
  public:
   // Starts it and waits until it is ready. Throws, with its log, when it does not become so.
-  Sidecar();
+  explicit Sidecar(std::uint16_t redis_port);
   // Kills what stop() did not end.
   ~Sidecar();
   Sidecar(const Sidecar&) = delete;
@@ -40,5 +40,6 @@ class Sidecar {
 
 inline constexpr const char* kMemoryStore = "memory";
 inline constexpr const char* kSqliteStore = "sqlite";
+inline constexpr const char* kRedisStore = "redis";
 
 }  // namespace holdfast::conformance
