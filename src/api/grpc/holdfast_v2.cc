@@ -1,6 +1,7 @@
 // holdfast.v2.State: our own API over gRPC.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <expected>
 
 #include "api/grpc/dispatch.h"
@@ -194,7 +195,8 @@ class HoldfastV2 final : public GrpcService {
   Task<GrpcStatus> put(GrpcCall& call) {
     PutRecordFields request;
     pb::Precondition when;
-    if (!decode_put_record(call.message, request) || !parse_message(request.when, when)) co_return malformed();
+    const auto is_part = [&when](std::string_view part) { return when.MergeFromString(std::string(part)); };
+    if (!decode_put_record(call.message, request) || !std::ranges::all_of(request.when, is_part)) co_return malformed();
     const auto entry = v2_.find_store(request.store);
     if (!entry) co_return failure(entry.error());
     call.context.consistency = level_of(static_cast<int>(request.consistency));

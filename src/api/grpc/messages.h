@@ -38,16 +38,23 @@ inline std::string field_text(std::string_view text) {
   return out;
 }
 
+// A string field. Each occurrence has to be UTF-8, as libprotobuf has it, also one that a later one replaces.
+inline bool take_text(const protobuf::Reader& reader, std::string_view& out) {
+  out = reader.bytes();
+  return is_utf8(out);
+}
+
 // One entry of a map of strings. The last of a name counts, as in libprotobuf. False when it is malformed.
 inline bool decode_map_entry(std::string_view message, state::Pairs& out) {
   std::string_view key;
   std::string_view value;
   protobuf::Reader r(message);
-  while (r.next()) {
-    if (r.field() == 1 && r.is_bytes()) key = r.bytes();
-    if (r.field() == 2 && r.is_bytes()) value = r.bytes();
+  bool ok = true;
+  while (ok && r.next()) {
+    if (r.field() == 1 && r.is_bytes()) ok = take_text(r, key);
+    if (r.field() == 2 && r.is_bytes()) ok = take_text(r, value);
   }
-  if (!r.ok() || !is_utf8(key) || !is_utf8(value)) return false;
+  if (!ok || !r.ok()) return false;
   set_metadata(out, key, value);
   return true;
 }

@@ -45,16 +45,17 @@ void append_pairs(std::string& out, std::uint32_t field, const state::Pairs& pai
 
 bool decode_get_record(std::string_view message, GetRecordFields& out) {
   protobuf::Reader r(message);
-  while (r.next()) {
+  bool ok = true;
+  while (ok && r.next()) {
     if (r.is_varint()) {
       if (r.field() == Get::kConsistencyFieldNumber) out.consistency = r.varint();
       if (r.field() == Get::kWithoutValueFieldNumber) out.without_value = r.varint() != 0;
     } else if (r.is_bytes()) {
-      if (r.field() == Get::kStoreFieldNumber) out.store = r.bytes();
-      if (r.field() == Get::kKeyFieldNumber) out.key = r.bytes();
+      if (r.field() == Get::kStoreFieldNumber) ok = take_text(r, out.store);
+      if (r.field() == Get::kKeyFieldNumber) ok = take_text(r, out.key);
     }
   }
-  return r.ok() && is_utf8(out.store) && is_utf8(out.key);
+  return ok && r.ok();
 }
 
 bool decode_put_record(std::string_view message, PutRecordFields& out) {
@@ -78,19 +79,19 @@ bool decode_put_record(std::string_view message, PutRecordFields& out) {
     } else if (r.is_bytes()) {
       switch (r.field()) {
         case Put::kStoreFieldNumber:
-          out.store = r.bytes();
+          ok = take_text(r, out.store);
           break;
         case Put::kKeyFieldNumber:
-          out.key = r.bytes();
+          ok = take_text(r, out.key);
           break;
         case Put::kValueFieldNumber:
           out.value = r.bytes();
           break;
         case Put::kContentTypeFieldNumber:
-          out.content_type = r.bytes();
+          ok = take_text(r, out.content_type);
           break;
         case Put::kWhenFieldNumber:
-          out.when += r.bytes();
+          out.when.push_back(r.bytes());
           break;
         case Put::kTagsFieldNumber:
           ok = decode_map_entry(r.bytes(), out.tags);
@@ -99,18 +100,17 @@ bool decode_put_record(std::string_view message, PutRecordFields& out) {
           ok = decode_map_entry(r.bytes(), out.indexes);
           break;
         case Put::kCreatedByFieldNumber:
-          out.created_by = r.bytes();
+          ok = take_text(r, out.created_by);
           break;
         case Put::kModifiedByFieldNumber:
-          out.modified_by = r.bytes();
+          ok = take_text(r, out.modified_by);
           break;
         default:
           break;
       }
     }
   }
-  return ok && r.ok() && is_utf8(out.store) && is_utf8(out.key) && is_utf8(out.content_type) &&
-         is_utf8(out.created_by) && is_utf8(out.modified_by);
+  return ok && r.ok();
 }
 
 void append_put_response(std::string& out, std::string_view etag, std::optional<bool> created) {

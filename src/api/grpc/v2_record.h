@@ -8,6 +8,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "api/record_json.h"
 
@@ -28,7 +29,7 @@ struct PutRecordFields {
   std::string_view key;
   std::string_view value;
   std::string_view content_type;
-  std::string when;  // the Precondition's message; what comes in parts is its concatenation
+  std::vector<std::string_view> when;  // the Precondition's message, in as many parts as it came
   std::int64_t ttl_ms = 0;
   state::Pairs tags;
   state::Pairs indexes;
