@@ -53,10 +53,6 @@ constexpr std::array<std::pair<std::string_view, std::string_view>, 5> kHeaders{
     {"Cache-Control", "no-cache"},
 }};
 
-void add_header(Response& response, std::string_view name, std::string_view value) {
-  response.headers.add(name, value);
-}
-
 Response refuse(const Request& request, std::string_view detail) {
   return api::problem(403, "denied", "The call is not allowed", detail, request.target);
 }
@@ -103,12 +99,12 @@ Response Dashboard::answer(const Request& request, std::string_view path) const 
   if (request.method != Method::get && request.method != Method::head) {
     Response response = api::problem(405, "method-not-allowed", "The method is not allowed here",
                                      "use one of: GET, HEAD", request.target);
-    add_header(response, "Allow", "GET, HEAD");
+    response.headers.add("Allow", "GET, HEAD");
     return response;
   }
   Response response;
-  for (const auto& [name, value] : kHeaders) add_header(response, name, value);
-  add_header(response, "ETag", api::entity_tag(asset->etag));
+  for (const auto& [name, value] : kHeaders) response.headers.add(name, value);
+  response.headers.add("ETag", api::entity_tag(asset->etag));
   if (already_has(request, asset->etag)) {
     response.status = 304;
     return response;

@@ -90,6 +90,10 @@ Code code_of_malformed(std::string_view path) {
   return path.starts_with("/holdfast.") ? Code::invalid_argument : Code::internal;
 }
 
+// libprotobuf writes a line of its own to standard error for every malformed string that a client sends. The client is
+// told; the log is ours.
+void quieten_libprotobuf() { [[maybe_unused]] static const auto before = google::protobuf::SetLogHandler(nullptr); }
+
 // The part between the slashes: "package.Service".
 std::string_view service_of(std::string_view path) {
   if (path.starts_with('/')) path.remove_prefix(1);
@@ -99,16 +103,6 @@ std::string_view service_of(std::string_view path) {
 }  // namespace
 
 GrpcStatus grpc_status(const ApiError& error) { return {error.grpc, error.message, grpc_details(error)}; }
-
-namespace {
-
-// libprotobuf writes a line of its own to standard error for every malformed string that a client sends. The client is
-// told; the log is ours.
-void quieten_libprotobuf() {
-  [[maybe_unused]] static const auto before = google::protobuf::SetLogHandler(nullptr);
-}
-
-}  // namespace
 
 GrpcFront::GrpcFront(service::Service& service, service::Runtime& runtime, LoopContext& context,
                      std::uint64_t message_bytes_max)

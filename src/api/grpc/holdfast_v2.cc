@@ -182,9 +182,14 @@ class HoldfastV2 final : public GrpcService {
   template <class Request>
   std::expected<service::StoreRef, GrpcStatus> begin(GrpcCall& call, Request& request) {
     if (!parse_message(call.message, request)) return std::unexpected(malformed());
-    auto entry = v2_.find_store(request.store());
+    return begin(call, request.store(), static_cast<std::uint64_t>(request.consistency()));
+  }
+  // The same of a request that was read by hand.
+  std::expected<service::StoreRef, GrpcStatus> begin(GrpcCall& call, std::string_view store,
+                                                     std::uint64_t consistency) {
+    auto entry = v2_.find_store(store);
     if (!entry) return std::unexpected(failure(entry.error()));
-    call.context.consistency = level_of(request.consistency());
+    call.context.consistency = level_of(static_cast<int>(consistency));
     return std::move(*entry);
   }
   static GrpcStatus answered(GrpcCall& call, const google::protobuf::MessageLite& response) {
@@ -197,9 +202,8 @@ class HoldfastV2 final : public GrpcService {
     pb::Precondition when;
     const auto is_part = [&when](std::string_view part) { return when.MergeFromString(std::string(part)); };
     if (!decode_put_record(call.message, request) || !std::ranges::all_of(request.when, is_part)) co_return malformed();
-    const auto entry = v2_.find_store(request.store);
-    if (!entry) co_return failure(entry.error());
-    call.context.consistency = level_of(static_cast<int>(request.consistency));
+    const auto entry = begin(call, request.store, request.consistency);
+    if (!entry) co_return entry.error();
     const auto ttl = ttl_of(request.ttl_ms);
     if (!ttl) co_return failure(ttl.error());
     PutCommand command;
@@ -225,9 +229,8 @@ class HoldfastV2 final : public GrpcService {
   Task<GrpcStatus> get(GrpcCall& call) {
     GetRecordFields request;
     if (!decode_get_record(call.message, request)) co_return malformed();
-    const auto entry = v2_.find_store(request.store);
-    if (!entry) co_return failure(entry.error());
-    call.context.consistency = level_of(static_cast<int>(request.consistency));
+    const auto entry = begin(call, request.store, request.consistency);
+    if (!entry) co_return entry.error();
     const auto record = co_await v2_.get(**entry, call.context, request.key, !request.without_value);
     if (!record) co_return failure(record.error());
     if (!*record)
@@ -300,7 +303,7 @@ class HoldfastV2 final : public GrpcService {
     response.set_etag(outcome->etag);
     if (outcome->created) response.set_created(*outcome->created);
     response.set_value(outcome->record.value);
-    answered(call, response);
+    response.AppendToString(&call.out);
     if (command->want_record)
       append_record_field(call.out, pb::PatchResponse::kRecordFieldNumber, {**entry, call.context.isolation},
                           request.key(), outcome->record, outcome->record.value);
