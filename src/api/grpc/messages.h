@@ -44,17 +44,22 @@ inline bool take_text(const protobuf::Reader& reader, std::string_view& out) {
   return is_utf8(out);
 }
 
-// One entry of a map of strings. The last of a name counts, as in libprotobuf. False when it is malformed.
-inline bool decode_map_entry(std::string_view message, state::Pairs& out) {
-  std::string_view key;
-  std::string_view value;
+// One entry of a map of strings. False when it is malformed.
+inline bool read_map_entry(std::string_view message, std::string_view& key, std::string_view& value) {
   protobuf::Reader r(message);
   bool ok = true;
   while (ok && r.next()) {
     if (r.field() == 1 && r.is_bytes()) ok = take_text(r, key);
     if (r.field() == 2 && r.is_bytes()) ok = take_text(r, value);
   }
-  if (!ok || !r.ok()) return false;
+  return ok && r.ok();
+}
+
+// The same, for maps of a few: the last of a name counts, as in libprotobuf, and is looked for at each.
+inline bool decode_map_entry(std::string_view message, state::Pairs& out) {
+  std::string_view key;
+  std::string_view value;
+  if (!read_map_entry(message, key, value)) return false;
   set_metadata(out, key, value);
   return true;
 }

@@ -1,5 +1,8 @@
 #include "api/grpc/v2_record.h"
 
+#include <map>
+#include <utility>
+
 #include "api/grpc/messages.h"
 #include "api/v2.h"
 #include "holdfast/v2/state.pb.h"
@@ -39,6 +42,26 @@ void append_time(std::string& out, std::uint32_t field, WallTime time) {
 
 void append_pairs(std::string& out, std::uint32_t field, const state::Pairs& pairs) {
   for (const auto& [name, value] : pairs) protobuf::append_map_entry(out, field, field_text(name), field_text(value));
+}
+
+}  // namespace
+
+namespace {
+
+bool take_entry(const protobuf::Reader& reader, state::Pairs& out) {
+  std::string_view key;
+  std::string_view value;
+  if (!read_map_entry(reader.bytes(), key, value)) return false;
+  out.emplace_back(key, value);
+  return true;
+}
+
+// Of a name that stands there several times, the last counts, as in libprotobuf. There may be very many.
+void keep_last(state::Pairs& pairs) {
+  if (pairs.size() < 2) return;
+  std::map<std::string, std::string> last;
+  for (auto& [name, value] : pairs) last.insert_or_assign(std::move(name), std::move(value));
+  pairs.assign(last.begin(), last.end());
 }
 
 }  // namespace
@@ -94,10 +117,10 @@ bool decode_put_record(std::string_view message, PutRecordFields& out) {
           out.when.push_back(r.bytes());
           break;
         case Put::kTagsFieldNumber:
-          ok = decode_map_entry(r.bytes(), out.tags);
+          ok = take_entry(r, out.tags);
           break;
         case Put::kIndexesFieldNumber:
-          ok = decode_map_entry(r.bytes(), out.indexes);
+          ok = take_entry(r, out.indexes);
           break;
         case Put::kCreatedByFieldNumber:
           ok = take_text(r, out.created_by);
@@ -110,6 +133,8 @@ bool decode_put_record(std::string_view message, PutRecordFields& out) {
       }
     }
   }
+  keep_last(out.tags);
+  keep_last(out.indexes);
   return ok && r.ok();
 }
 
