@@ -2,7 +2,6 @@
 // replies, so that what one lets pass the other understands; nobody else needs it.
 #pragma once
 
-#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <expected>
@@ -37,48 +36,66 @@ bool is_type(char type);
 // `line` is without its CRLF and not empty. The error says what is wrong with it, to stand behind "not RESP: ".
 std::expected<Element, std::string_view> read_element(std::string_view line);
 
-// "$100\r\n", "*4\r\n", ":1764132000000\r\n", "$-1\r\n": which nearly all lines are. Read without a look at the rest.
-struct ShortLine {
+// What nearly all values of replies are: a string and its length, an integer, null. "$3\r\nabc\r\n", ":-1\r\n",
+// "$-1\r\n",
+// "_\r\n". The functions below read them without a look at anything else, for the speed of it: whatever is longer,
+// incomplete, wrong, of another type or near the end of the bytes is left to read_element().
+struct ShortScalar {
   Kind kind = Kind::null;
-  std::uint32_t bytes = 0;  // of the whole line; 0: it is not one of these
-  std::uint64_t count = 0;  // of a string and an array
+  std::string_view text;
 };
-// `bytes` begins with the line. Whatever is longer, wrong or of another type is left to read_element().
-inline ShortLine read_short_line(std::string_view bytes) {
-  constexpr std::uint32_t kDigitsMost = 15;
-  if (bytes.size() < 4) return {};
-  ShortLine line;
-  switch (bytes[0]) {
-    case '$':
-      line.kind = Kind::text;
-      break;
-    case '*':
-      line.kind = Kind::array;
-      break;
-    case ':':
-      line.kind = Kind::integer;
-      break;
-    default:
-      return {};
-  }
-  std::uint32_t at = 1;
-  if (bytes[1] == '-') {
-    if (line.kind != Kind::integer) {
-      if (bytes.substr(2, 3) != "1\r\n") return {};
-      return {.kind = Kind::null, .bytes = 5};
-    }
-    at = 2;
-  }
-  const std::uint32_t digits = at;
-  const auto most = static_cast<std::uint32_t>(std::min<std::size_t>(bytes.size() - 1, digits + kDigitsMost));
-  for (; at < most; ++at) {
-    const unsigned digit = static_cast<unsigned char>(bytes[at]) - static_cast<unsigned>('0');
+// More digits are left to others: 15 fit into a number whatever they are.
+inline constexpr std::size_t kShortDigits = 15;
+// Of a line with its type, sign and CRLF. Nothing is looked for where fewer bytes are left.
+inline constexpr std::size_t kShortLineBytes = kShortDigits + 4;
+
+// Digits and the CRLF behind them: where they end, or null.
+[[gnu::always_inline]] inline const char* read_short_number(const char* at, std::uint64_t& number) {
+  std::uint64_t sum = 0;
+  const char* const begin = at;
+  for (;; ++at) {
+    const unsigned digit = static_cast<unsigned char>(*at) - static_cast<unsigned>('0');
     if (digit > 9) break;
-    line.count = line.count * 10 + digit;
+    if (at - begin == kShortDigits) return nullptr;
+    sum = sum * 10 + digit;
   }
-  if (at == digits || at >= most || bytes[at] != '\r' || bytes[at + 1] != '\n') return {};
-  line.bytes = at + 2;
-  return line;
+  number = sum;
+  return at != begin && at[0] == '\r' && at[1] == '\n' ? at + 2 : nullptr;
+}
+
+// A whole one that begins at `at`: where it ends, or null.
+[[gnu::always_inline]] inline const char* read_short_scalar(const char* at, const char* end, ShortScalar& scalar) {
+  if (static_cast<std::size_t>(end - at) < kShortLineBytes) return nullptr;
+  std::uint64_t number = 0;
+  switch (*at) {
+    case '$': {
+      const char* const text = read_short_number(at + 1, number);
+      if (text == nullptr) {
+        scalar = {};
+        return std::string_view(at + 1, 4) == "-1\r\n" ? at + 5 : nullptr;
+      }
+      if (static_cast<std::uint64_t>(end - text) < number + 2 || text[number] != '\r' || text[number + 1] != '\n')
+        return nullptr;
+      scalar = {Kind::text, {text, number}};
+      return text + number + 2;
+    }
+    case ':': {
+      const char* const behind = read_short_number(at[1] == '-' ? at + 2 : at + 1, number);
+      if (behind != nullptr) scalar = {Kind::integer, {at + 1, behind - 2}};
+      return behind;
+    }
+    case '_':
+      scalar = {};
+      return at[1] == '\r' && at[2] == '\n' ? at + 3 : nullptr;
+    default:
+      return nullptr;
+  }
+}
+
+// "*4\r\n": where the line ends, or null.
+inline const char* read_short_array(const char* at, const char* end, std::uint64_t& count) {
+  if (static_cast<std::size_t>(end - at) < kShortLineBytes || *at != '*') return nullptr;
+  return read_short_number(at + 1, count);
 }
 
 // Decimal digits with an optional minus, within 64 bits, and nothing else.

@@ -16,12 +16,12 @@ constexpr Node kNull{.text = nullptr, .text_bytes = 0, .children = 0, .nodes = 1
 Reply::Reply() { few_[0] = kNull; }
 
 inline void Reply::append(const Node& node) {
-  if (size_ == kFew && many_.empty()) many_.assign(few_.begin(), few_.end());
   if (size_ < kFew && many_.empty()) {
-    few_[size_] = node;
-  } else {
-    many_.push_back(node);
+    few_[size_++] = node;
+    return;
   }
+  if (many_.empty()) many_.assign(few_.begin(), few_.end());
+  many_.push_back(node);
   ++size_;
 }
 
@@ -51,6 +51,11 @@ class ReplyReader {
 
   bool value(std::size_t depth) {
     if (take_short_scalar()) return true;
+    std::uint64_t count = 0;
+    if (const char* const behind = read_short_array(left_.data(), left_.data() + left_.size(), count)) {
+      left_ = left_.substr(static_cast<std::size_t>(behind - left_.data()));
+      return aggregate({.kind = Kind::array, .form = Form::aggregate, .count = count}, depth);
+    }
     std::optional<Element> element = next();
     while (element && element->form == Form::attribute) {
       if (!skip_attribute(*element, depth)) return false;
@@ -70,20 +75,11 @@ class ReplyReader {
 
   // A string or a number as nearly all are. False for everything else, also for what is wrong.
   bool take_short_scalar() {
-    const ShortLine line = read_short_line(left_);
-    if (line.bytes == 0 || line.kind == Kind::array) return false;
-    std::size_t end = line.bytes;
-    std::string_view text;
-    if (line.kind == Kind::text) {
-      if (left_.size() - end < line.count + 2) return false;
-      text = left_.substr(end, line.count);
-      end += line.count + 2;
-      if (left_[end - 2] != '\r' || left_[end - 1] != '\n') return false;
-    } else if (line.kind == Kind::integer) {
-      text = left_.substr(1, end - 3);
-    }
-    add(line.kind, text);
-    left_.remove_prefix(end);
+    ShortScalar scalar;
+    const char* const behind = read_short_scalar(left_.data(), left_.data() + left_.size(), scalar);
+    if (behind == nullptr) return false;
+    add(scalar.kind, scalar.text);
+    left_ = left_.substr(static_cast<std::size_t>(behind - left_.data()));
     return true;
   }
 

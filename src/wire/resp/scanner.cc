@@ -42,33 +42,33 @@ Result<std::size_t> Scanner::scan(std::string_view bytes) {
 // Strings, integers and arrays of them that are there as a whole and within all bounds, which nearly all replies
 // consist of. Stops at what else there is.
 void Scanner::skip_usual(std::string_view bytes) {
-  std::size_t at = begin_;
-  while (missing_[0] > 0 && at < bytes.size()) {
-    const ShortLine line = read_short_line(bytes.substr(at));
-    if (line.bytes == 0 || line.bytes > limits_.line_bytes_max) break;
-    std::size_t end = at + line.bytes;
-    if (line.kind == Kind::array) {
-      if (line.count > limits_.elements_max - elements_ || depth_ == limits_.depth_max || end > limits_.reply_bytes_max)
-        break;
-      elements_ += line.count;
-      at = end;
-      if (line.count > 0)
-        missing_[++depth_] = line.count;
-      else
-        finish_element();
+  if (limits_.line_bytes_max < kShortLineBytes) return;
+  const char* const begin = bytes.data();
+  // What is within the bound of a reply; a value that ends beyond it is not there.
+  const char* const end = begin + std::min<std::uint64_t>(bytes.size(), limits_.reply_bytes_max);
+  const char* at = begin + begin_;
+  while (missing_[0] > 0 && at < end) {
+    std::uint64_t left = missing_[depth_];
+    for (ShortScalar scalar; left > 0; --left) {
+      const char* const behind = read_short_scalar(at, end, scalar);
+      if (behind == nullptr || scalar.text.size() > limits_.bulk_bytes_max) break;
+      at = behind;
+    }
+    missing_[depth_] = left;
+    if (left == 0) {
+      finish_aggregates();
       continue;
     }
-    if (line.kind == Kind::text) {
-      if (line.count > limits_.bulk_bytes_max || bytes.size() - end < line.count + 2) break;
-      end += line.count + 2;
-      if (bytes[end - 2] != '\r' || bytes[end - 1] != '\n') break;
-    }
-    if (end > limits_.reply_bytes_max) break;
-    at = end;
-    finish_element();
+    std::uint64_t count = 0;
+    const char* const behind = read_short_array(at, end, count);
+    if (behind == nullptr || count > limits_.elements_max - elements_ || depth_ == limits_.depth_max) break;
+    elements_ += count;
+    at = behind;
+    missing_[++depth_] = count;
+    if (count == 0) finish_aggregates();
   }
-  begin_ = at;
-  searched_ = std::max(searched_, at);
+  begin_ = static_cast<std::size_t>(at - begin);
+  searched_ = std::max(searched_, begin_);
 }
 
 Scanner::Step Scanner::take_line(std::string_view bytes) {
@@ -141,8 +141,13 @@ Scanner::Step Scanner::enter(const Element& element) {
 }
 
 void Scanner::finish_element() {
-  // The last value of an aggregate finishes the aggregate, which is a value of the one around it.
-  while (--missing_[depth_] == 0 && depth_ > 0) --depth_;
+  --missing_[depth_];
+  finish_aggregates();
+}
+
+// The last value of an aggregate finishes the aggregate, which is a value of the one around it.
+void Scanner::finish_aggregates() {
+  while (missing_[depth_] == 0 && depth_ > 0) --missing_[--depth_];
 }
 
 }  // namespace holdfast::resp

@@ -51,6 +51,7 @@ class Scanner {
   Step begin_bulk(std::uint64_t bytes);
   Step enter(const Element& element);
   void finish_element();
+  void finish_aggregates();
   Step broken(std::string reason);
 
   Limits limits_;
