@@ -125,7 +125,7 @@ void RedisSentinels::wait_for_failover(const RedisServer& old) {
     throw std::runtime_error("no other primary than " + old.address() + " came about" + situation());
 }
 
-void RedisSentinels::fail_over() {
+void RedisSentinels::fail_over(Writes meanwhile) {
   RedisServer& old = primary();
   // Asked for again: it is refused while the sentinels still believe the last one to be under way, given up when what
   // they know of the replica is a moment too old, and undone by one of their own when, on a busy machine, the new
@@ -142,9 +142,8 @@ void RedisSentinels::fail_over() {
     }
     if (is_accepted) is_accepted = flags.find("failover_in_progress") != std::string::npos;
     if (is_accepted) return false;
-    // As an operator should: until it is told of the new one, a primary that is alive would take writes that are lost,
-    // and show them to others, whose next writes by their etags the new primary cannot tell from its own.
-    old.must({"CLIENT", "PAUSE", "5000", "WRITE"});
+    // As an operator should: until it is told of the new one, a primary that is alive would take writes that are lost.
+    if (meanwhile == Writes::paused) old.must({"CLIENT", "PAUSE", "5000", "WRITE"});
     is_accepted = !asked.command({"SENTINEL", "FAILOVER", kName}).is_error();
     return false;
   };
@@ -152,7 +151,7 @@ void RedisSentinels::fail_over() {
     throw std::runtime_error("no fail-over from " + old.address() + " came about" + situation());
   // The sentinels take eight seconds to tell it.
   if (RedisServer& now = primary(); &now != &old) old.must({"REPLICAOF", "127.0.0.1", std::to_string(now.port())});
-  old.must({"CLIENT", "UNPAUSE"});
+  if (meanwhile == Writes::paused) old.must({"CLIENT", "UNPAUSE"});
 }
 
 }  // namespace holdfast::test

@@ -39,8 +39,10 @@ class RedisSentinels {
   // Every sentinel that answers names a primary other than `old`, which was killed or paused, and that one knows itself
   // to be one.
   void wait_for_failover(const RedisServer& old);
-  // A fail-over without a failure, to any replica.
-  void fail_over();
+  // A fail-over without a failure, to any replica. `taken`: the old primary goes on taking writes until it is told of
+  // the new one, as in one that nobody prepared; some are lost then that no replica was waited for.
+  enum class Writes : bool { paused, taken };
+  void fail_over(Writes meanwhile = Writes::paused);
 
  private:
   // Who says what, for the message of a fixture that fails.

@@ -52,7 +52,7 @@ class Sentinels final : public Deployment {
             {"sentinelMasterName", test::RedisSentinels::kName}};
   }
   void disturb() override {
-    sentinels_.fail_over();
+    sentinels_.fail_over(test::RedisSentinels::Writes::taken);
     sentinels_.wait_until_ready();
   }
 

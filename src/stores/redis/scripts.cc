@@ -76,17 +76,27 @@ if not ok then return {0,v or ''} end
 end
 )";
 
-// The next version n: one more, or for a fresh key the server's time in microseconds, so that no etag of an earlier
-// record under this key comes back. Versions beyond 2^53 would lose digits, so they start afresh too. Numbers are
-// printed by %.0f: Lua's own way turns to exponents. The record stays the one that was created as long as its fields
-// are believed, which is when hf:m carries the version. A + at the end of hf:m says that this write made the record.
-constexpr std::string_view kNextVersion = R"(
-local n=tonumber(v)
-if n and n>=0 and n<9007199254740991 then n=string.format('%.0f',n+1)
+// The next version n of a record whose version is `version`: one more or the writer's clock in microseconds, which
+// stands in `tail`, whichever is larger; for a fresh key the server's time. So no etag of an earlier record under this
+// key comes back, and two primaries that both take writes for a moment, in a fail-over, do not count up to the same
+// one. Versions beyond 2^53 would lose digits, so they start afresh too. Numbers are printed by %.0f: Lua's own way
+// turns to exponents. Both names are the script's expressions.
+std::string next_version_source(std::string_view version, std::string_view tail) {
+  return fmt::format(R"(
+local n=tonumber({0})
+if n and n>=0 and n<9007199254740991 then
+n=string.format('%.0f',math.max(n+1,tonumber(string.match({1},'^.:(%d+)')) or 0))
 else
 local t=redis.call('TIME')
 n=t[1]..string.format('%06d',t[2])
 end
+)",
+                     version, tail);
+}
+
+// The record stays the one that was created as long as its fields are believed, which is when hf:m carries the version.
+// A + at the end of hf:m says that this write made the record.
+constexpr std::string_view kFields = R"(
 local kept=live and c and m and string.sub(m,1,#v+1)==v..':'
 if not kept then c=a[5] end
 m=n..':'..a[4]..(live and '' or '+')
@@ -132,7 +142,8 @@ if s.err then
   lua += kReadOther;
   lua += "end\n";
   lua += kJudgeWrite;
-  lua += kNextVersion;
+  lua += next_version_source("v", "a[4]");
+  lua += kFields;
   lua += left_source("a[3]", "live");
   lua += R"(
 local dropped=other
@@ -152,7 +163,8 @@ std::string set_json_source() {
   std::string lua = "local k,a=KEYS[1],ARGV\n";
   lua += kReadDocument;
   lua += kJudgeWrite;
-  lua += kNextVersion;
+  lua += next_version_source("v", "a[4]");
+  lua += kFields;
   lua += left_source("a[3]", "live");
   lua += R"(
 local dropped=true
@@ -250,12 +262,9 @@ flag=s.live and 1 or 0
 redis.call('UNLINK',k)
 states[i]={v=false,live=false,other=false}
 elseif kind~='c' then
-local n=tonumber(s.v)
-if n and n>=0 and n<9007199254740991 then n=string.format('%.0f',n+1)
-else
-local t=redis.call('TIME')
-n=t[1]..string.format('%06d',t[2])
-end
+)";
+  lua += next_version_source("s.v", "a[p+2]");
+  lua += R"(
 local c=s.c
 if not (s.live and c and s.m and string.sub(s.m,1,#s.v+1)==s.v..':') then c=a[p+3] end
 local m=n..':'..a[p+2]

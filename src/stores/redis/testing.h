@@ -15,6 +15,9 @@
 
 namespace holdfast::stores::redis {
 
+// The clock of the sidecar that writes.
+inline constexpr WallTime kNow{1'700'000'000'000'000};
+
 inline state::SetRequest put(std::string_view key, std::string_view value, state::Precondition when = {}) {
   state::SetRequest request;
   request.key = key;
@@ -43,7 +46,7 @@ struct Etag {
 class Conversation {
  public:
   explicit Conversation(std::uint16_t port) : client_(port) {
-    context.now = WallTime{1'700'000'000'000'000};
+    context.now = kNow;
     context.principal = "app1";
   }
 
