@@ -182,7 +182,7 @@ class Scanner {
     return true;
   }
 
-  static constexpr auto kEndsRun = [](unsigned char c) -> unsigned char {
+  static constexpr auto kEndsRun = [](auto c) {
     return (c < 0x20) | (c == '"') | (c == '\\');
   };
   static constexpr ByteSet kRunEnds = byte_set(kEndsRun);

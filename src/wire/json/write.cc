@@ -17,13 +17,13 @@ constexpr std::string_view kHex = "0123456789abcdef";
 
 // What a string cannot hold as it is, or that needs a closer look: escapes, and every byte beyond ASCII, because
 // U+2028, U+2029 and bad bytes are escaped.
-constexpr auto is_special = [](unsigned char c) -> unsigned char {
+constexpr auto is_special = [](auto c) {
   return (c < 0x20) | (c >= 0x80) | (c == '"') | (c == '\\') | (c == '<') | (c == '>') | (c == '&');
 };
 constexpr ByteSet kSpecial = byte_set(is_special);
 
 // What json.Compact looks at in a string.
-constexpr auto is_rewritten = [](unsigned char c) -> unsigned char {
+constexpr auto is_rewritten = [](auto c) {
   return (c == '<') | (c == '>') | (c == '&') | (c == 0xe2);
 };
 constexpr ByteSet kRewritten = byte_set(is_rewritten);
