@@ -12,6 +12,16 @@ namespace holdfast::bench {
 // A bare nghttp2 server on the same loop: canned gRPC message and trailers.
 [[noreturn]] void serve_grpc_floor(int port, const std::string& framed_message);
 
+// The least that a relay does: asks Redis for each request, over one connection on which all that is there leaves in
+// one write, and answers with the same canned bytes when the replies have come.
+struct RelayTo {
+  int redis_port = 0;
+  std::string request;
+  std::uint32_t replies = 1;
+};
+[[noreturn]] void serve_http_relay(int port, const std::string& response, const RelayTo& to);
+[[noreturn]] void serve_grpc_relay(int port, const std::string& framed_message, const RelayTo& to);
+
 struct SqliteFloor {
   double rows_per_second = 0;
   double cpu_us_per_row = 0;

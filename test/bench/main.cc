@@ -35,6 +35,7 @@ struct Options {
   double seconds = 2;
   std::string json_file;
   std::string svg_file;
+  bool redis_only = false;
   std::string peer_host = "127.0.0.1";
   int peer_http = 0;  // 0: no peer
   int peer_grpc = 0;
@@ -253,7 +254,7 @@ void Bench::measure_redis() {
   const Process sidecar(sidecar_command(http, grpc), kServerCore, "");
   wait_for_port(http);
   for (const std::string store : {"memory", "redis"}) fetch_http(Load{"127.0.0.1", http, 1, 1}, seed_request(store));
-  compare_redis(*redis_, {sidecar.pid(), http, grpc}, options_.seconds, report_);
+  compare_redis(*redis_, {sidecar.pid(), http, grpc, kServerCore, workspace_.path.string()}, options_.seconds, report_);
 }
 
 void Bench::measure_database() {
@@ -298,6 +299,11 @@ Report Bench::run() {
   if (const std::string program = redis_program(); !program.empty()) redis_.emplace(program, kServerCore);
   write_components(workspace_, redis_ ? redis_->port() : 0);
   report_.machine = machine();
+  if (options_.redis_only) {
+    pin_to(kLoadCore);
+    measure_redis();
+    return report_;
+  }
   std::cerr << "start-up and size\n";
   measure_start();
   pin_to(kLoadCore);
@@ -318,7 +324,7 @@ Report Bench::run() {
 }
 
 int usage() {
-  std::cerr << "usage: holdfast_bench [--holdfast FILE] [--seconds S] [--json FILE] [--svg FILE]\n"
+  std::cerr << "usage: holdfast_bench [--holdfast FILE] [--seconds S] [--json FILE] [--svg FILE] [--only redis]\n"
                "         [--peer http://HOST:PORT] [--peer-grpc PORT] [--peer-pid PID] [--peer-store NAME]\n"
                "A peer is any sidecar that speaks Dapr's state API; its CPU is measured when its pid is given.\n";
   return 2;
@@ -334,14 +340,27 @@ bool read_peer(const std::string& url, Options& options) {
   return true;
 }
 
+std::string bytes_of(const std::string& name) {
+  std::ifstream file(name, std::ios::binary);
+  return {std::istreambuf_iterator<char>(file), {}};
+}
+
 int floor_main(char** argv) {
-  std::ifstream file(argv[4], std::ios::binary);
-  const std::string canned((std::istreambuf_iterator<char>(file)), {});
+  const std::string canned = bytes_of(argv[4]);
   if (std::string(argv[2]) == "http") serve_http_floor(std::stoi(argv[3]), canned);
   serve_grpc_floor(std::stoi(argv[3]), canned);
 }
 
+// --relay PROTOCOL PORT ANSWER_FILE REDIS_PORT REQUEST_FILE REPLIES
+int relay_main(char** argv) {
+  const std::string answer = bytes_of(argv[4]);
+  const RelayTo to{std::stoi(argv[5]), bytes_of(argv[6]), static_cast<std::uint32_t>(std::stoul(argv[7]))};
+  if (std::string(argv[2]) == "http") serve_http_relay(std::stoi(argv[3]), answer, to);
+  serve_grpc_relay(std::stoi(argv[3]), answer, to);
+}
+
 int bench_main(int argc, char** argv) {
+  if (argc == 8 && std::string(argv[1]) == "--relay") return relay_main(argv);
   if (argc == 5 && std::string(argv[1]) == "--floor") return floor_main(argv);
   Options options;
   for (int i = 1; i + 1 < argc; i += 2) {
@@ -355,6 +374,8 @@ int bench_main(int argc, char** argv) {
       options.json_file = value;
     else if (name == "--svg")
       options.svg_file = value;
+    else if (name == "--only" && value == "redis")
+      options.redis_only = true;
     else if (name == "--peer" && read_peer(value, options))
       continue;
     else if (name == "--peer-grpc")

@@ -3,6 +3,7 @@
 #include <unistd.h>
 
 #include <cstdlib>
+#include <fstream>
 #include <map>
 #include <sstream>
 
@@ -56,6 +57,38 @@ Direct direct_bulk() {
   return direct;
 }
 
+// A relay that does the least: `direct` for each request, and the sidecar's own answer.
+class Relay {
+ public:
+  Relay(const RedisUnderTest& redis, const SidecarUnderTest& sidecar, const std::string& protocol,
+        const Operation& operation, const Direct& direct)
+      : port_(free_port()),
+        process_({"/proc/self/exe", "--relay", protocol, std::to_string(port_),
+                  file_of(sidecar, "relay.answer", answer(sidecar, protocol, operation)), std::to_string(redis.port()),
+                  file_of(sidecar, "relay.request", direct.bytes), std::to_string(direct.replies)},
+                 sidecar.cpu, "") {
+    wait_for_port(port_);
+  }
+
+  pid_t pid() const { return process_.pid(); }
+  int port() const { return port_; }
+
+ private:
+  static std::string answer(const SidecarUnderTest& sidecar, const std::string& protocol, const Operation& operation) {
+    const Load load{"127.0.0.1", protocol == "http" ? sidecar.http : sidecar.grpc, 1, 1};
+    return protocol == "http" ? fetch_http(load, operation.http)
+                              : fetch_grpc(load, operation.grpc_path, operation.grpc_message);
+  }
+  static std::string file_of(const SidecarUnderTest& sidecar, const std::string& name, const std::string& bytes) {
+    std::string file = sidecar.workspace + "/" + name;
+    std::ofstream(file, std::ios::binary) << bytes;
+    return file;
+  }
+
+  const int port_;
+  Process process_;
+};
+
 class Comparison {
  public:
   Comparison(const RedisUnderTest& redis, const SidecarUnderTest& sidecar, double seconds, Report& report)
@@ -90,6 +123,9 @@ class Comparison {
     const Load load{"127.0.0.1", protocol == "http" ? sidecar_.http : sidecar_.grpc, in_flight, seconds};
     return measure_operation(sidecar_.pid, redis_.pid(), load, protocol, operation);
   }
+  static Measured through(const Relay& relay, const std::string& protocol, const Operation& operation, int in_flight) {
+    return measure_operation(relay.pid(), 0, {"127.0.0.1", relay.port(), in_flight, kTurnSeconds}, protocol, operation);
+  }
   void add_direct(const std::string& client, const std::string& operation, const Direct& request, int depth) {
     for (const int in_flight : {1, kInFlight}) {
       if (in_flight < depth) continue;
@@ -103,41 +139,57 @@ class Comparison {
   }
 
   void compare(const std::string& protocol, const std::string& operation, const Direct& request, double most) {
+    const Relay relay(redis_, sidecar_, protocol, operations_[operation], request);
     std::vector<double> database;
     std::vector<double> ours;
+    std::vector<double> bare;
     for (int turn = 0; turn < kTurns; ++turn) {
       const Measured through_us = through(protocol, operations_[operation], kInFlight, kTurnSeconds);
       const Measured alone = direct(request, kInFlight, 1, kTurnSeconds);
       const Measured memory = through(protocol, in_memory_[operation], kInFlight, kTurnSeconds);
       if (alone.backend_us > 0) database.push_back(through_us.backend_us / alone.backend_us);
+      const Measured relayed = through(relay, protocol, operations_[operation], kInFlight);
       if (memory.cpu_us > 0) ours.push_back(through_us.cpu_us / memory.cpu_us);
+      if (relayed.cpu_us > 0) bare.push_back(through_us.cpu_us / relayed.cpu_us);
     }
     const std::string name = fmt::format("{} {} on Redis, 32 in flight", protocol, operation);
     bar(name + ": redis-server's CPU over direct clients'", middle(database, name + ", database"), "x", most);
-    bar(name + ": CPU over the same in memory", middle(ours, name + ", ours"), "x", 1.8);
+    bar(name + ": CPU over the same in memory", middle(ours, name + ", ours"), "x", protocol == "http" ? 1.8 : 0);
+    bar(name + ": CPU over a bare relay's", middle(bare, name + ", relay"), "x", 1.6);
   }
 
   void compare_latency(const std::string& protocol, const std::string& operation, const Direct& request) {
+    const Relay relay(redis_, sidecar_, protocol, operations_[operation], request);
     std::vector<double> more;
+    std::vector<double> bare;
     for (int turn = 0; turn < kTurns; ++turn) {
       Measured through_us = through(protocol, operations_[operation], 1, kTurnSeconds);
       Measured alone = direct(request, 1, 1, kTurnSeconds);
+      Measured relayed = through(relay, protocol, operations_[operation], 1);
       more.push_back(through_us.load.percentile_us(0.5) - alone.load.percentile_us(0.5));
+      bare.push_back(through_us.load.percentile_us(0.5) - relayed.load.percentile_us(0.5));
     }
     const std::string name = fmt::format("{} {} on Redis, one client", protocol, operation);
-    bar(name + ": p50 beyond a direct client's", middle(more, name), "us", 35);
+    bar(name + ": p50 beyond a direct client's", middle(more, name), "us", protocol == "http" ? 35 : 0);
+    bar(name + ": p50 beyond a bare relay's", middle(bare, name + ", relay"), "us", 20);
   }
 
   void compare_bulk(const std::string& protocol, const Direct& request) {
+    const Relay relay(redis_, sidecar_, protocol, operations_["bulk-get-100"], request);
     std::vector<double> times;
+    std::vector<double> bare;
     for (int turn = 0; turn < kTurns; ++turn) {
       Measured through_us = through(protocol, operations_["bulk-get-100"], 1, kTurnSeconds);
       Measured alone = direct(request, 1, 1, kTurnSeconds);
-      if (const double by_hand = alone.load.percentile_us(0.5); by_hand > 0)
-        times.push_back(through_us.load.percentile_us(0.5) / by_hand);
+      Measured relayed = through(relay, protocol, operations_["bulk-get-100"], 1);
+      const double by_hand = alone.load.percentile_us(0.5);
+      if (by_hand == 0) continue;
+      times.push_back(through_us.load.percentile_us(0.5) / by_hand);
+      bare.push_back(through_us.load.percentile_us(0.5) / relayed.load.percentile_us(0.5));
     }
     const std::string name = fmt::format("{} bulk get of 100 keys on Redis", protocol);
-    bar(name + ": time over one pipeline by hand", middle(times, name), "x", 1.3);
+    bar(name + ": time over one pipeline by hand", middle(times, name), "x", 0);
+    bar(name + ": time over a bare relay's", middle(bare, name + ", relay"), "x", 1.3);
   }
 
   const RedisUnderTest& redis_;

@@ -27,6 +27,8 @@ struct SidecarUnderTest {
   pid_t pid = 0;
   int http = 0;
   int grpc = 0;
+  int cpu = 0;            // where it runs
+  std::string workspace;  // a folder for files of the bench
 };
 
 // Adds the rows of direct clients and the bars of Redis. Keys are those of workload.h, saved through the sidecar under
