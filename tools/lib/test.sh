@@ -60,6 +60,17 @@ python_environment() {
   echo "$wanted" >"$folder/made-for"
 }
 
+# python_client FOLDER: the package of clients/python in this environment; built again when something of it has changed.
+python_client() {
+  local folder=$1 wanted
+  wanted=$({ git ls-files -z -co --exclude-standard clients/python proto/holdfast | sort -z | xargs -0 sha256sum; } | sha256sum | cut -c1-64)
+  [[ $(cat "$folder/client-made-for" 2>/dev/null) == "$wanted" ]] && return
+  note "installing clients/python into ${folder#"$ROOT"/}"
+  "$folder/bin/pip" install --quiet --disable-pip-version-check --force-reinstall --no-deps ./clients/python
+  "$folder/bin/pip" check --quiet
+  echo "$wanted" >"$folder/client-made-for"
+}
+
 # h2spec, built once from the versions pinned in tools/h2spec. Without it its test is skipped, and says so.
 h2spec_binary() {
   local binary="$ROOT/.cache/h2spec"
@@ -78,12 +89,13 @@ run_system() {
   shift
   rm -rf "$results" && mkdir -p "$results"
   python_environment system "$ROOT/.cache/venv"
+  python_client "$ROOT/.cache/venv"
   sdk_clients
   tool chromium chromium || note "the dashboard's tests will fail without Chromium"
   export_store_servers
   HOLDFAST_H2SPEC=${HOLDFAST_H2SPEC:-$(h2spec_binary)} HOLDFAST_ZIPKIN_JAR=$(zipkin_jar) \
     HOLDFAST_PROMETHEUS=$(prometheus_folder) HOLDFAST_BIN=${HOLDFAST_BIN:-$ROOT/build/release/holdfast} \
-    .cache/venv/bin/python -m pytest test/system -ra --junitxml "$results/pytest.xml" "$@"
+    .cache/venv/bin/python -m pytest --rootdir "$ROOT" test/system clients/python/tests -ra --junitxml "$results/pytest.xml" "$@"
 }
 
 test_package() {

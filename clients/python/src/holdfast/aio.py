@@ -1,0 +1,195 @@
+"""The async client: the names of `holdfast`, awaited. Use it in one event loop."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from typing import Any, Concatenate, ParamSpec, TypeVar
+
+import grpc
+import grpc.aio
+
+from . import _calls, _verbs
+from ._calls import Call, Failure, Pause, Reply, Retry, Send, Settings
+from ._config import TLS, Target
+from ._scope import Exc, ExcType, Scope, Trace, settings_of
+from ._types import Record
+
+__all__ = ["Client", "Session", "Store"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+
+class _Channel:
+    """One gRPC channel and its methods, opened by the first call, as it belongs to the loop that runs then."""
+
+    def __init__(self, target: Target) -> None:
+        self._target = target
+        self._channel: Any = None
+        self._methods: dict[str, Any] = {}
+
+    def method(self, send: Send) -> Any:
+        if self._channel is None:
+            self._channel = self._open()
+        if send.path not in self._methods:
+            self._methods[send.path] = self._channel.unary_unary(
+                send.path,
+                request_serializer=type(send.request).SerializeToString,
+                response_deserializer=send.answer.FromString,
+            )
+        return self._methods[send.path]
+
+    def _open(self) -> Any:
+        options = self._target.options()
+        if self._target.tls:
+            return grpc.aio.secure_channel(self._target.address, self._target.tls.credentials(), options)
+        return grpc.aio.insecure_channel(self._target.address, options)
+
+    async def close(self) -> None:
+        channel, self._channel, self._methods = self._channel, None, {}
+        if channel is not None:
+            await channel.close()
+
+    async def send(self, send: Send) -> Reply | Failure:
+        method = self.method(send)
+        channel = self._channel
+        try:
+            call = method(send.request, timeout=send.timeout, metadata=send.metadata)
+            message = await call
+            return Reply(message, (*await call.initial_metadata(), *await call.trailing_metadata()))
+        except grpc.aio.AioRpcError as error:
+            metadata = (*(error.initial_metadata() or ()), *(error.trailing_metadata() or ()))
+            return Failure(error.code(), error.details() or "", metadata)
+        except asyncio.CancelledError:
+            if self._channel is channel:
+                raise
+            return Failure(grpc.StatusCode.CANCELLED, "the client was closed", ())
+
+
+async def run(call: Call[T], channel: _Channel, settings: Settings, session: _calls.Session) -> T:
+    """Does what the call's attempts ask for, until there is a result or an error."""
+    steps = _calls.attempts(call, settings, session)
+    outcome: Reply | Failure | None = None
+    while True:
+        try:
+            step = steps.send(outcome)
+        except StopIteration as done:
+            result: T = done.value
+            return result
+        if isinstance(step, Pause):
+            await asyncio.sleep(step.seconds)
+            outcome = None
+        else:
+            outcome = await channel.send(step)
+
+
+def _awaited(
+    verb: Callable[Concatenate[str, P], Call[T]],
+) -> Callable[Concatenate[Store, P], Coroutine[Any, Any, T]]:
+    """A verb as a method of Store that is awaited."""
+
+    @functools.wraps(verb)
+    async def method(self: Store, /, *args: P.args, **kwargs: P.kwargs) -> T:
+        return await self._run(verb(self.name, *args, **kwargs))
+
+    return method
+
+
+class Store:
+    """A state store of the sidecar: `holdfast.Store`, awaited."""
+
+    def __init__(self, scope: _Scope, name: str, isolation: str | None) -> None:
+        self.name = name
+        self._scope = scope
+        self._settings = scope._settings_for(isolation)
+
+    async def _run(self, call: Call[T]) -> T:
+        return await run(call, self._scope._channel, self._settings, self._scope._session)
+
+    put = _awaited(_verbs.put)
+    get = _awaited(_verbs.get)
+    delete = _awaited(_verbs.delete)
+    merge = _awaited(_verbs.merge)
+    increment = _awaited(_verbs.increment)
+    append = _awaited(_verbs.append)
+    append_element = _awaited(_verbs.append_element)
+    list = _awaited(_verbs.list_page)
+    delete_prefix = _awaited(_verbs.delete_prefix)
+    batch_get = _awaited(_verbs.batch_get)
+    batch_write = _awaited(_verbs.batch_write)
+    transact = _awaited(_verbs.transact)
+
+    async def scan(
+        self,
+        prefix: str = "",
+        *,
+        like: str | None = None,
+        page: int = 1000,
+        values: bool = False,
+        tags: Mapping[str, str] | None = None,
+        consistency: _verbs.Level = None,
+    ) -> AsyncIterator[Record]:
+        """All records of a listing, page by page; the arguments are those of `list`."""
+        cursor: str | None = None
+        while True:
+            part = await self.list(
+                prefix, like=like, limit=page, cursor=cursor, values=values, tags=tags, consistency=consistency
+            )
+            for record in part.items:
+                yield record
+            cursor = part.cursor
+            if cursor is None:
+                return
+
+
+class _Scope(Scope):
+    def __init__(self, channel: _Channel, settings: Settings, session: _calls.Session) -> None:
+        super().__init__(settings, session)
+        self._channel = channel
+
+    def store(self, name: str, isolation: str | None = None) -> Store:
+        """A store by its component's name, with the client's isolation key or another one."""
+        return Store(self, name, isolation)
+
+
+class Session(_Scope):
+    """Calls that see what earlier ones of the same session wrote and read. It waits for nothing: `with`, not `async with`."""
+
+    def __enter__(self) -> Session:
+        return self
+
+    def __exit__(self, kind: ExcType, error: Exc, trace: Trace) -> None:
+        return None
+
+
+class Client(_Scope):
+    """A sidecar, over gRPC: `holdfast.Client` with the same arguments, awaited."""
+
+    def __init__(
+        self,
+        address: str | None = None,
+        *,
+        token: str | None = None,
+        isolation: str | None = None,
+        timeout: float | None = 10.0,
+        tls: TLS | bool | None = None,
+        retry: Retry | None = None,
+    ) -> None:
+        target, settings = settings_of(address, token, isolation, timeout, tls, retry)
+        super().__init__(_Channel(target), settings, _calls.Session())
+
+    def session(self, token: str | None = None) -> Session:
+        """A session of its own over the same connection; `token` continues one that was begun elsewhere."""
+        return Session(self._channel, self._settings, _calls.Session(token))
+
+    async def close(self) -> None:
+        """Ends the connection, and calls that wait on it."""
+        await self._channel.close()
+
+    async def __aenter__(self) -> Client:
+        return self
+
+    async def __aexit__(self, kind: ExcType, error: Exc, trace: Trace) -> None:
+        await self.close()

@@ -1,0 +1,1 @@
+"""Code that the build generates from proto/holdfast/wire/messages.proto; private to the client."""
