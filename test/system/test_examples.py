@@ -410,6 +410,14 @@ def test_coupon(place):
     assert (there["createdBy"], there["stateStoreName"], there["ttl"]) == ("test", "statestore", -1)
 
 
+def test_orders(place):
+    output = place.run("orders")
+    assert output.count(": served") == 6 and output.count("ink: sold out") == 1
+    assert "pen: 3 sold, 2 left" in output and "ink: 3 sold, 0 left" in output and "an order ends in 30 days" in output
+    assert "one ink less: nothing was changed" in output
+    assert [place.record(f"stock/{article}")["value"] for article in ("pen", "ink")] == [2, 0]
+
+
 def examples_run(*arguments):
     environment = {**{name: value for name, value in os.environ.items() if not name.startswith("DAPR_")}, "HOLDFAST_BIN": BINARY}
     done = subprocess.run([EXAMPLES / "run", *arguments], capture_output=True, text=True, timeout=180, env=environment, check=False)
