@@ -1,0 +1,5 @@
+import requests
+import json
+store_name = "redis-store" # name of the state store as specified in state store component yaml file
+dapr_state_url = "http://localhost:3500/v1.0/state/{}".format(store_name)
+response = requests.delete(dapr_state_url + "/key1", headers={"consistency":"strong"})

@@ -1,0 +1,9 @@
+import requests
+import json
+store_name = "redis-store" # name of the state store as specified in state store component yaml file
+dapr_state_url = "http://localhost:3500/v1.0/state/{}".format(store_name)
+response = requests.get(dapr_state_url + "/key1", headers={"concurrency":"first-write"})
+etag = response.headers['ETag']
+newState = '[{{ "key": "k1", "value": "New Data", "etag": "{}", "options": {{ "concurrency": "first-write" }}}}]'.format(etag)
+requests.post(dapr_state_url, json=newState)
+response = requests.delete(dapr_state_url + "/key1", headers={"If-Match": "{}".format(etag)})
