@@ -2,11 +2,16 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
+
+#include "base/encoding.h"
+
 namespace holdfast::api {
 
 namespace {
 
 constexpr std::string_view kIsolation = "holdfast-isolation";
+constexpr std::string_view kSession = "holdfast-session";
 // A field that is sent twice reads as a list of both, and a list is no key: neither of the two is believed.
 constexpr std::string_view kList = ",";
 
@@ -32,12 +37,37 @@ std::string not_an_administrator(const http::Request& request) {
                      named ? fmt::format(" \"{}\"", grant->name) : "");
 }
 
+Status begin_session(http::Request& request, service::Session& session) {
+  request.session = &session;
+  if (!request.headers.has(kSession)) return {};
+  for (std::size_t i = 0; i < request.headers.size(); ++i) {
+    if (request.headers.name(i) != kSession) continue;
+    std::string_view tokens = request.headers.value(i);
+    while (!tokens.empty()) {
+      const std::string_view token = trim(tokens.substr(0, tokens.find(',')));
+      tokens.remove_prefix(std::min(tokens.size(), tokens.find(',')));
+      if (tokens.starts_with(',')) tokens.remove_prefix(1);
+      if (token.empty()) continue;
+      if (auto joined = session.join(token); !joined) return joined;
+    }
+  }
+  return {};
+}
+
+void add_session(const http::Request& request, http::Response& response, const service::Session& session) {
+  const bool is_v2 = request.target.starts_with("/v2/") || request.target.starts_with("/holdfast.v2.");
+  if (is_v2 && session.served() != state::Consistency::unspecified)
+    response.headers.add("Holdfast-Consistency", name_of(session.served()));
+  if (const std::string token = session.changed(); !token.empty()) response.headers.add("Holdfast-Session", token);
+}
+
 service::CallContext call_context(const http::Request& request, const service::Runtime& runtime) {
   service::CallContext context;
   context.cancel = request.cancel;
   context.principal = runtime.app_id;
   context.trace = request.headers.find("traceparent");
   context.isolation = isolation_in(request.headers);
+  context.session = static_cast<service::Session*>(request.session);
   if (const service::Grant* grant = grant_of(request)) {
     context.grant = grant;
     if (!grant->name.empty()) context.principal = grant->name;

@@ -6,6 +6,7 @@
 
 #include "service/runtime.h"
 #include "service/scope.h"
+#include "service/session.h"
 #include "wire/http/message.h"
 
 namespace holdfast::api {
@@ -20,6 +21,14 @@ inline const service::Grant* grant_of(const http::Request& request) {
 bool may_administer(const http::Request& request);
 // What it is told otherwise.
 std::string not_an_administrator(const http::Request& request);
+
+// The session that the request goes on with, which lives as long as the request: what its header Holdfast-Session
+// (metadata holdfast-session, as often as it is sent, or a comma between) says. Errc::invalid_argument when that is no
+// token.
+Status begin_session(http::Request& request, service::Session& session);
+// Tells the caller, once the request was answered, what to send from now on (nothing when that has not changed) and, of
+// v2, at which level it was served.
+void add_session(const http::Request& request, http::Response& response, const service::Session& session);
 
 // Cancellation, principal, trace, token and isolation key of a request; points into the request and the runtime. The
 // isolation key is that of the header Holdfast-Isolation (metadata holdfast-isolation), else the token's; whether it

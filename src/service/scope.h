@@ -13,12 +13,16 @@
 
 namespace holdfast::service {
 
+class Session;
+
 // A call as the APIs know it: what stores are told, and what only the service looks at. Nothing makes one of a
 // state::CallContext, which would have lost who is calling.
 struct CallContext : state::CallContext {
   CallContext() = default;
 
   const Grant* grant = nullptr;  // what the token allows; null: everything. Lives as long as the call
+  // The caller's; null: it has none, and cannot be given one. Lives as long as the call.
+  Session* session = nullptr;
   // The isolation key whose records are meant, as the request or its token names it; nothing: those without one.
   std::optional<std::string_view> isolation = std::nullopt;
 };

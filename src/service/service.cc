@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <iterator>
 
+#include "service/session.h"
 #include "state/keys.h"
 
 namespace holdfast::service {
@@ -106,8 +107,19 @@ Result<Consistency> Service::served_level(const StoreEntry& entry, Consistency a
 
 Status Service::choose_level(Call& call, bool write) {
   if (call.context.consistency == Consistency::unspecified) call.context.consistency = call.entry.consistency;
-  if (auto level = served_level(call.entry, call.context.consistency, write); !level) return fail(level.error());
+  const auto level = served_level(call.entry, call.context.consistency, write);
+  if (!level) return fail(level.error());
+  if (call.context.session != nullptr) call.context.session->set_served(*level);
+  follow_session(call);
   return {};
+}
+
+// A session that has begun goes on at every level: a strong write is one that its next reading has to show.
+void Service::follow_session(Call& call) {
+  Session* const session = call.context.session;
+  if (session == nullptr || !call.entry.store->capabilities().session_positions) return;
+  if (session->is_given() || call.context.consistency == Consistency::session)
+    call.context.position = &session->in(call.entry.name);
 }
 
 Status Service::admit(const Call& call, std::string_view stored, std::size_t value_bytes) const {

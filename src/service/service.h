@@ -100,6 +100,7 @@ class Service {
  private:
   // Puts the component's level in the place of none; Errc::unsupported when the store cannot keep what it is then.
   static Status choose_level(Call& call, bool write);
+  static void follow_session(Call& call);
   Status admit(const Call& call, std::string_view stored_key, std::size_t value_bytes) const;
   Status admit_write(const Call& call, std::string_view stored_key, const state::SetRequest& request) const;
 

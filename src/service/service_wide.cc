@@ -59,6 +59,7 @@ Task<Result<Listing>> Service::list(Call call, ListRequest request) {
   if (!scope) co_return fail(scope.error());
   const auto reach = scope->reach(request.prefix);
   if (!reach) co_return fail(reach.error());
+  if (auto level = choose_level(call, false); !level) co_return fail(level.error());
   const CursorScope of{call.entry.name, scope->isolation(), *reach};
   const std::string prefix = scope->stored_key(*reach);
   const auto position = position_of(request.cursor, of, clock_.wall());

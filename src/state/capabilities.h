@@ -50,6 +50,8 @@ struct Capabilities {
   bool secondary_index = false;
   bool watch = false;
   bool watch_resume = false;     // a token of an earlier watch continues it, or says resync
+  // Readings at session may be served by copies that are behind: CallContext::position says how far they have to be.
+  bool session_positions = false;
   bool exact_json = false;       // JSON text comes back byte for byte
   bool durable = false;          // an acknowledged write survives the process, and the power
   std::uint64_t key_bytes_max = 0;    // 0: no limit known to us

@@ -26,6 +26,7 @@
 #include "base/scheduler.h"
 #include "base/task.h"
 #include "state/capabilities.h"
+#include "state/position.h"
 
 namespace holdfast::state {
 
@@ -35,7 +36,9 @@ struct CallContext {
   SteadyTime deadline = SteadyTime::max();
   const Cancellation* cancel = nullptr;  // null: cannot be cancelled
   Consistency consistency = Consistency::unspecified;
-  std::string_view session;    // this store's position from the caller's session token; empty: none
+  // Of the caller's session in this store: a reading shows no less, and every call adds what it has seen or written.
+  // Null: the caller has none, or the store needs none. Lives as long as the call.
+  Position* position = nullptr;
   std::string_view principal;  // who writes: createdBy, modifiedBy
   std::string_view trace;      // W3C traceparent of the request's span; empty: not traced
 
@@ -134,12 +137,10 @@ struct Written {
   std::optional<bool> created;  // no live record was there before; unset: the engine does not say
   std::optional<WallTime> expires_at;
   Boxed<RecordFields> fields;   // when SetRequest::want_record and the store keeps them
-  std::string position;         // this store's session position after the write; empty: none
 };
 
 struct Deleted {
   std::optional<bool> existed;  // a live record was there; unset: the engine does not say
-  std::string position;
 };
 
 // Keys that begin with `prefix`. The first `own_bytes` of it were put there by key mapping: a key with a

@@ -171,7 +171,9 @@ Task<void> GrpcFront::handle(http::Request& request, http::Response& response) {
   const std::size_t request_bytes = request.body.size();
   CallTrace trace(context_.tracing, request, CallTrace::Protocol::grpc);
   const std::string store = trace.is_sampled() ? store_named_in(request.body) : std::string();
-  const GrpcStatus status = co_await unary(request, response.body);
+  service::Session session;
+  const GrpcStatus status = co_await unary(request, response.body, session);
+  add_session(request, response, session);
   set_trailers(response, status);
   trace.add_headers(response);
   if (trace.is_sampled()) finish_grpc_trace(trace, request.target, store, status.code != Code::ok, status.message);
@@ -209,7 +211,7 @@ Task<http::Response> GrpcFront::handle_stream(http::Request& head, net::BodyStre
   co_return status_response(status);
 }
 
-Task<GrpcStatus> GrpcFront::unary(http::Request& request, std::string& out) {
+Task<GrpcStatus> GrpcFront::unary(http::Request& request, std::string& out, service::Session& session) {
   if (auto refused = admit(request)) co_return std::move(*refused);
   GrpcCall call{request, {}, {}, out};
   const std::size_t announced = request.body.size() >= grpc::kPrefixBytes ? grpc::announced_bytes(request.body) : 0;
@@ -226,6 +228,8 @@ Task<GrpcStatus> GrpcFront::unary(http::Request& request, std::string& out) {
     default:
       co_return GrpcStatus{code_of_malformed(request.target), "grpc: the request body is not exactly one message", {}};
   }
+  if (auto begun = begin_session(request, session); !begun)
+    co_return GrpcStatus{Code::invalid_argument, begun.error().message, {}};
   call.context = call_context(request, runtime_);
   const std::string_view timeout = request.headers.find("grpc-timeout");
   if (!timeout.empty()) {

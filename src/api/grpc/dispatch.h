@@ -62,7 +62,7 @@ class GrpcFront final : public net::Handler {
   http::Response overloaded(const http::Request& head) override;
 
  private:
-  Task<GrpcStatus> unary(http::Request& request, std::string& out);
+  Task<GrpcStatus> unary(http::Request& request, std::string& out, service::Session& session);
   // Nothing when the call may go on; the request then knows who sent it (caller.h).
   std::optional<GrpcStatus> admit(http::Request& head);
   // Null for a path that names none.

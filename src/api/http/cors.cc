@@ -9,9 +9,10 @@ namespace holdfast::api {
 namespace {
 
 constexpr std::string_view kMethods = "GET, HEAD, POST, PUT, PATCH, DELETE";
-constexpr std::string_view kExposed = "ETag, Metadata.ttlexpiretime, Traceparent, Last-Modified, Retry-After, "
-                                      "Holdfast-Consistency, Holdfast-Created, Holdfast-Created-By, Holdfast-Modified, "
-                                      "Holdfast-Modified-By, Holdfast-Expires";
+constexpr std::string_view kExposed =
+    "ETag, Metadata.ttlexpiretime, Traceparent, Last-Modified, Retry-After, "
+    "Holdfast-Consistency, Holdfast-Created, Holdfast-Created-By, Holdfast-Modified, "
+    "Holdfast-Modified-By, Holdfast-Expires, Holdfast-Session";
 
 // What Access-Control-Allow-Origin says; empty when this origin may not.
 std::string_view allowed(std::span<const std::string> origins, std::string_view origin) {

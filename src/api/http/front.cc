@@ -3,6 +3,7 @@
 #include "api/caller.h"
 #include "api/http/browser_guard.h"
 #include "api/http/cors.h"
+#include "api/http/problem.h"
 #include "api/http/responses.h"
 
 namespace holdfast::api {
@@ -93,9 +94,14 @@ std::optional<http::Response> HttpFront::refusal_of_page(const http::Request& re
   return std::nullopt;
 }
 
-Task<http::Response> HttpFront::answer(http::Request& request, const Target& target, std::string_view path) {
+Task<http::Response> HttpFront::answer(http::Request& request, const Target& target, std::string_view path,
+                                       service::Session& session) {
   if (dashboard_ != nullptr && dashboard_->has(path)) return ready(dashboard_->answer(request, path));
   if (auto refused = refusal(request, path)) return ready(std::move(*refused));
+  if (auto begun = begin_session(request, session); !begun)
+    return ready(target.raw_path.starts_with("/v2/")
+                     ? problem(begun.error(), request.target)
+                     : plain_error(400, "ERR_MALFORMED_REQUEST", begun.error().message));
   // v2 keys keep their slashes and dots, so v2 looks at the path as it was sent.
   if (target.raw_path.starts_with("/v2/") || target.raw_path == "/openapi.json") {
     if (auto refused = refusal_of_page(request)) return ready(std::move(*refused));
@@ -115,7 +121,9 @@ Task<void> HttpFront::route(http::Request& request, http::Response& response) {
     co_return;
   }
   CallTrace trace(context_.tracing, request, CallTrace::Protocol::http);
-  response = co_await answer(request, target, path);
+  service::Session session;
+  response = co_await answer(request, target, path, session);
+  add_session(request, response, session);
   if (!is_health(request, path)) {
     trace.add_headers(response);
     if (trace.is_sampled()) finish_http_trace(trace, request, path, response);

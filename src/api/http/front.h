@@ -27,7 +27,8 @@ class HttpFront final : public net::Handler {
 
  private:
   Task<void> route(http::Request& request, http::Response& response);
-  Task<http::Response> answer(http::Request& request, const Target& target, std::string_view path);
+  Task<http::Response> answer(http::Request& request, const Target& target, std::string_view path,
+                              service::Session& session);
   // Nothing when the call may go on; the request then knows who sent it (caller.h).
   std::optional<http::Response> refusal(http::Request& request, std::string_view path);
   std::optional<http::Response> refusal_of_page(const http::Request& request) const;

@@ -156,8 +156,6 @@ Task<Response> V2Routes::get(Request& request, StoreRef entry, std::string key, 
     response.status = 304;
     co_return response;
   }
-  if (const auto level = service::Service::served_level(*entry, context->consistency, false))
-    response.headers.add("Holdfast-Consistency", name_of(*level));
   response.headers.add("Vary", "Accept");
   if (as_record) {
     response.content_type = kRecordType;

@@ -87,13 +87,44 @@ Status Exchange::append(Request& request, const Answer& answer, const Try& now, 
   return appended;
 }
 
+Task<Status> Exchange::send_hot(Request& request, Answer& answer, bool asks) {
+  const std::uint32_t own = request.replies * (asks ? 2 : 1);
+  const bool follows = request.position != nullptr;
+  if (follows) append_role(scratch_);
+  auto replies = co_await answer.server->call(request.work, scratch_, own + (follows ? 1 : 0), request.deadline);
+  answer.replies = replies.value_or(std::string_view());
+  if (!replies) co_return fail(std::move(replies.error()));
+  if (follows) {
+    std::string_view role = answer.replies;
+    for (std::uint32_t i = 0; i < own; ++i) take_reply(role);
+    answer.replies.remove_suffix(role.size());
+    follow(request, answer, role);
+  }
+  if (asks) answer.replies = answer.kept = without_asking(answer.replies);
+  co_return Status();
+}
+
 Task<Status> Exchange::send_synced(Request& request, Answer& answer, bool asks) {
   auto synced = co_await answer.server->synced().write(scratch_, request.replicas, request.deadline, asks);
   if (!synced) co_return fail(std::move(synced.error()));
   answer.kept = std::move(synced->reply);
   answer.replies = answer.kept;
   answer.waiting = std::move(synced->waiting);
+  if (request.position == nullptr) co_return Status();
+  std::string asking;
+  append_role(asking);
+  const auto role = co_await answer.server->call(Work::hot, asking, 1, request.deadline);
+  follow(request, answer, role.value_or(std::string_view()));
   co_return Status();
+}
+
+// Asked after the request, so that what it has seen or written is behind that offset.
+void Exchange::follow(Request& request, const Answer& answer, std::string_view role) {
+  const std::uint64_t timeline = answer.server->timeline();
+  if (timeline == 0 || role.empty()) return;
+  const auto reply = resp::Reply::parse(role);
+  const auto offset = reply ? read_primary_offset(reply->root()) : std::nullopt;
+  if (offset) (void)request.position->reach({timeline, *offset});
 }
 
 Exchange::Next Exchange::after_loss(Request& request, const Answer& answer, Try& now, Error& error) {
@@ -161,15 +192,8 @@ Task<Status> Exchange::run(Request& request, Answer& answer) {
       router_.doubt();
     } else {
       if (status = append(request, answer, attempt, asks_now); !status) co_return status;
-      if (request.is_synced) {
-        status = co_await send_synced(request, answer, asks_now);
-      } else {
-        auto replies = co_await answer.server->call(request.work, scratch_, request.replies * (asks_now ? 2 : 1),
-                                                    request.deadline);
-        if (!replies) status = fail(std::move(replies.error()));
-        answer.replies = replies.value_or(std::string_view());
-        if (asks_now) answer.replies = answer.kept = without_asking(answer.replies);
-      }
+      status =
+          co_await (request.is_synced ? send_synced(request, answer, asks_now) : send_hot(request, answer, asks_now));
       next = status ? after_reply(request, answer, attempt, redirected, asks)
                     : after_loss(request, answer, attempt, status.error());
       if (next == Next::done) co_return status;

@@ -44,6 +44,8 @@ class Request {
   bool is_synced = false;  // waits for `replicas` replicas, and files where the component asks
   std::uint32_t replicas = 0;
   SteadyTime deadline;
+  // Of the caller's session, to which the exchange adds how far the primary has come; null: nobody asks.
+  state::Position* position = nullptr;
 };
 
 // Replies, VALID ONLY UNTIL THE CALLER NEXT WAITS, and who gave them.
@@ -73,7 +75,9 @@ class Exchange {
   enum class Next { done, again, again_later };
   ServerRef route(const Request& request);
   Status append(Request& request, const Answer& answer, const Try& now, bool asks);
+  Task<Status> send_hot(Request& request, Answer& answer, bool asks);
   Task<Status> send_synced(Request& request, Answer& answer, bool asks);
+  static void follow(Request& request, const Answer& answer, std::string_view role);
   // What to do about an error of the connection, or about the server's first reply.
   Next after_loss(Request& request, const Answer& answer, Try& now, Error& error);
   Next after_reply(const Request& request, const Answer& answer, Try& now, ServerRef& redirected, bool& asks);

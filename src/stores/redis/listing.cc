@@ -80,6 +80,10 @@ Task<Result<std::vector<state::ListedRecord>>> RedisStore::records_of(CallContex
                                                                       bool want_fields) {
   std::vector<state::GetRequest> requests;
   for (const std::string& key : keys) requests.push_back({key, want_values, want_fields});
+  // Where their keys were found: a replica may not have them yet, and a key that is there all the time must not be
+  // missed.
+  context.consistency = state::Consistency::strong;
+  context.position = nullptr;
   auto got = co_await get_many(context, requests);
   std::vector<state::ListedRecord> out;
   for (std::size_t i = 0; i < keys.size(); ++i) {
@@ -135,7 +139,9 @@ Task<Result<std::string>> RedisStore::run_id_of(ServerRef server, CallContext co
 }
 
 Task<Result<ListPage>> RedisStore::list(CallContext context, state::ListRequest request) {
-  return router_->is_cluster() ? list_slots(context, request) : list_server(context, request);
+  auto page = co_await (router_->is_cluster() ? list_slots(context, request) : list_server(context, request));
+  if (page) co_await follow_all(context);
+  co_return page;
 }
 
 Task<Result<ListPage>> RedisStore::list_server(CallContext context, state::ListRequest request) {
@@ -353,6 +359,7 @@ Task<Result<KeyPage>> RedisStore::keys_like(CallContext context, state::LikeRequ
   LikeSink sink(request);
   if (auto walked = co_await walk(context, like_glob(request.pattern), sink); !walked)
     co_return fail(std::move(walked.error()));
+  co_await follow_all(context);
   KeyPage page;
   page.keys.assign(sink.found().begin(), sink.found().end());
   if (request.limit != 0 && page.keys.size() > request.limit) {
@@ -400,6 +407,7 @@ Task<Result<std::uint64_t>> RedisStore::erase_prefix(CallContext context, state:
   EraseSink sink(*this, context, request);
   if (auto walked = co_await walk(context, prefix_glob(request.prefix), sink); !walked)
     co_return fail(std::move(walked.error()));
+  co_await follow_all(context);
   co_return sink.erased();
 }
 

@@ -340,12 +340,12 @@ Status append_erase(std::string& out, const state::DeleteRequest& request, const
 }
 
 Result<state::Deleted> read_erase(const Place& place, const state::DeleteRequest& request, Value reply) {
-  if (is_flag(reply)) return state::Deleted{reply.integer() == 1, {}};
+  if (is_flag(reply)) return state::Deleted{reply.integer() == 1};
   const Doing doing{"delete", request.key};
   if (reply.kind() != Kind::array || reply.size() != 2 || !is_flag(reply[0])) return refused(place, doing, reply);
   if (reply[0].integer() == 0) return fail(precondition_failed(request.key, request.when, reply[1].text()));
   if (!is_flag(reply[1])) return fail(describe_nonsense(place, doing.text()));
-  return state::Deleted{reply[1].integer() == 1, {}};
+  return state::Deleted{reply[1].integer() == 1};
 }
 
 // ---- Transactions

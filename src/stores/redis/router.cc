@@ -109,6 +109,11 @@ std::uint32_t Router::replicas_of(std::uint16_t slot) const {
   return shard < 0 ? 0 : shards_[static_cast<std::size_t>(shard)].replicas_most;
 }
 
+bool Router::has_replicas(std::uint16_t slot) const {
+  const int shard = shard_of(slot);
+  return shard >= 0 && !shards_[static_cast<std::size_t>(shard)].replicas.empty();
+}
+
 ServerRef Router::replica_of(std::uint16_t slot) {
   const int shard = shard_of(slot);
   if (shard < 0) return nullptr;
@@ -186,6 +191,19 @@ Task<void> Router::connect_replicas() {
   const SteadyTime limit = now() + kReplicasTime;
   for (const Shard& shard : std::vector<Shard>(shards_))
     for (const ServerRef& replica : shard.replicas) (void)co_await replica->connect(limit);
+  for (const Shard& shard : std::vector<Shard>(shards_))
+    if (!shard.replicas.empty() && shard.primary != nullptr) co_await ask_how_far(shard.primary, now() + kReplicasTime);
+}
+
+Task<void> Router::ask_how_far(ServerRef primary, SteadyTime deadline) {
+  std::string request;
+  append_replication_info(request);
+  const SteadyTime asked = now();
+  auto answer = co_await primary->call(Work::hot, request, 1, deadline);
+  std::optional<Replication> found;
+  if (answer)
+    if (const auto reply = resp::Reply::parse(*answer)) found = read_replication(reply->root());
+  primary->found_written(asked, found);
 }
 
 Task<Shard> Router::with_replicas(ServerRef primary, SteadyTime deadline) {

@@ -48,6 +48,8 @@ class Router {
   // A replica of it that is connected; null when there is none.
   ServerRef replica_of(std::uint16_t slot);
   std::uint32_t replicas_of(std::uint16_t slot) const;
+  // Whether replicas of it were seen, from which it could be read.
+  bool has_replicas(std::uint16_t slot) const;
   const std::vector<Shard>& shards() const { return shards_; }
   virtual bool is_cluster() const { return false; }
   // Of a cluster: the index in shards() that serves the slot; -1: none.
@@ -72,7 +74,8 @@ class Router {
   void publish(std::vector<Shard> shards, std::vector<std::int16_t> slots = {});
   // Asks a primary who its replicas are (ROLE); what a user may not ask has none.
   Task<Shard> with_replicas(ServerRef primary, SteadyTime deadline);
-  // Begins to connect to those of all shards, and waits a moment for it.
+  // Begins to connect to those of all shards, and waits a moment for it. Asks primaries that have some how far they
+  // are.
   Task<void> connect_replicas();
 
   net::Loop& loop_;
@@ -87,6 +90,7 @@ class Router {
   };
   Task<void> run();
   void retire(ServerRef server);
+  static Task<void> ask_how_far(ServerRef primary, SteadyTime deadline);
 
   std::vector<Shard> shards_;
   std::vector<std::int16_t> slots_;

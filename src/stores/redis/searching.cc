@@ -121,7 +121,9 @@ Task<Result<QueryPage>> RedisStore::query(CallContext context, const state::Quer
     if (*index == IndexState::different) co_return of_another(server->place(), *plan->index);
     if (*index == IndexState::ready) {
       if (auto rows = reply.read(replies); !rows) co_return fail(std::move(rows.error()));
-      co_return page_of(server->place(), query, plan->command, reply.root());
+      auto page = page_of(server->place(), query, plan->command, reply.root());
+      if (page) co_await follow_all(context);
+      co_return page;
     }
     if (now() >= deadline)
       co_return fail(Errc::unavailable,

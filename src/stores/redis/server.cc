@@ -115,7 +115,13 @@ SyncedWrites& Server::synced() {
 
 Task<Status> Server::connect(SteadyTime deadline) { return pipeline(Work::hot).connect(deadline); }
 
+void Server::found_written(SteadyTime asked, const std::optional<Replication>& found) {
+  timeline_ = found && found->is_primary ? found->reached.timeline : 0;
+  if (timeline_ != 0) written_lately_.add(asked, found->reached);
+}
+
 void Server::distrust(const std::string& reason) {
+  timeline_ = 0;
   for (auto* pipeline : {&hot_, &bulk_, &sync_})
     if (*pipeline != nullptr) (*pipeline)->reset(reason);
 }

@@ -17,6 +17,7 @@
 #include "net/tls.h"
 #include "stores/redis/errors.h"
 #include "stores/redis/mapping.h"
+#include "stores/redis/replication.h"
 #include "stores/redis/settings.h"
 
 namespace holdfast::stores::redis {
@@ -79,6 +80,12 @@ class Server {
   bool is_connected() const { return hot_ != nullptr && hot_->is_connected(); }
   const ServerFacts& facts() const { return facts_; }
 
+  // Of a primary with replicas, as the last look found it: the history that it writes, 0 when that is not known, and
+  // how far it had come when.
+  std::uint64_t timeline() const { return timeline_; }
+  const WrittenLately& written_lately() const { return written_lately_; }
+  void found_written(SteadyTime asked, const std::optional<Replication>& found);
+
   // It is not what we took it for (it answered READONLY): its connections are given up and greeted anew.
   void distrust(const std::string& reason);
   Task<void> close(SteadyTime deadline);
@@ -95,6 +102,8 @@ class Server {
   const std::string text_;  // of the address
   const Options options_;
   ServerFacts facts_;
+  std::uint64_t timeline_ = 0;
+  WrittenLately written_lately_;
   std::unique_ptr<net::Pipeline> hot_, bulk_, sync_;
   std::unique_ptr<SyncedWrites> synced_;
 };

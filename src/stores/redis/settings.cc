@@ -38,6 +38,10 @@ constexpr auto kAddressFields = std::to_array<Setting>({
     {.name = "sentinelMasterName", .help = "the primary's name to the sentinels"},
     {.name = "sentinelUsername", .help = "user at the sentinels"},
     {.name = "sentinelPassword", .help = "password at the sentinels", .secret = true},
+    {.name = "maxStaleness",
+     .kind = SettingKind::duration,
+     .fallback = "5s",
+     .help = "how far behind a reading at bounded-staleness may be; Dapr has no such field"},
     {.name = "replicas",
      .kind = SettingKind::integer,
      .help = "replicas that a strong write waits for; by default the most that were seen; Dapr has no such field"},
@@ -263,6 +267,7 @@ class Reader {
   }
 
   Status replication() {
+    out_.staleness_max = timeout("maxStaleness", out_.staleness_max);
     out_.wait_aof = fields_.boolean("waitAOF");
     if (fields_.text("replicas").empty()) return {};
     const std::int64_t replicas = fields_.integer("replicas");

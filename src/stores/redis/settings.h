@@ -17,7 +17,7 @@
 
 namespace holdfast::stores::redis {
 
-inline constexpr std::size_t kFieldCount = 52;
+inline constexpr std::size_t kFieldCount = 53;
 extern const std::array<state::Setting, kFieldCount> kFields;
 // As Dapr declares them where the server has no RedisJSON; QUERY_API comes last where it has.
 extern const std::array<std::string_view, 4> kDaprFeatures;
@@ -64,6 +64,7 @@ struct RedisSettings {
   std::optional<Milliseconds> default_ttl;  // of a set that names none
   // How many replicas a strong write waits for; unset: the most that were seen.
   std::optional<std::uint32_t> replicas;
+  Milliseconds staleness_max{5000};  // of a reading at bounded-staleness
   bool wait_aof = false;  // a strong write also waits for the append-only files (WAITAOF, server 7.2)
   bool dapr_lenient = false;
   std::vector<SearchIndex> indexes;

@@ -67,10 +67,14 @@ Capabilities capabilities_of(const RedisSettings& settings, const Router& router
   can.value_bytes_max = 512ULL << 20;
   for (std::size_t i = 0; i < state::kConsistencyCount; ++i) {
     const auto level = static_cast<Consistency>(i);
-    can.reads[i] = level == Consistency::eventual ? Consistency::eventual : Consistency::strong;
-    // Up to session the primary's word is enough, since reads go there.
+    // Every write goes to the primary, whose word is enough up to bounded staleness: no reading is of a replica that is
+    // not known to be near.
     can.writes[i] = level == Consistency::unspecified ? Consistency::session : level;
+    can.reads[i] = level == Consistency::unspecified || level == Consistency::quorum ? Consistency::strong : level;
   }
+  // Of several streams of changes no replica shows a prefix.
+  if (router.is_cluster()) can.reads[static_cast<std::size_t>(Consistency::consistent_prefix)] = Consistency::strong;
+  can.session_positions = true;
   return can;
 }
 
@@ -192,14 +196,20 @@ void RedisStore::prepare_read(Request& request, std::string_view key, const Call
   request.key = key;
   request.slot = router_->is_cluster() ? key_slot(key) : 0;
   request.is_read = true;
-  request.may_read_replica = context.consistency == Consistency::eventual;
+  request.may_read_replica = reads_any_replica(context.consistency);
   request.deadline = deadline_of(context);
+  if (context.position != nullptr && router_->has_replicas(request.slot)) request.position = context.position;
+}
+
+bool RedisStore::reads_any_replica(Consistency level) const {
+  return level == Consistency::eventual || (level == Consistency::consistent_prefix && !router_->is_cluster());
 }
 
 void RedisStore::prepare_write(Request& request, std::string_view key, const CallContext& context) const {
   request.key = key;
   request.slot = router_->is_cluster() ? key_slot(key) : 0;
   request.deadline = deadline_of(context);
+  if (context.position != nullptr && router_->has_replicas(request.slot)) request.position = context.position;
   if (context.consistency < Consistency::quorum) return;
   const std::uint32_t replicas = router_->replicas_of(request.slot);
   // A majority of the primary and its replicas, less the primary.
@@ -236,7 +246,7 @@ Task<Result<std::optional<Record>>> RedisStore::get(CallContext context, state::
   ReadCommands commands(request, append_get, kGetReplies);
   prepare_read(commands, request.key, context);
   Answer answer;
-  if (auto asked = co_await exchange_.run(commands, answer); !asked) co_return fail(std::move(asked.error()));
+  if (auto asked = co_await ask(context, commands, answer); !asked) co_return fail(std::move(asked.error()));
   resp::Reply hash;
   resp::Reply expires;
   if (auto read = hash.read(answer.replies); !read) co_return fail(std::move(read.error()));
@@ -252,7 +262,7 @@ Task<Result<std::optional<Record>>> RedisStore::get_other(CallContext context, s
   ReadCommands commands(request, append_get_other, kGetOtherReplies);
   prepare_read(commands, request.key, context);
   Answer answer;
-  if (auto asked = co_await exchange_.run(commands, answer); !asked) co_return fail(std::move(asked.error()));
+  if (auto asked = co_await ask(context, commands, answer); !asked) co_return fail(std::move(asked.error()));
   std::vector<resp::Reply> parsed(kGetOtherReplies);
   for (resp::Reply& reply : parsed)
     if (auto read = reply.read(answer.replies); !read) co_return fail(std::move(read.error()));

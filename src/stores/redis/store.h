@@ -84,10 +84,19 @@ class RedisStore final : public state::StateStore {
   SteadyTime deadline_of(const state::CallContext& context) const;
   void prepare_read(Request& request, std::string_view key, const state::CallContext& context) const;
   void prepare_write(Request& request, std::string_view key, const state::CallContext& context) const;
+  bool reads_any_replica(state::Consistency level) const;
   WriteContext write_context(const state::CallContext& context, std::string_view write_id) const;
   // Whether the replicas that were asked for have the write.
   Status confirm(const Request& request, const Answer& answer, std::string_view key) const;
   Task<Result<std::optional<state::Record>>> get_other(state::CallContext context, state::GetRequest request);
+
+  // guarded_reads.cc
+  bool may_ask_replica(const state::CallContext& context) const;
+  bool is_far_enough(const state::CallContext& context, std::uint16_t slot, const Replication& replica) const;
+  Task<bool> ask_replica(state::CallContext context, Request& request, Answer& answer);
+  // A reading, of a replica where the level permits it and it is far enough, else of the primary.
+  Task<Status> ask(state::CallContext context, Request& request, Answer& answer);
+  Task<void> follow_all(state::CallContext context);
 
   // bulk.cc
   Task<void> get_chunk(state::CallContext context, std::span<const state::GetRequest> requests,

@@ -27,7 +27,7 @@ int EraseJob::apply(RecordWriter& records, std::size_t step) {
     return SQLITE_OK;
   }
   const int code = records.remove(request.key, found);
-  if (code == SQLITE_OK) outcomes_[step] = state::Deleted{.existed = found.is_live, .position = {}};
+  if (code == SQLITE_OK) outcomes_[step] = state::Deleted{.existed = found.is_live};
   return code;
 }
 

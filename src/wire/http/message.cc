@@ -102,6 +102,7 @@ void Request::clear() {
   peer = Peer::elsewhere;
   cancel = nullptr;
   caller.reset();
+  session = nullptr;
 }
 
 void Response::clear() {

@@ -115,6 +115,7 @@ struct Request {
   Peer peer = Peer::elsewhere;
   const Cancellation* cancel = nullptr;  // set when the client goes away; null: not watched
   std::shared_ptr<const void> caller;    // who sent it, as the API found out that admitted it; its own to read
+  void* session = nullptr;               // what the API keeps of the caller's session during the call; its own
 
   std::string_view method_text() const { return method == Method::other ? unknown_method : name_of(method); }
   void clear();  // keeps the buffers

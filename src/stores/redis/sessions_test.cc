@@ -1,0 +1,246 @@
+// The levels between eventual and strong, against replicas that lag: two sidecars, a primary, and two replicas whose
+// links are held up at random.
+//
+// Each promise has its counter-proof: the same histories at eventual break it, so the lag is there to be found.
+#include <gtest/gtest.h>
+
+#include <array>
+#include <chrono>
+#include <map>
+#include <random>
+#include <string>
+#include <thread>
+
+#include "base/random.h"
+#include "stores/redis/load_testing.h"
+#include "support/redis_servers.h"
+#include "support/tcp_gate.h"
+
+namespace holdfast::stores::redis {
+namespace {
+
+using state::CallContext;
+using state::Consistency;
+using state::Position;
+
+constexpr std::size_t kReplicas = 2;
+
+std::chrono::steady_clock::time_point now() { return std::chrono::steady_clock::now(); }
+
+// A primary with replicas behind gates, and the load of nobody.
+class Lagging {
+ public:
+  Lagging() {
+    for (std::size_t i = 0; i < kReplicas; ++i) {
+      gates_.push_back(std::make_unique<test::TcpGate>(group_.primary().port()));
+      group_.replica(i).must({"REPLICAOF", "127.0.0.1", std::to_string(gates_[i]->port())});
+    }
+    group_.wait_until_linked();
+  }
+  ~Lagging() { calm(); }
+
+  test::RedisGroup& group() { return group_; }
+  void hold_up(std::size_t replica, bool held) { gates_[replica]->stall(held); }
+
+  // Holds links up at random and lets them go again, until calm().
+  void stir(Milliseconds longest) {
+    weather_ = std::jthread([this, longest](const std::stop_token& done) {
+      std::mt19937_64 random(random_u64());
+      while (!done.stop_requested()) {
+        hold_up(random() % kReplicas, random() % 3 != 0);
+        std::this_thread::sleep_for(Milliseconds(random() % static_cast<std::uint64_t>(longest.count())));
+      }
+    });
+  }
+  void calm() {
+    weather_ = {};
+    for (std::size_t i = 0; i < kReplicas; ++i) hold_up(i, false);
+  }
+
+  // Readings that replicas have served.
+  std::uint64_t replica_reads() {
+    std::uint64_t reads = 0;
+    for (std::size_t i = 0; i < kReplicas; ++i) {
+      const std::string stats = group_.replica(i).info("commandstats", "cmdstat_hmget");
+      if (stats.starts_with("calls=")) reads += std::stoull(stats.substr(6));
+    }
+    return reads;
+  }
+
+ private:
+  test::RedisGroup group_{kReplicas};
+  std::vector<std::unique_ptr<test::TcpGate>> gates_;
+  std::jthread weather_;
+};
+
+class RedisSessions : public testing::Test {
+ protected:
+  void SetUp() override {
+    HOLDFAST_NEEDS_SERVER(test::ServerKind::redis);
+    servers_.emplace();
+    for (int i = 0; i < 2; ++i)
+      sidecars_.emplace_back(Fields{{"redisHost", servers_->group().primary().address()}, {"maxStaleness", "1500ms"}});
+  }
+  void TearDown() override {
+    if (servers_) servers_->calm();
+    sidecars_.clear();
+  }
+
+  Stores& any() { return sidecars_[random_() % sidecars_.size()]; }
+
+  static CallContext in(Position* position, Consistency level) {
+    CallContext context;
+    context.consistency = level;
+    context.position = position;
+    return context;
+  }
+  // Numbers as values; 0 where there is none.
+  void write(std::string_view key, std::uint64_t number, Position* position, Consistency level) {
+    const std::string value = std::to_string(number);
+    const auto written = any().set(save(key, value), in(position, level));
+    ASSERT_TRUE(written) << written.error().message;
+  }
+  std::uint64_t read(std::string_view key, Position* position, Consistency level) {
+    const CallContext context = in(position, level);
+    const auto got = any().ask([&](state::StateStore& store) { return store.get(context, {.key = key}); });
+    if (!got) throw std::runtime_error(got.error().message);
+    return *got ? std::stoull((**got).value) : 0;
+  }
+
+  // What one history at `level` breaks; empty: nothing. Two keys that somebody else writes too; every number is larger
+  // than those before it.
+  std::string break_in_history(std::uint64_t number, Consistency level) {
+    const std::array<std::string, 2> keys{"a" + std::to_string(number % 50), "b" + std::to_string(number % 50)};
+    std::array<std::uint64_t, 2> seen{};
+    Position position;
+    for (int step = 0; step < 8; ++step) {
+      const std::size_t key = random_() % 2;
+      switch (random_() % 4) {
+        case 0:
+          write(keys[key], seen[key] = ++last_, &position, level);
+          break;
+        case 1:
+          write(keys[key], ++last_, nullptr, Consistency::session);
+          break;
+        default: {
+          const std::uint64_t found = read(keys[key], &position, level);
+          if (found < seen[key]) return "read " + std::to_string(found) + " after " + std::to_string(seen[key]);
+          seen[key] = found;
+        }
+      }
+    }
+    return follow_the_writes(keys, position, level);
+  }
+
+  // Writes follow reads: who sees what was written after a reading sees what was read, too.
+  std::string follow_the_writes(const std::array<std::string, 2>& keys, Position& position, Consistency level) {
+    const std::uint64_t cause = read(keys[0], &position, level);
+    const std::uint64_t effect = ++last_;
+    write(keys[1], effect, &position, level);
+    Position other;
+    for (int look = 0; look < 3; ++look) {
+      if (read(keys[1], &other, level) < effect) continue;
+      const std::uint64_t found = read(keys[0], &other, level);
+      if (found < cause) return "an effect without its cause: " + std::to_string(found) + " < " + std::to_string(cause);
+    }
+    return {};
+  }
+
+  std::optional<Lagging> servers_;
+  std::deque<Stores> sidecars_;
+  std::mt19937_64 random_{random_u64()};
+  std::uint64_t last_ = 0;
+};
+
+TEST_F(RedisSessions, ReadTheirWritesAndNeverGoBackInTime) {
+  servers_->stir(Milliseconds(8));
+  const std::uint64_t histories = is_soak() ? 10'000 : 400;
+  const std::uint64_t before = servers_->replica_reads();
+  for (std::uint64_t i = 0; i < histories; ++i)
+    ASSERT_EQ(break_in_history(i, Consistency::session), "") << "history " << i;
+  const std::uint64_t reads = servers_->replica_reads() - before;
+  std::cout << histories << " histories held; replicas were asked " << reads << " times\n";
+  EXPECT_GT(reads, histories / 4) << "or nothing was proved";
+}
+
+TEST_F(RedisSessions, WouldBreakAtEventual) {
+  servers_->stir(Milliseconds(8));
+  test::require_eventually("a history that breaks at eventual",
+                           [&] { return !break_in_history(last_, Consistency::eventual).empty(); });
+}
+
+TEST_F(RedisSessions, GoOnAtAnotherSidecarAndAfterAStrongWrite) {
+  for (std::size_t i = 0; i < kReplicas; ++i) servers_->hold_up(i, true);
+  Position position;
+  write("k", 1, &position, Consistency::session);
+  EXPECT_FALSE(position.empty());
+  for (int i = 0; i < 20; ++i) EXPECT_EQ(read("k", &position, Consistency::session), 1U);
+  for (std::size_t i = 0; i < kReplicas; ++i) servers_->hold_up(i, false);
+  const Position before = position;
+  write("k", 2, &position, Consistency::strong);
+  EXPECT_NE(before.reached()[0].offset, position.reached()[0].offset) << "the strong write is of the session";
+}
+
+TEST_F(RedisSessions, APositionOfAnotherHistoryIsReadAtThePrimary) {
+  write("k", 1, nullptr, Consistency::session);
+  servers_->group().wait_until_linked();
+  for (std::size_t i = 0; i < kReplicas; ++i) servers_->hold_up(i, true);
+  write("k", 2, nullptr, Consistency::session);
+  Position foreign;
+  foreign.reach({0xdeadbeef, 1});
+  for (int i = 0; i < 10; ++i) EXPECT_EQ(read("k", &foreign, Consistency::session), 2U);
+}
+
+// By this test's own clock: a reading shows every write that was acknowledged longer ago than the bound.
+TEST_F(RedisSessions, ReadWithinTheBoundOfStaleness) {
+  constexpr Milliseconds kBound{1500};
+  std::map<std::chrono::steady_clock::time_point, std::uint64_t> acknowledged;
+  const auto must_show = [&](std::chrono::steady_clock::time_point then) -> std::uint64_t {
+    const auto after = acknowledged.upper_bound(then);
+    return after == acknowledged.begin() ? 0 : std::prev(after)->second;
+  };
+  bool eventual_was_late = false;
+  const std::uint64_t before = servers_->replica_reads();
+  std::uint64_t rounds = 0;
+  for (std::size_t i = 0; i < kReplicas; ++i) servers_->hold_up(i, false);
+  // Fresh, then held up for longer than the bound, then let go.
+  const auto look = [&] {
+    write("k", ++last_, nullptr, Consistency::session);
+    acknowledged[now()] = last_;
+    const auto asked = now();
+    const std::uint64_t found = read("k", nullptr, Consistency::bounded_staleness);
+    ASSERT_GE(found, must_show(asked - kBound)) << "after " << rounds << " rounds";
+    eventual_was_late |= read("k", nullptr, Consistency::eventual) < must_show(now() - kBound);
+    ++rounds;
+  };
+  const auto until = now() + load_time(Milliseconds(1000));
+  while (now() < until) look();
+  for (std::size_t i = 0; i < kReplicas; ++i) servers_->hold_up(i, true);
+  test::require_eventually("a lag beyond the bound", [&] {
+    look();
+    return eventual_was_late || HasFatalFailure();
+  });
+  const std::uint64_t reads = servers_->replica_reads() - before;
+  std::cout << rounds << " rounds; replicas were asked " << reads << " times\n";
+  EXPECT_GT(reads, rounds) << "eventual asks each time, bounded staleness some of the times";
+}
+
+TEST_F(RedisSessions, OneCallAtConsistentPrefixShowsNoEffectWithoutItsCause) {
+  servers_->stir(Milliseconds(5));
+  const auto until = now() + load_time(Milliseconds(1000));
+  while (now() < until) {
+    write("cause", ++last_, nullptr, Consistency::session);
+    write("effect", last_, nullptr, Consistency::session);
+    const std::array<state::GetRequest, 2> both{{{.key = "effect"}, {.key = "cause"}}};
+    Stores& sidecar = any();
+    const auto got = net::on_loop<std::vector<Result<std::optional<state::Record>>>>(
+        sidecar.loop(0), Milliseconds(60'000),
+        [&] { return sidecar.on(0).get_many(in(nullptr, Consistency::consistent_prefix), both); });
+    ASSERT_TRUE(got && (*got)[0] && (*got)[1]);
+    const auto number = [&](std::size_t i) { return *(*got)[i] ? std::stoull((**(*got)[i]).value) : 0; };
+    ASSERT_LE(number(0), number(1));
+  }
+}
+
+}  // namespace
+}  // namespace holdfast::stores::redis
