@@ -50,6 +50,7 @@ struct Capabilities {
   bool secondary_index = false;
   bool watch = false;
   bool watch_resume = false;     // a token of an earlier watch continues it, or says resync
+  bool watch_coalesces = false;  // writes of a key that follow each other closely may be told as the last of them
   bool exact_json = false;       // JSON text comes back byte for byte
   bool durable = false;          // an acknowledged write survives the process, and the power
   std::uint64_t key_bytes_max = 0;    // 0: no limit known to us
