@@ -28,7 +28,6 @@ constexpr std::int64_t kChargeStep = 4 * 1024;
 constexpr std::size_t kSparesMax = 16;
 constexpr std::size_t kSpareBytes = 4 * 1024;
 constexpr std::size_t kStreamQueueMax = 1 << 20;  // unread output of one BodyStream
-constexpr std::size_t kIdleBytes = 1024;          // what a BodyStream that has said everything keeps for the next time
 // Per second and connection. Resets are generous: a client that cancels 100 calls ten times a second is odd, not
 // an attack; rapid-reset attacks send tens of thousands.
 constexpr std::uint32_t kResetsMax = 2000;
@@ -107,10 +106,7 @@ void Http2Stream::tell_end() {
 // Inside of nghttp2, which the sender will call again: later, therefore.
 void Http2Stream::all_left() {
   body_at = 0;
-  if (response.body.capacity() > kIdleBytes)
-    response.body = {};
-  else
-    response.body.clear();
+  response.body = {};  // streams are many, and mostly have nothing to say
   if (sender) session.loop().post([waiter = std::exchange(sender, nullptr)] { waiter.resume(); });
 }
 

@@ -63,6 +63,7 @@ class Service {
 
   StoreTable& stores() { return stores_; }
   const Clock& clock() const { return clock_; }
+  Scheduler& loop() { return loop_; }
 
   // Errc::invalid_argument when the key holds "||".
   static Status check_key(std::string_view key);

@@ -18,12 +18,6 @@ Watch::~Watch() {
   watcher_.reset();
 }
 
-Task<Result<std::optional<WatchEvent>>> Watch::next() {
-  auto event = co_await watcher_->next();
-  if (event && *event) (*event)->key.erase(0, own_bytes_);
-  co_return event;
-}
-
 std::optional<WatchEvent> Watch::poll() {
   std::optional<WatchEvent> event = watcher_->poll();
   if (event) event->key.erase(0, own_bytes_);

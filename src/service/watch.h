@@ -29,7 +29,7 @@ class Watch final : public StoreUser {
   ~Watch() override;
 
   // As of state::Watcher. Nothing also when the store is replaced or removed.
-  Task<Result<std::optional<state::WatchEvent>>> next();
+  Task<bool> wait() { return watcher_->wait(); }
   std::optional<state::WatchEvent> poll();
   void cancel() { watcher_->cancel(); }
   StoreEntry& entry() { return *entry_; }

@@ -39,14 +39,18 @@ class WatchTest : public ::testing::Test {
   Result<std::unique_ptr<Watch>> watch(CallContext context, WatchWhat what = {}) {
     auto watch = loop_.run(service_.watch(entry_, context, what));
     if (watch) {
-      const auto first = loop_.run((*watch)->next());
-      EXPECT_TRUE(first && *first && (*first)->kind == Kind::ready && (*first)->key.empty());
+      const auto first = event_of(**watch);
+      EXPECT_TRUE(first && first->kind == Kind::ready && first->key.empty());
     }
     return watch;
   }
+  std::optional<state::WatchEvent> event_of(Watch& watch) {
+    if (!loop_.run(watch.wait())) return std::nullopt;
+    return watch.poll();
+  }
   std::string next(Watch& watch) {
-    const auto event = loop_.run(watch.next());
-    return event && *event ? (*event)->key : "<end>";
+    const auto event = event_of(watch);
+    return event ? event->key : "<end>";
   }
 
   test::ManualClock clock_;
@@ -76,10 +80,10 @@ TEST_F(WatchTest, AnExactKeyHasNoNeighbours) {
   ASSERT_TRUE(one);
   put("ab");
   put("a");
-  const auto event = loop_.run((*one)->next());
-  ASSERT_TRUE(event && *event);
-  EXPECT_EQ((*event)->key, "a");
-  EXPECT_EQ((*event)->record->value, "v");
+  const auto event = event_of(**one);
+  ASSERT_TRUE(event);
+  EXPECT_EQ(event->key, "a");
+  EXPECT_EQ(event->record->value, "v");
 }
 
 TEST_F(WatchTest, ATokenWithAPrefixSeesItsKeysOnly) {

@@ -141,12 +141,9 @@ FeedWatcher::FeedWatcher(std::shared_ptr<Listener> listener, const WatchRequest&
 
 FeedWatcher::~FeedWatcher() { listener_->forget(*this); }
 
-Task<Result<std::optional<WatchEvent>>> FeedWatcher::next() {
-  for (;;) {
-    if (std::optional<WatchEvent> event = poll()) co_return event;
-    if (cancelled_) co_return std::nullopt;
-    co_await Wait{*this};
-  }
+Task<bool> FeedWatcher::wait() {
+  while (!has_something()) co_await Wait{*this};
+  co_return !cancelled_;
 }
 
 std::optional<WatchEvent> FeedWatcher::poll() {

@@ -122,7 +122,7 @@ class FeedWatcher final : public Watcher {
   FeedWatcher(std::shared_ptr<Listener> listener, const WatchRequest& request);
   ~FeedWatcher() override;
 
-  Task<Result<std::optional<WatchEvent>>> next() override;
+  Task<bool> wait() override;
   std::optional<WatchEvent> poll() override;
   void cancel() override;
 

@@ -219,11 +219,14 @@ struct WatchRequest {
 class Watcher {
  public:
   virtual ~Watcher() = default;
-  // The next event; nothing once cancel() was called, or the store was closed. One call at a time.
-  virtual Task<Result<std::optional<WatchEvent>>> next() = 0;
-  // The next event if it is there already. Not while next() waits.
+  // Waits until poll() has an event; false once cancel() was called, or the store was closed. One call at a time.
+  virtual Task<bool> wait() = 0;
+  // The next event if it is there already.
   virtual std::optional<WatchEvent> poll() = 0;
   virtual void cancel() = 0;
+
+  // Both: the next event; nothing at the end.
+  Task<Result<std::optional<WatchEvent>>> next();
 };
 
 class StateStore {
