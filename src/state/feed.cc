@@ -215,6 +215,7 @@ void FeedWatcher::offer(std::uint64_t at, const FeedEvent& event) {
 }
 
 void FeedWatcher::continue_with(FeedEvents missed) {
+  if (lost_after_ != begin_) return;  // meanwhile it has fallen behind
   lost_after_.reset();
   take_backlog(std::move(missed));
 }

@@ -2,6 +2,7 @@
 import json
 import pathlib
 import socket
+import sqlite3
 import subprocess
 import threading
 
@@ -11,12 +12,14 @@ import requests
 from google.protobuf import json_format
 from google.protobuf.message_factory import GetMessageClass
 
-from conftest import BINARY
+from conftest import BINARY, COMPONENTS, REDIS, Sidecar, redis_or_none
 from test_grpc import Reflected
 from test_v2_http import at, is_problem
 
 SERVICE = "holdfast.v2.State"
 PATIENCE = 20
+PLACE = '{{name: connectionString, value: "{database}"}}'
+LOGGED = COMPONENTS.replace(PLACE, PLACE + "\n  - {{name: watch, value: log}}")
 
 
 class Events:
@@ -69,6 +72,15 @@ def watch_by_grpc(channel, request, **options):
                                 response_deserializer=answer.FromString)
     call = stub(message, timeout=PATIENCE, **options)
     return call, (json_format.MessageToDict(event, descriptor_pool=reflected.pool) for event in call)
+
+
+@pytest.fixture(scope="module")
+def sidecar(request, tmp_path_factory):
+    server = redis_or_none(request)
+    components = LOGGED + (REDIS.replace("PORT", str(server.port)) if server else "")
+    with Sidecar(tmp_path_factory.mktemp("watch"), components=components) as running:
+        yield running
+        assert running.stop() == 0, running.log()
 
 
 @pytest.fixture
@@ -287,3 +299,28 @@ def test_many_watchers_are_all_told(sidecar, key):
         assert all(next(events)["key"] == key for _, events in streams)
         for call, _ in streams:
             call.cancel()
+
+
+def test_sqlite_goes_on_in_the_next_process_and_tells_what_another_program_wrote(own_sidecar):
+    sidecar = own_sidecar(components=LOGGED)
+    with Events(sidecar, "lite", prefix="a") as events:
+        assert events.next()[0] == "ready"
+        requests.put(at(sidecar, "lite", "a1"), data=b"1")
+        assert events.next()[1]["key"] == "a1"
+    sidecar.kill()
+    with sqlite3.connect(sidecar.database) as database:
+        database.execute("DELETE FROM state WHERE key = 'test||a1'")
+    database.close()
+    sidecar.start()
+    with Events(sidecar, "lite", resume=events.id, prefix="a") as again:
+        assert again.next()[0] == "ready"
+        assert again.next() == ("delete", {"key": "a1"})
+    assert sidecar.stop() == 0
+
+
+def test_sqlite_without_a_log_says_what_turns_it_on(own_sidecar):
+    sidecar = own_sidecar()
+    answer = requests.get(f"{sidecar.url}/v2/state/lite:watch")
+    is_problem(answer, 501, "unsupported")
+    assert "set its field watch to log" in answer.json()["detail"]
+    assert sidecar.stop() == 0
