@@ -158,6 +158,7 @@ Task<bool> Session::stream_answer(http::Response& response) {
   http::Request& request = parser_.request();
   Cancellation cancel;
   request.cancel = &cancel;
+  request.headers.shrink();
   if (at_ == in_.size()) {
     in_ = {};  // it may be long until something comes
     out_ = {};

@@ -34,9 +34,10 @@ Task<std::optional<std::string>> Http1Stream::read() {
 bool Http1Stream::write(std::string bytes, std::string_view content_type) {
   if (gone_ || unsent() + bytes.size() > kQueueMax) return false;
   if (!std::exchange(begun_, true)) {
-    head_.content_type = content_type;
-    http::append_http1_stream_head(out_, head_, chunked_, connection_.loop().date_line());
-    head_.clear();
+    http::Response head;
+    head.content_type = content_type;
+    head.headers = std::exchange(head_, {});
+    http::append_http1_stream_head(out_, head, chunked_, connection_.loop().date_line());
     ++tasks_;
     start(listen());
   }

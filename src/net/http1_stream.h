@@ -16,7 +16,7 @@ class Http1Stream final : public BodyStream {
   ~Http1Stream() override;
 
   Task<std::optional<std::string>> read() override;
-  http::HeaderLines& head_fields() override { return head_.headers; }
+  http::HeaderLines& head_fields() override { return head_; }
   bool write(std::string bytes, std::string_view content_type) override;
   std::size_t unsent() const override { return out_.size() + sending_.size(); }
   Task<bool> sent() override;
@@ -40,7 +40,7 @@ class Http1Stream final : public BodyStream {
   http::Request& request_;
   const bool chunked_;
   Cancellation& cancel_;
-  http::Response head_;
+  http::HeaderLines head_;
   bool begun_ = false;
   bool gone_ = false;
   bool writing_ = false;

@@ -192,6 +192,7 @@ void Http2Session::finish_head(Http2Stream& stream) {
   if (connection.handler().wants_stream(stream.request)) {
     stream.streaming = true;
     stream.handling = true;
+    stream.request.headers.shrink();
     ++handling_;
     start(run_stream_handler(*this, stream));
   }

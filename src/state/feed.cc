@@ -239,7 +239,7 @@ bool FeedWatcher::has_something() const {
 }
 
 void Listener::wake() {
-  if (awake_.exchange(true)) return;
+  if (awake_.load(std::memory_order_relaxed) || awake_.exchange(true)) return;
   loop_.post([self = shared_from_this()] { self->drain(); });
 }
 
@@ -279,13 +279,13 @@ std::unique_ptr<FeedWatcher> Listener::watch(const WatchRequest& request, const 
 
 void Listener::drain() {
   awake_.store(false);
-  if (closed_) return;
+  if (closed_ || !listening_) return;
   take();
   resume_ready();
 }
 
 void Listener::take() {
-  const std::optional<FeedEvents> events = feed_.since(position_);
+  std::optional<FeedEvents> events = feed_.since(position_);
   if (!events) {
     position_ = feed_.head();
     for (Groups* groups : {&prefixes_, &exact_})
@@ -296,16 +296,16 @@ void Listener::take() {
         }
     return;
   }
-  for (const auto& event : *events) {
+  for (auto& event : *events) {
     position_ = event->number;
-    note(event);
+    note(std::move(event));
   }
 }
 
 // Finds the prefixes of the key among those that are watched, from the longest to the shortest: each step cuts off what
 // no prefix that is left can have.
-void Listener::note(const std::shared_ptr<const FeedEvent>& event) {
-  window_.push_back(event);
+void Listener::note(std::shared_ptr<const FeedEvent> noted) {
+  const FeedEvent* const event = window_.emplace_back(std::move(noted)).get();
   bool used = event->kind == WatchEvent::Kind::resync;
   if (used) {
     for (Groups* groups : {&prefixes_, &exact_})
@@ -386,7 +386,18 @@ void Listener::forget(FeedWatcher& watcher) {
   std::swap(group->second[watcher.place_], group->second.back());
   group->second.pop_back();
   if (group->second.empty()) groups.erase(group);
-  if (!closed_) feed_.leave(watcher.prefix_);
+  if (closed_) return;
+  feed_.leave(watcher.prefix_);
+  if (prefixes_.empty() && exact_.empty()) stop_listening();
+}
+
+// Nobody is left on this loop, which events need not wake any more.
+void Listener::stop_listening() {
+  feed_.remove(this);
+  listening_ = false;
+  window_begin_ += window_.size();
+  window_.clear();
+  window_bytes_ = 0;
 }
 
 void Listener::close() {

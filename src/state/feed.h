@@ -88,7 +88,7 @@ class Feed {
     std::uint64_t head = 0;
   };
 
-  // A listener is woken from the moment it is added until it is removed.
+  // A listener is woken from the moment it is added until it is removed; one that was woken before may run after it.
   void add(std::shared_ptr<Listener> listener);
   void remove(const Listener* listener);
   void enter(std::string_view prefix, bool values);
@@ -170,7 +170,8 @@ class Listener : public std::enable_shared_from_this<Listener> {
  public:
   Listener(Feed& feed, Scheduler& loop) : feed_(feed), loop_(loop) {}
 
-  // Any thread, while the listener is in the feed's list.
+  // Any thread, while the listener is in the feed's list, with the feed's lock held: a drain that has begun has not
+  // taken the events yet.
   void wake();
 
   // `settle` is called once the feed wants the keys: it returns when every write that may not know has ended.
@@ -188,11 +189,12 @@ class Listener : public std::enable_shared_from_this<Listener> {
   void drain();
   // Notes what the feed has for each watcher.
   void take();
-  void note(const std::shared_ptr<const FeedEvent>& event);
+  void note(std::shared_ptr<const FeedEvent> noted);
   void offer_to(Group& group, const FeedEvent& event);
   void make_ready(FeedWatcher& watcher);
   void resume_ready();
   void forget(FeedWatcher& watcher);
+  void stop_listening();
   Groups& groups_of(const FeedWatcher& watcher) { return watcher.exact_ ? exact_ : prefixes_; }
   const FeedEvent* at(std::uint64_t place) const;
 

@@ -184,5 +184,21 @@ TEST_F(FeedTest, ManyWatchersAreWokenInTurns) {
   loop_.run_until([&told] { return told == 1000; });
 }
 
+TEST_F(FeedTest, AWatcherAfterTheLastOneHasLeftMissesNothing) {
+  open();
+  {
+    const auto watcher = watch("a/");
+    EXPECT_EQ(next(*watcher), "<ready>");
+    ASSERT_TRUE(put("a/1"));
+  }
+  ASSERT_TRUE(put("a/2"));
+  const auto again = watch("a/", token_);
+  EXPECT_EQ(next(*again), "<ready>");
+  EXPECT_EQ(next(*again), "a/1");
+  EXPECT_EQ(next(*again), "a/2");
+  ASSERT_TRUE(put("a/3"));
+  EXPECT_EQ(next(*again), "a/3");
+}
+
 }  // namespace
 }  // namespace holdfast::state

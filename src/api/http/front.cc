@@ -70,17 +70,22 @@ Task<http::Response> HttpFront::handle_stream(http::Request& head, net::BodyStre
 // Told of as a request where it was refused. One that flowed has no length and no latency.
 Task<http::Response> HttpFront::watch(http::Request& request, net::BodyStream& stream) {
   const SteadyTime began = std::chrono::steady_clock::now();
-  const Target target = Target::split(request.target);
-  std::optional<http::Response> refused = refusal(request, target.raw_path);
-  if (!refused) refused = refusal_of_page(request);
-  http::Response response;
-  add_cors_headers(context_.allowed_origins, request, response);
-  stream.head_fields() = response.headers;
-  response = refused ? std::move(*refused) : co_await v2_.watch(request, target, stream);
+  http::Response response = begin_watch(request, stream);
+  if (response.status == 200) response = co_await v2_.watch(request, stream);
   if (response.status == 200) co_return response;
   add_cors_headers(context_.allowed_origins, request, response);
-  if (context_.observes()) observe(request, target.raw_path, 0, response, began);
+  if (context_.observes()) observe(request, Target::split(request.target).raw_path, 0, response, began);
   co_return response;
+}
+
+// The refusal, or 200.
+http::Response HttpFront::begin_watch(http::Request& request, net::BodyStream& stream) {
+  if (auto refused = refusal(request, Target::split(request.target).raw_path)) return std::move(*refused);
+  if (auto refused = refusal_of_page(request)) return std::move(*refused);
+  http::Response head;
+  add_cors_headers(context_.allowed_origins, request, head);
+  stream.head_fields() = head.headers;
+  return {};
 }
 
 http::Response HttpFront::overloaded(const http::Request& head) {

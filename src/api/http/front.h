@@ -27,6 +27,7 @@ class HttpFront final : public net::Handler {
 
  private:
   Task<http::Response> watch(http::Request& request, net::BodyStream& stream);
+  http::Response begin_watch(http::Request& request, net::BodyStream& stream);
   Task<void> route(http::Request& request, http::Response& response);
   Task<http::Response> answer(http::Request& request, const Target& target, std::string_view path);
   // Nothing when the call may go on; the request then knows who sent it (caller.h).

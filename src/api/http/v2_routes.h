@@ -23,9 +23,16 @@ class V2Routes {
   // GET of /v2/state/{store}:watch, whose answer flows.
   static bool is_watch(const http::Request& request);
   // The answer where no watch came to be; else what flowed is all of it.
-  Task<http::Response> watch(http::Request& request, const Target& target, net::BodyStream& stream);
+  Task<http::Response> watch(http::Request& request, net::BodyStream& stream);
 
  private:
+  // What a watch that goes on needs of what opened it.
+  struct OpenedWatch {
+    std::unique_ptr<service::Watch> watch;
+    std::optional<std::string_view> isolation;  // points into the request
+    bool want_values = false;
+  };
+  Task<Result<OpenedWatch>> open_watch(const http::Request& request);
   Task<http::Response> state_route(http::Request& request, const Target& target);
   Task<http::Response> put(http::Request& request, service::StoreRef entry, std::string key, std::string_view query);
   Task<http::Response> get(http::Request& request, service::StoreRef entry, std::string key, std::string_view query);

@@ -70,24 +70,35 @@ bool V2Routes::is_watch(const http::Request& request) {
   return name && name->ends_with(kVerb);
 }
 
-Task<http::Response> V2Routes::watch(http::Request& request, const Target& target, net::BodyStream& stream) {
+Task<Result<V2Routes::OpenedWatch>> V2Routes::open_watch(const http::Request& request) {
+  const Target target = Target::split(request.target);
   const auto name = percent_decode(target.raw_path.substr(kState.size()), Plus::literal);  // see is_watch()
   auto entry = v2_.find_store(std::string_view(*name).substr(0, name->size() - kVerb.size()));
-  if (!entry) co_return problem(entry.error(), request.target);
+  if (!entry) co_return fail(std::move(entry.error()));
   WatchCommand command;
-  if (auto ok = read_watch_parameters(target.query, command); !ok) co_return problem(ok.error(), request.target);
+  if (auto ok = read_watch_parameters(target.query, command); !ok) co_return fail(std::move(ok.error()));
   if (command.key)
-    if (auto ok = check_v2_key(*command.key); !ok) co_return problem(ok.error(), request.target);
+    if (auto ok = check_v2_key(*command.key); !ok) co_return fail(std::move(ok.error()));
   const service::CallContext context = call_context(request, v2_.runtime());
   service::WatchWhat what{.prefix = command.prefix,
                           .key = command.key,
                           .resume = request.headers.find("last-event-id"),
                           .want_values = command.want_values};
   auto watch = co_await v2_.service().watch(std::move(*entry), context, what);
-  if (!watch) co_return problem(watch.error(), request.target);
+  if (!watch) co_return fail(std::move(watch.error()));
+  co_return OpenedWatch{std::move(*watch), context.isolation, command.want_values};
+}
+
+Task<http::Response> V2Routes::watch(http::Request& request, net::BodyStream& stream) {
+  OpenedWatch opened;
+  {
+    auto result = co_await open_watch(request);
+    if (!result) co_return problem(result.error(), request.target);
+    opened = std::move(*result);
+  }
   stream.head_fields().add("Cache-Control", "no-store");
-  ServerSentEvents form({(*watch)->entry(), context.isolation}, command.want_values, v2_.clock());
-  co_await watches_.run(**watch, stream, form, request, context_.access);
+  ServerSentEvents form({opened.watch->entry(), opened.isolation}, opened.want_values, v2_.clock());
+  co_await watches_.run(*opened.watch, stream, form, request, context_.access);
   co_return http::Response();
 }
 
