@@ -1,6 +1,7 @@
 """Watching: server-sent events and the gRPC stream, from a client's point of view."""
 import json
 import pathlib
+import random
 import socket
 import sqlite3
 import subprocess
@@ -190,6 +191,24 @@ def test_grpc_refuses(channel, request_, code):
     with pytest.raises(grpc.RpcError) as refused:
         next(events)
     assert refused.value.code() == code
+
+
+def test_grpc_takes_any_bytes_for_a_request(channel):
+    """Each is refused as what it is, or is a watch and begins with `ready` or `resync`."""
+    chance = random.Random(7)
+    stub = channel.unary_stream(f"/{SERVICE}/Watch", request_serializer=bytes, response_deserializer=bytes)
+    good = b"\x0a\x03mem\x12\x01a\x2a\x03b.1"
+    for _ in range(200):
+        message = bytearray(good)
+        for _ in range(chance.randrange(4)):
+            message[chance.randrange(len(message))] = chance.randrange(256)
+        call = stub(bytes(message[:chance.randrange(len(message) + 1)]), timeout=PATIENCE)
+        try:
+            assert next(iter(call))[:2] in (b"\x08\x01", b"\x08\x05")
+            call.cancel()
+        except grpc.RpcError as refused:
+            assert refused.code() in (grpc.StatusCode.INVALID_ARGUMENT, grpc.StatusCode.NOT_FOUND,
+                                      grpc.StatusCode.UNIMPLEMENTED), refused
 
 
 def test_requests_that_are_none(sidecar):
