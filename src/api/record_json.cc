@@ -132,6 +132,7 @@ void append_capabilities(std::string& out, const state::Capabilities& can) {
   flag("watch", can.watch);
   flag("watchResume", can.watch_resume);
   flag("sessionPositions", can.session_positions);
+  flag("watchCoalesces", can.watch_coalesces);
   flag("exactJson", can.exact_json);
   flag("durable", can.durable);
   number("keyBytesMax", can.key_bytes_max);

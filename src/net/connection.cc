@@ -64,7 +64,9 @@ Task<bool> settle_tls(Connection& connection, std::string& received) {
 template <class Enough>
 Task<bool> receive_until(Connection& connection, std::string& received, Enough enough) {
   while (!enough(received)) {
-    std::array<char, 4096> chunk;
+    // Little, because it is in the frame: a large one leaves a hole in memory behind, which what the connection keeps
+    // falls into, so that the next connection needs another.
+    std::array<char, 1024> chunk;
     const Transfer got = co_await connection.read(chunk.data(), chunk.size());
     if (got.error || connection.draining()) co_return false;
     received.append(chunk.data(), got.bytes);

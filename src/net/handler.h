@@ -1,6 +1,7 @@
 // What a server calls for each request. One Handler object per loop, called only on it.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -9,16 +10,26 @@
 
 namespace holdfast::net {
 
-// An HTTP/2 request whose body and answer flow at the same time (gRPC streams). Lives as long as the handler's
-// task; after the client has gone, read() ends and write() drops.
+// A request whose answer flows for as long as the handler has something to say (gRPC streams, server-sent events); over
+// HTTP/2 the request's body does, too. Lives as long as the handler's task; after the client has gone, read() ends and
+// write() drops.
 class BodyStream {
  public:
   virtual ~BodyStream() = default;
   // What has arrived since the last call, at least one byte; nothing when the client is done or gone.
   virtual Task<std::optional<std::string>> read() = 0;
+  // Fields of the head, for before the first write().
+  virtual http::HeaderLines& head_fields() = 0;
   // Queues bytes of the answer. The first call sends the head: status 200 and `content_type`. False when the
   // client has gone or does not read: nothing more will be delivered.
   virtual bool write(std::string bytes, std::string_view content_type) = 0;
+  // Bytes that were written and have not left; they are held until the client takes them.
+  virtual std::size_t unsent() const = 0;
+  // Waits until all have left. False when nothing more will be delivered. Not beside read().
+  virtual Task<bool> sent() = 0;
+  // `work` is called once, when the client has gone or the server drains: the answer should come to its end. It must
+  // not resume the handler inside the call. Null takes it back.
+  virtual void on_end(std::move_only_function<void()> work) = 0;
 };
 
 class Handler {
@@ -28,13 +39,14 @@ class Handler {
   // close.
   virtual Task<void> handle(http::Request& request, http::Response& response) = 0;
 
-  // Asked once the head of an HTTP/2 request is there: whether to call handle_stream now rather than handle
-  // when the body is complete.
+  // Whether to call handle_stream rather than handle. Over HTTP/2 asked once the head is there, over HTTP/1.1 when the
+  // body is complete.
   virtual bool wants_stream(const http::Request& head) {
     (void)head;
     return false;
   }
-  // The response's body is ignored once write() was called; its trailers end the stream.
+  // The response's body is ignored once write() was called; its trailers end the stream. Over HTTP/1.1, which has no
+  // trailers, the connection ends with it.
   virtual Task<http::Response> handle_stream(http::Request& head, BodyStream& stream);
 
   // The whole answer when a bound was reached before the handler could be called.

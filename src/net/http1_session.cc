@@ -3,6 +3,7 @@
 #include "base/encoding.h"
 #include "base/log.h"
 #include "net/connection.h"
+#include "net/http1_stream.h"
 #include "wire/http/http1.h"
 
 namespace holdfast::net {
@@ -27,6 +28,14 @@ bool speaks_http(std::string_view received) {
   return received.substr(0, received.find('\n')).find(" HTTP/") != std::string_view::npos;
 }
 
+http::Response failed(const std::exception& e) {
+  log::error("holdfast.net", "a request handler failed: {}", e.what());
+  http::Response response;
+  response.status = 500;
+  response.close = true;
+  return response;
+}
+
 class Session {
  public:
   Session(Connection& connection, std::string received)
@@ -41,6 +50,7 @@ class Session {
   enum class Next { read, finish };
   Task<Next> consume();
   Task<bool> answer();
+  Task<bool> stream_answer(http::Response& response);
   Task<bool> send_large(std::string_view body);
   Task<bool> flush();
   Task<void> refuse(int status, std::string_view text);
@@ -109,13 +119,14 @@ Task<bool> Session::answer() {
   http::Request& request = parser_.request();
   request.peer = connection_.peer();
   http::Response response;
-  try {
-    co_await connection_.handler().handle(request, response);
-  } catch (const std::exception& e) {
-    log::error("holdfast.net", "a request handler failed: {}", e.what());
-    response.clear();
-    response.status = 500;
-    response.close = true;
+  if (connection_.handler().wants_stream(request)) {
+    if (co_await stream_answer(response)) co_return false;
+  } else {
+    try {
+      co_await connection_.handler().handle(request, response);
+    } catch (const std::exception& e) {
+      response = failed(e);
+    }
   }
   if (!charge_.cover(request.body.size() + response.body.size() + out_.size()))
     response = connection_.handler().overloaded(request);
@@ -138,6 +149,30 @@ Task<bool> Session::answer() {
     co_return false;
   }
   if (out_.size() >= kFlushAt) co_return co_await flush();
+  co_return true;
+}
+
+// An answer that comes in pieces. True when it did, and the connection is done; else `response` is all of it.
+Task<bool> Session::stream_answer(http::Response& response) {
+  if (!out_.empty() && !co_await flush()) co_return true;
+  http::Request& request = parser_.request();
+  Cancellation cancel;
+  request.cancel = &cancel;
+  request.headers.shrink();
+  if (at_ == in_.size()) {
+    in_ = {};  // it may be long until something comes
+    out_ = {};
+    at_ = 0;
+  }
+  Http1Stream stream(connection_, request, !parser_.is_http10(), cancel);
+  try {
+    response = co_await connection_.handler().handle_stream(request, stream);
+  } catch (const std::exception& e) {
+    response = failed(e);
+  }
+  request.cancel = nullptr;
+  if (!stream.has_begun()) co_return false;
+  co_await stream.finish();
   co_return true;
 }
 

@@ -99,6 +99,7 @@ struct Http2Callbacks {
     s.body_at += n;
     if (s.body_at < s.response.body.size()) return static_cast<ssize_t>(n);
     if (s.streaming && !s.finished) {
+      if (n > 0 || s.body_at > 0) s.all_left();
       if (n > 0) return static_cast<ssize_t>(n);
       s.deferred = true;
       return NGHTTP2_ERR_DEFERRED;

@@ -83,6 +83,33 @@ bool Http2Stream::write(std::string bytes, std::string_view content_type) {
   return true;
 }
 
+Task<bool> Http2Stream::sent() {
+  struct Wait {
+    Http2Stream& stream;
+    bool await_ready() const noexcept { return stream.unsent() == 0 || stream.closed; }
+    void await_suspend(std::coroutine_handle<> waiter) noexcept { stream.sender = waiter; }
+    void await_resume() const noexcept {}
+  };
+  co_await Wait{*this};
+  co_return !closed;
+}
+
+void Http2Stream::on_end(std::move_only_function<void()> work) {
+  if (work && (closed || session.connection.draining())) return work();
+  ending = std::move(work);
+}
+
+void Http2Stream::tell_end() {
+  if (ending) std::exchange(ending, nullptr)();
+}
+
+// Inside of nghttp2, which the sender will call again: later, therefore.
+void Http2Stream::all_left() {
+  body_at = 0;
+  response.body = {};  // streams are many, and mostly have nothing to say
+  if (sender) session.loop().post([waiter = std::exchange(sender, nullptr)] { waiter.resume(); });
+}
+
 Http2Session::Http2Session(Connection& owner) : connection(owner) {
   static nghttp2_option* const options = session_options();
   if (nghttp2_session_server_new3(&h2_, http2_callbacks(), this, options, http2_memory()) != 0) throw std::bad_alloc();
@@ -165,6 +192,7 @@ void Http2Session::finish_head(Http2Stream& stream) {
   if (connection.handler().wants_stream(stream.request)) {
     stream.streaming = true;
     stream.handling = true;
+    stream.request.headers.shrink();
     ++handling_;
     start(run_stream_handler(*this, stream));
   }
@@ -314,8 +342,13 @@ void Http2Session::stream_closed(Http2Stream& stream) {
   request_ended(stream);
   stream.closed = true;
   stream.cancel.requested = true;
-  const bool handling = stream.handling;  // resuming the reader may end the handler, and with it the stream
-  if (stream.reader) std::exchange(stream.reader, nullptr).resume();
+  const bool handling = stream.handling;  // resuming the handler may end it, and with it the stream
+  stream.tell_end();
+  if (stream.sender) {
+    std::exchange(stream.sender, nullptr).resume();
+  } else if (stream.reader) {
+    std::exchange(stream.reader, nullptr).resume();
+  }
   if (!handling) forget(stream);
 }
 
@@ -431,6 +464,7 @@ bool Http2Session::end_idle() {
 void Http2Session::begin_drain() {
   nghttp2_submit_goaway(h2_, NGHTTP2_FLAG_NONE, nghttp2_session_get_last_proc_stream_id(h2_), NGHTTP2_NO_ERROR,
                         nullptr, 0);
+  for (Http2Stream* stream = streams_; stream != nullptr; stream = stream->next) stream->tell_end();
   pump();
 }
 
@@ -488,7 +522,9 @@ Task<void> Http2Session::settle() {
   for (Http2Stream* stream = streams_; stream != nullptr; stream = stream->next) {
     stream->closed = true;
     stream->cancel.requested = true;
+    stream->tell_end();
     if (stream->reader) readers.push_back(std::exchange(stream->reader, nullptr));
+    if (stream->sender) readers.push_back(std::exchange(stream->sender, nullptr));
   }
   for (const auto reader : readers) reader.resume();
   if (handling_ > 0) {

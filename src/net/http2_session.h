@@ -5,6 +5,7 @@
 #include <nghttp2/nghttp2.h>
 
 #include <coroutine>
+#include <functional>
 #include <memory>
 #include <optional>
 #include <string>
@@ -36,6 +37,8 @@ struct Http2StreamState {
   bool finished = false;  // no further write(); trailers may follow
   bool deferred = false;
   std::coroutine_handle<> reader = nullptr;
+  std::coroutine_handle<> sender = nullptr;  // waits until all has left
+  std::move_only_function<void()> ending;    // BodyStream::on_end
   // The session's list.
   struct Http2Stream* previous = nullptr;
   struct Http2Stream* next = nullptr;
@@ -45,7 +48,15 @@ struct Http2Stream final : BodyStream, Http2StreamState {
   explicit Http2Stream(Http2Session& owner);
 
   Task<std::optional<std::string>> read() override;
+  http::HeaderLines& head_fields() override { return response.headers; }
   bool write(std::string bytes, std::string_view content_type) override;
+  std::size_t unsent() const override { return response.body.size() - body_at; }
+  Task<bool> sent() override;
+  void on_end(std::move_only_function<void()> work) override;
+  // The handler should come to an end; it is waited for.
+  void tell_end();
+  // All that was written has been framed.
+  void all_left();
 
   // Ready for another request, with the buffers of the last one: a request then allocates next to nothing. The first
   // few streams of a connection have a free allowance; what more of them hold is charged from the first byte.

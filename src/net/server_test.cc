@@ -457,6 +457,90 @@ TEST(BodyStreams, AReaderWakesWhenItsClientGoes) {
   EXPECT_TRUE(server.eventually([&] { return server.reading() == 0 && server.connection_count() == 0; }));
 }
 
+TEST(BodyStreams, OverHttp1AnAnswerFlowsInChunksUntilTheClientGoes) {
+  TestServer server;
+  std::optional<Client> client(std::in_place, server.port());
+  client->send("GET /events HTTP/1.1\r\nHost: a\r\n\r\n");
+  const std::string head = client->read_head();
+  EXPECT_NE(head.find("HTTP/1.1 200 OK"), std::string::npos) << head;
+  EXPECT_NE(head.find("Transfer-Encoding: chunked"), std::string::npos) << head;
+  EXPECT_NE(head.find("X-Kind: events"), std::string::npos) << head;
+  std::string body;
+  while (body.size() < 100) body += client->receive();
+  EXPECT_TRUE(body.starts_with("6\r\nevent\n\r\n6\r\nevent\n\r\n")) << body;
+  client.reset();
+  EXPECT_TRUE(server.eventually([&] { return server.telling() == 0 && server.connection_count() == 0; }));
+}
+
+TEST(BodyStreams, OverHttp1ADrainEndsTheAnswerWithItsLastChunk) {
+  TestServer server;
+  Client client(server.port());
+  client.send("GET /events HTTP/1.1\r\nHost: a\r\n\r\n");
+  client.read_head();
+  server.begin_drain();
+  const std::string body = client.read_to_end();
+  EXPECT_TRUE(body.ends_with("\r\n0\r\n\r\n")) << body;
+  server.end_drain();
+  EXPECT_EQ(server.telling(), 0);
+}
+
+TEST(BodyStreams, OverHttp10TheAnswerHasNoChunks) {
+  TestServer server;
+  Client client(server.port());
+  client.send("GET /events HTTP/1.0\r\n\r\n");
+  EXPECT_EQ(client.read_head().find("chunked"), std::string::npos);
+  EXPECT_TRUE(client.receive().starts_with("event\n"));
+}
+
+TEST(BodyStreams, OverHttp1AStreamThatWasNotBegunIsAPlainAnswer) {
+  TestServer server;
+  Client client(server.port());
+  client.send("GET /refused-stream HTTP/1.1\r\nHost: a\r\n\r\n");
+  const Answer answer = client.read_answer();
+  EXPECT_EQ(answer.status, 403);
+  EXPECT_EQ(answer.body, "no");
+  client.send("GET /next HTTP/1.1\r\nHost: a\r\n\r\n");
+  EXPECT_EQ(client.read_answer().body, "/next");
+}
+
+// What was written to clients that do not read: as much as the sockets take.
+void expect_flood_to_stop(TestServer& server) {
+  ASSERT_TRUE(server.eventually([&] { return server.flooded() > 0; }));
+  std::uint64_t before = 0;
+  EXPECT_TRUE(server.eventually([&] {
+    server.wait_for_loops();
+    return std::exchange(before, server.flooded()) == server.flooded();
+  }));
+  EXPECT_LT(server.flooded() * 16 * 1024, 64U << 20);
+  EXPECT_EQ(server.telling(), 1);
+}
+
+TEST(BodyStreams, AClientThatDoesNotReadStopsTheWriter) {
+  {
+    TestServer server;
+    Client client(server.port());
+    client.send("GET /flood HTTP/1.1\r\nHost: a\r\n\r\n");
+    expect_flood_to_stop(server);
+  }
+  TestServer server;
+  Http2Client client(server.port());
+  client.ask("/flood");
+  ASSERT_TRUE(client.flush());
+  expect_flood_to_stop(server);
+}
+
+TEST(BodyStreams, OverHttp2ADrainEndsTheAnswer) {
+  TestServer server;
+  Http2Client client(server.port());
+  const auto stream = client.ask("/events");
+  EXPECT_TRUE(client.run_until([&] { return client.at(stream).body.starts_with("event\nevent\n"); }));
+  EXPECT_EQ(client.at(stream).fields["x-kind"], "events");
+  server.begin_drain();
+  EXPECT_TRUE(client.run_until([&] { return client.at(stream).closed; }));
+  server.end_drain();
+  EXPECT_EQ(server.telling(), 0);
+}
+
 TEST(BodyStreams, AReaderWakesWhenItsStreamIsReset) {
   TestServer server;
   Http2Client client(server.port());

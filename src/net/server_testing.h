@@ -27,22 +27,29 @@ struct Tally {
   std::atomic<int> held = 0;       // handlers that wait for `released`
   std::atomic<int> cancelled = 0;  // of those, whose client has gone
   std::atomic<int> reading = 0;    // streams that are being read
+  std::atomic<int> telling = 0;    // "/events" and "/flood" that go on
+  std::atomic<std::uint64_t> flooded = 0;  // pieces that "/flood" has written
   std::atomic<bool> released = false;
 };
 
 // Answers with the request's body or, without one, its target. "/held" waits for Tally::released, "/later" answers by
 // a timer, "/throw" throws, "/bytes/N" is N bytes, "/loop" names the loop, "/peer" where the client is, "/stream" wraps
-// what comes in <>.
+// what comes in <>, "/events" sends "event\n" until it is to end, "/flood" as much as is taken, in pieces of 16 KiB.
 class EchoHandler final : public Handler {
  public:
   explicit EchoHandler(Loop& loop, Tally* tally = nullptr, int number = 0)
       : loop_(loop), tally_(tally), number_(number) {}
   Task<void> handle(http::Request& request, http::Response& response) override;
-  bool wants_stream(const http::Request& head) override { return head.target == "/stream"; }
+  bool wants_stream(const http::Request& head) override {
+    return head.target == "/stream" || head.target == "/events" || head.target == "/flood" ||
+           head.target == "/refused-stream";
+  }
   Task<http::Response> handle_stream(http::Request& head, BodyStream& stream) override;
 
  private:
   Task<void> hold(const http::Request& request);
+  Task<http::Response> events(BodyStream& stream);
+  Task<http::Response> flood(BodyStream& stream);
 
   Loop& loop_;
   Tally* tally_;
@@ -63,6 +70,8 @@ class TestServer {
   int held() const { return tally_.held; }
   int cancelled() const { return tally_.cancelled; }
   int reading() const { return tally_.reading; }
+  int telling() const { return tally_.telling; }
+  std::uint64_t flooded() const { return tally_.flooded; }
   void release() { tally_.released = true; }
 
   // Drains on a thread of its own, which end_drain() waits for.

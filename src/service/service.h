@@ -15,6 +15,7 @@
 #include "service/key_turns.h"
 #include "service/scope.h"
 #include "service/store_table.h"
+#include "service/watch.h"
 #include "state/query.h"
 #include "state/store.h"
 
@@ -62,6 +63,7 @@ class Service {
 
   StoreTable& stores() { return stores_; }
   const Clock& clock() const { return clock_; }
+  Scheduler& loop() { return loop_; }
 
   // Errc::invalid_argument when the key holds "||".
   static Status check_key(std::string_view key);
@@ -96,6 +98,9 @@ class Service {
   // request.pattern and request.cursor are the caller's, the pattern is over whole user keys; own_bytes and
   // hides_isolated are ignored. With a token's prefix the pattern has to begin with it. Keys come in no order.
   Task<Result<state::KeyPage>> keys_like(Call call, state::LikeRequest request);
+  // request.prefix and request.key are the caller's, and so are the keys of the events. `entry` is the call's, and held
+  // by the watch. Errc::unsupported where the store cannot watch.
+  Task<Result<std::unique_ptr<Watch>>> watch(StoreRef entry, CallContext context, WatchWhat what);
 
  private:
   // Puts the component's level in the place of none; Errc::unsupported when the store cannot keep what it is then.

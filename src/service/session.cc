@@ -13,7 +13,7 @@ namespace {
 
 constexpr char kVersion = 1;
 constexpr std::size_t kStoresMax = 64;
-constexpr std::size_t kStoreBytes = 512;    // the longest name that is kept
+constexpr std::size_t kStoreBytes = 512;      // the longest name that is kept
 constexpr std::size_t kReachedBytesMax = 18;  // a timeline and the longest offset
 constexpr std::size_t kInsideBytesMax = Session::kTokenBytesMax / 4 * 3;
 
@@ -36,8 +36,7 @@ std::optional<std::uint64_t> take_varint(std::string_view& text) {
 std::optional<std::uint64_t> take_fixed(std::string_view& text) {
   if (text.size() < 8) return std::nullopt;
   std::uint64_t number = 0;
-  for (unsigned i = 0; i < 8; ++i)
-    number |= static_cast<std::uint64_t>(static_cast<unsigned char>(text[i])) << (8 * i);
+  for (unsigned i = 0; i < 8; ++i) number |= static_cast<std::uint64_t>(static_cast<unsigned char>(text[i])) << (8 * i);
   text.remove_prefix(8);
   return number;
 }
@@ -55,8 +54,9 @@ bool take_reached(std::string_view& text, state::Position& position) {
 }
 
 std::unexpected<Error> malformed() {
-  return fail(Errc::invalid_argument,
-              "the session token is none of this version. Send what the last answer had in Holdfast-Session, or nothing");
+  return fail(
+      Errc::invalid_argument,
+      "the session token is none of this version. Send what the last answer had in Holdfast-Session, or nothing");
 }
 
 }  // namespace

@@ -17,14 +17,25 @@ StoreRef StoreTable::find(std::string_view name) const {
   return nullptr;
 }
 
+void StoreEntry::tell_users() {
+  while (!users.empty()) {
+    StoreUser* const user = users.back();
+    users.pop_back();
+    user->store_goes();
+  }
+}
+
 void StoreTable::remove(std::string_view name) {
-  std::erase_if(entries_, [name](const StoreRef& entry) { return entry->name == name; });
+  const StoreRef old = find(name);
+  std::erase(entries_, old);
+  if (old) old->tell_users();
 }
 
 void StoreTable::put(StoreRef entry) {
   for (StoreRef& old : entries_) {
     if (old->name == entry->name) {
-      old = std::move(entry);
+      std::swap(old, entry);
+      entry->tell_users();
       return;
     }
   }

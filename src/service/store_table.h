@@ -13,6 +13,14 @@
 
 namespace holdfast::service {
 
+// Something that goes on with a store until it is told that the store goes: a watch.
+class StoreUser {
+ public:
+  virtual ~StoreUser() = default;
+  // Once, on the loop. May destroy other users of the entry, but not itself.
+  virtual void store_goes() = 0;
+};
+
 struct StoreEntry {
   std::string name;
   std::string type;
@@ -27,7 +35,11 @@ struct StoreEntry {
   std::unique_ptr<state::StateStore> store;  // null while the store is still being connected
   std::string pending_reason;     // why it is null
 
+  std::vector<StoreUser*> users;  // who has to let go when the entry is replaced or removed
+
   bool dapr_declares(std::string_view feature) const;
+  // The table lets go of it.
+  void tell_users();
 };
 
 // A request holds one for as long as it uses the entry: what is replaced meanwhile is closed only when the last

@@ -50,6 +50,7 @@ struct Capabilities {
   bool secondary_index = false;
   bool watch = false;
   bool watch_resume = false;     // a token of an earlier watch continues it, or says resync
+  bool watch_coalesces = false;  // writes of a key that follow each other closely may be told as the last of them
   // Readings at session may be served by copies that are behind: CallContext::position says how far they have to be.
   bool session_positions = false;
   bool exact_json = false;       // JSON text comes back byte for byte

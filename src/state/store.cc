@@ -79,4 +79,10 @@ bool LikeRequest::covers(std::string_view key) const {
   return !own_bytes || is_listable(key, *own_bytes, hides_isolated);
 }
 
+Task<Result<std::optional<WatchEvent>>> Watcher::next() {
+  std::optional<WatchEvent> event = poll();
+  while (!event && co_await wait()) event = poll();
+  co_return event;
+}
+
 }  // namespace holdfast::state

@@ -197,17 +197,20 @@ struct QueryPage {
 };
 
 struct WatchEvent {
-  enum class Kind : std::uint8_t { put, erase, expire, resync };
+  // `ready` is the first event: the watch is in place, and nothing was lost since WatchRequest::resume. `resync`, also
+  // in its place: events may be missing from before this point.
+  enum class Kind : std::uint8_t { put, erase, expire, resync, ready };
   Kind kind = Kind::put;
-  std::string key;
-  std::optional<Record> record;  // with put, when asked for
-  std::string resume;            // continues after this event
+  std::string key;               // of put, erase and expire
+  std::optional<Record> record;  // with put: the etag; value and fields when asked for
+  std::string resume;            // continues after this event; empty: this store cannot
 };
 
 struct WatchRequest {
   std::string_view prefix;
   std::size_t own_bytes = 0;
   std::string_view resume;  // empty: from now on
+  bool exact = false;       // only the key that `prefix` is
   bool want_values = false;
   bool hides_isolated = false;  // as of ListRequest
 };
@@ -217,9 +220,14 @@ struct WatchRequest {
 class Watcher {
  public:
   virtual ~Watcher() = default;
-  // The next event; nothing once cancel() was called. One call at a time.
-  virtual Task<Result<std::optional<WatchEvent>>> next() = 0;
+  // Waits until poll() has an event; false once cancel() was called, or the store was closed. One call at a time.
+  virtual Task<bool> wait() = 0;
+  // The next event if it is there already.
+  virtual std::optional<WatchEvent> poll() = 0;
   virtual void cancel() = 0;
+
+  // Both: the next event; nothing at the end.
+  Task<Result<std::optional<WatchEvent>>> next();
 };
 
 class StateStore {

@@ -21,6 +21,7 @@
 #include "bench/process.h"
 #include "bench/redis.h"
 #include "bench/report.h"
+#include "bench/watch.h"
 #include "bench/workload.h"
 
 namespace holdfast::bench {
@@ -36,6 +37,7 @@ struct Options {
   std::string json_file;
   std::string svg_file;
   bool redis_only = false;
+  bool watch_only = false;
   std::string peer_host = "127.0.0.1";
   int peer_http = 0;  // 0: no peer
   int peer_grpc = 0;
@@ -89,6 +91,14 @@ class Bench {
   void compare_v2();
   void measure_database();
   void measure_redis();
+  void measure_watchers() {
+    const auto command = [this](int http, int grpc) {
+      std::vector<std::string> words = sidecar_command(http, grpc);
+      words.insert(words.end(), {"--loops", "1"});
+      return words;
+    };
+    measure_watch(command, kServerCore, report_);
+  }
   void compare();
   const Row* find(const std::string& server, const std::string& protocol, const std::string& store,
                   const std::string& operation, int in_flight) const;
@@ -299,9 +309,9 @@ Report Bench::run() {
   if (const std::string program = redis_program(); !program.empty()) redis_.emplace(program, kServerCore);
   write_components(workspace_, redis_ ? redis_->port() : 0);
   report_.machine = machine();
-  if (options_.redis_only) {
+  if (options_.redis_only || options_.watch_only) {
     pin_to(kLoadCore);
-    measure_redis();
+    options_.redis_only ? measure_redis() : measure_watchers();
     return report_;
   }
   std::cerr << "start-up and size\n";
@@ -313,6 +323,8 @@ Report Bench::run() {
   measure_floors();
   compare_v2();
   measure_database();
+  std::cerr << "watch\n";
+  measure_watchers();
   std::cerr << "Redis\n";
   measure_redis();
   if (options_.peer_http > 0) {
@@ -324,7 +336,7 @@ Report Bench::run() {
 }
 
 int usage() {
-  std::cerr << "usage: holdfast_bench [--holdfast FILE] [--seconds S] [--json FILE] [--svg FILE] [--only redis]\n"
+  std::cerr << "usage: holdfast_bench [--holdfast FILE] [--seconds S] [--json FILE] [--svg FILE] [--only redis|watch]\n"
                "         [--peer http://HOST:PORT] [--peer-grpc PORT] [--peer-pid PID] [--peer-store NAME]\n"
                "A peer is any sidecar that speaks Dapr's state API; its CPU is measured when its pid is given.\n";
   return 2;
@@ -376,6 +388,8 @@ int bench_main(int argc, char** argv) {
       options.svg_file = value;
     else if (name == "--only" && value == "redis")
       options.redis_only = true;
+    else if (name == "--only" && value == "watch")
+      options.watch_only = true;
     else if (name == "--peer" && read_peer(value, options))
       continue;
     else if (name == "--peer-grpc")

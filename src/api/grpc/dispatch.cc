@@ -112,6 +112,7 @@ GrpcFront::GrpcFront(service::Service& service, service::Runtime& runtime, LoopC
   services_.push_back(make_dapr_secrets(runtime));
   services_.push_back(make_dapr_other(runtime));
   services_.push_back(make_holdfast_v2(service, runtime));
+  services_.push_back(make_holdfast_watch(service, runtime, context));
   services_.push_back(make_health(service, runtime));
   services_.push_back(make_reflection());
   for (const auto& one : services_) {

@@ -97,5 +97,7 @@ std::unique_ptr<GrpcService> make_dapr_secrets(const service::Runtime& runtime);
 std::unique_ptr<GrpcService> make_health(service::Service& service, const service::Runtime& runtime);
 std::unique_ptr<GrpcService> make_reflection();
 std::unique_ptr<GrpcService> make_holdfast_v2(service::Service& service, const service::Runtime& runtime);
+std::unique_ptr<GrpcService> make_holdfast_watch(service::Service& service, const service::Runtime& runtime,
+                                                 LoopContext& context);
 
 }  // namespace holdfast::api

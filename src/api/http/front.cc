@@ -60,10 +60,33 @@ HttpFront::HttpFront(service::Service& service, service::Runtime& runtime, LoopC
                      const Pages* dashboard)
     : context_(context), grpc_(grpc), v1_(service, runtime), v2_(service, runtime, context), dashboard_(dashboard) {}
 
-bool HttpFront::wants_stream(const http::Request& head) { return is_grpc(head) && grpc_.wants_stream(head); }
+bool HttpFront::wants_stream(const http::Request& head) {
+  return is_grpc(head) ? grpc_.wants_stream(head) : V2Routes::is_watch(head);
+}
 
 Task<http::Response> HttpFront::handle_stream(http::Request& head, net::BodyStream& stream) {
-  return grpc_.handle_stream(head, stream);
+  return is_grpc(head) ? grpc_.handle_stream(head, stream) : watch(head, stream);
+}
+
+// Told of as a request where it was refused. One that flowed has no length and no latency.
+Task<http::Response> HttpFront::watch(http::Request& request, net::BodyStream& stream) {
+  const SteadyTime began = std::chrono::steady_clock::now();
+  http::Response response = begin_watch(request, stream);
+  if (response.status == 200) response = co_await v2_.watch(request, stream);
+  if (response.status == 200) co_return response;
+  add_cors_headers(context_.allowed_origins, request, response);
+  if (context_.observes()) observe(request, Target::split(request.target).raw_path, 0, response, began);
+  co_return response;
+}
+
+// The refusal, or 200.
+http::Response HttpFront::begin_watch(http::Request& request, net::BodyStream& stream) {
+  if (auto refused = refusal(request, Target::split(request.target).raw_path)) return std::move(*refused);
+  if (auto refused = refusal_of_page(request)) return std::move(*refused);
+  http::Response head;
+  add_cors_headers(context_.allowed_origins, request, head);
+  stream.head_fields() = head.headers;
+  return {};
 }
 
 http::Response HttpFront::overloaded(const http::Request& head) {

@@ -26,6 +26,8 @@ class HttpFront final : public net::Handler {
   http::Response overloaded(const http::Request& head) override;
 
  private:
+  Task<http::Response> watch(http::Request& request, net::BodyStream& stream);
+  http::Response begin_watch(http::Request& request, net::BodyStream& stream);
   Task<void> route(http::Request& request, http::Response& response);
   Task<http::Response> answer(http::Request& request, const Target& target, std::string_view path,
                               service::Session& session);

@@ -169,6 +169,23 @@ Status read_erase_parameters(std::string_view query, ErasePrefixCommand& out) {
   });
 }
 
+Status read_watch_parameters(std::string_view query, WatchCommand& out) {
+  constexpr std::string_view kKnown = "prefix, key, values";
+  auto read = read_parameters(query, kKnown, [&out](const std::string& name, const std::string& value) -> Result<bool> {
+    if (name == "values") return read_flag(name, value, out.want_values);
+    if (name == "prefix") {
+      out.prefix = value;
+    } else if (name == "key") {
+      out.key = value;
+    } else {
+      return false;
+    }
+    return true;
+  });
+  if (read && out.key && !out.prefix.empty()) return wrong("key and prefix are two things to watch; give one of them");
+  return read;
+}
+
 Status read_no_parameters(std::string_view query) {
   return read_parameters(query, "consistency",
                          [](const std::string&, const std::string&) -> Result<bool> { return false; });

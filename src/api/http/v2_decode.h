@@ -26,6 +26,12 @@ struct ErasePrefixCommand {
   std::uint32_t limit = 0;
 };
 Status read_erase_parameters(std::string_view query, ErasePrefixCommand& out);
+struct WatchCommand {
+  std::string prefix;
+  std::optional<std::string> key;  // in its place
+  bool want_values = false;
+};
+Status read_watch_parameters(std::string_view query, WatchCommand& out);
 // For what takes no parameter but that one.
 Status read_no_parameters(std::string_view query);
 

@@ -136,5 +136,17 @@ TEST(V2Parameters, APatchWithoutATtlKeepsIt) {
   EXPECT_EQ(command.ttl, std::chrono::seconds(2));
 }
 
+TEST(WatchParameters, AreAPrefixOrAKey) {
+  WatchCommand command;
+  ASSERT_TRUE(read_watch_parameters("prefix=a%2Fb&values=true", command));
+  EXPECT_EQ(command.prefix, "a/b");
+  EXPECT_FALSE(command.key);
+  EXPECT_TRUE(command.want_values);
+  ASSERT_TRUE(read_watch_parameters("key=", command = {}));
+  EXPECT_EQ(command.key, "");
+  for (const char* query : {"key=a&prefix=b", "values=perhaps", "limit=1"})
+    EXPECT_FALSE(read_watch_parameters(query, command = {})) << query;
+}
+
 }  // namespace
 }  // namespace holdfast::api

@@ -1,11 +1,13 @@
 // Our HTTP API, /v2 (doc/api-v2.md, openapi.yaml). v2_routes.cc finds the route, v2_records.cc answers about one
-// record, v2_many.cc about many, v2_stats.cc about the process; v2_decode.h reads what they are asked.
+// record, v2_many.cc about many, v2_watch.cc as things change, v2_stats.cc about the process; v2_decode.h reads what
+// they are asked.
 #pragma once
 
 #include "api/http/target.h"
 #include "api/loop_context.h"
 #include "api/record_json.h"
 #include "api/v2.h"
+#include "api/watch.h"
 #include "wire/http/message.h"
 
 namespace holdfast::api {
@@ -14,12 +16,23 @@ inline constexpr std::string_view kRecordType = "application/vnd.holdfast.record
 
 class V2Routes {
  public:
-  V2Routes(service::Service& service, const service::Runtime& runtime, const LoopContext& context)
-      : v2_(service, runtime), context_(context) {}
+  V2Routes(service::Service& service, const service::Runtime& runtime, LoopContext& context)
+      : v2_(service, runtime), context_(context), watches_(service.loop()) {}
 
   Task<http::Response> handle(http::Request& request, const Target& target);
+  // GET of /v2/state/{store}:watch, whose answer flows.
+  static bool is_watch(const http::Request& request);
+  // The answer where no watch came to be; else what flowed is all of it.
+  Task<http::Response> watch(http::Request& request, net::BodyStream& stream);
 
  private:
+  // What a watch that goes on needs of what opened it.
+  struct OpenedWatch {
+    std::unique_ptr<service::Watch> watch;
+    std::optional<std::string_view> isolation;  // points into the request
+    bool want_values = false;
+  };
+  Task<Result<OpenedWatch>> open_watch(const http::Request& request);
   Task<http::Response> state_route(http::Request& request, const Target& target);
   Task<http::Response> put(http::Request& request, service::StoreRef entry, std::string key, std::string_view query);
   Task<http::Response> get(http::Request& request, service::StoreRef entry, std::string key, std::string_view query);
@@ -44,7 +57,8 @@ class V2Routes {
   void append_outcome(std::string& out, const RecordPlace& place, const Command& command, const Outcome& outcome) const;
 
   V2 v2_;
-  const LoopContext& context_;
+  LoopContext& context_;
+  WatchList watches_;
 };
 
 }  // namespace holdfast::api

@@ -132,8 +132,8 @@ Written MemoryCore::write(Shard& shard, Entry* entry, std::uint64_t hash, std::s
     made->key = request.key;
     entry = shard.table.insert(std::move(made));
     shard.index.insert(entry);
-  } else if (*written.created && feed_.is_active()) {
-    feed_.publish(WatchEvent::Kind::expire, entry->key, std::nullopt);
+  } else if (*written.created) {
+    announce(WatchEvent::Kind::expire, entry->key);
   }
   if (*written.created) {
     entry->created = now;
@@ -144,7 +144,7 @@ Written MemoryCore::write(Shard& shard, Entry* entry, std::uint64_t hash, std::s
   entry->version = ++shard.version;
   assign(*entry, request);
   if (*written.created || !request.keep_expiry) set_expiry(shard, entry, expiry_at(request.ttl, now));
-  if (feed_.is_active()) announce_put(*entry);
+  announce_put(*entry);
   written.etag = etag_of(*entry);
   written.expires_at = expiry_of(*entry);
   if (request.want_record) written.fields = fields_of(*entry);
@@ -152,7 +152,14 @@ Written MemoryCore::write(Shard& shard, Entry* entry, std::uint64_t hash, std::s
 }
 
 void MemoryCore::announce_put(const Entry& entry) {
-  feed_.publish(WatchEvent::Kind::put, entry.key, record_of(entry, true, false));
+  if (!feed_.wants(entry.key)) return;
+  const bool whole = feed_.wants_values();
+  feed_.publish(
+      {.kind = WatchEvent::Kind::put, .key = entry.key, .record = record_of(entry, whole, whole), .has_value = whole});
+}
+
+void MemoryCore::announce(WatchEvent::Kind kind, const std::string& key) {
+  if (feed_.wants(key)) feed_.publish({.kind = kind, .key = key, .record = std::nullopt});
 }
 
 void MemoryCore::set_expiry(Shard& shard, Entry* entry, std::int64_t expires_us) {
@@ -169,7 +176,7 @@ void MemoryCore::remove(Shard& shard, Entry* entry, WatchEvent::Kind why) {
 }
 
 void MemoryCore::unlink(Shard& shard, Entry* entry, WatchEvent::Kind why) {
-  if (feed_.is_active()) feed_.publish(why, entry->key, std::nullopt);
+  announce(why, entry->key);
   set_expiry(shard, entry, kNeverExpires);
   shard.index.erase(entry);
   shard.table.remove(entry);

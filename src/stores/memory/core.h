@@ -17,9 +17,9 @@
 #include <string_view>
 #include <vector>
 
+#include "state/feed.h"
 #include "state/store.h"
 #include "stores/memory/entry.h"
-#include "stores/memory/feed.h"
 #include "stores/memory/sweeper.h"
 
 namespace holdfast::stores::memory {
@@ -27,7 +27,7 @@ namespace holdfast::stores::memory {
 struct MemorySettings {
   std::string component;        // for messages
   std::uint64_t bytes_max = 0;  // 0: no limit
-  FeedLimits feed;
+  state::FeedLimits feed;
 };
 
 // A walk over keys in bytewise order that goes on, step by step, where it stopped.
@@ -72,7 +72,7 @@ class MemoryCore final : public state::StoreCore {
   // Returns once every write that was under way has ended.
   void let_writes_pass() const;
 
-  Feed& feed() { return feed_; }
+  state::Feed& feed() { return feed_; }
   Sweeper& sweeper() { return sweeper_; }
 
  private:
@@ -106,6 +106,8 @@ class MemoryCore final : public state::StoreCore {
   state::Written write(Shard& shard, Entry* entry, std::uint64_t hash, std::string_view principal,
                        const state::SetRequest& request, WallTime now);
   void announce_put(const Entry& entry);
+  // That it is gone.
+  void announce(state::WatchEvent::Kind kind, const std::string& key);
   void remove(Shard& shard, Entry* entry, state::WatchEvent::Kind why);
   // As remove(), for callers that account for the bytes themselves.
   void unlink(Shard& shard, Entry* entry, state::WatchEvent::Kind why);
@@ -118,7 +120,7 @@ class MemoryCore final : public state::StoreCore {
 
   const Clock& clock_;
   const MemorySettings settings_;
-  Feed feed_;
+  state::Feed feed_;
   std::array<Shard, kShards> shards_;
   std::atomic<std::int64_t> bytes_used_{0};  // counted only when there is a limit
   Sweeper sweeper_{*this};

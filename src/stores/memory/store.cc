@@ -68,7 +68,7 @@ MemoryStore::MemoryStore(MemoryCore& core, Scheduler& loop, const Clock& clock)
     : core_(core),
       loop_(loop),
       clock_(clock),
-      listener_(std::make_shared<Listener>(core.feed(), loop)),
+      listener_(std::make_shared<state::Listener>(core.feed(), loop)),
       seat_(std::make_shared<Sweeper::Seat>(loop)) {
   core_.sweeper().join(seat_);
 }
@@ -207,10 +207,8 @@ Task<Result<state::QueryPage>> MemoryStore::query(CallContext context, const sta
 }
 
 Task<Result<std::unique_ptr<state::Watcher>>> MemoryStore::watch(CallContext, state::WatchRequest request) {
-  core_.feed().activate();
   // A write that began while nobody watched would go unannounced after this call has answered.
-  core_.let_writes_pass();
-  co_return listener_->watch(request);
+  co_return listener_->watch(request, [this] { core_.let_writes_pass(); });
 }
 
 Task<Status> MemoryStore::ping(CallContext) { co_return Status(); }

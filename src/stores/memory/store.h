@@ -46,7 +46,7 @@ class MemoryStore final : public state::StateStore {
   MemoryCore& core_;
   Scheduler& loop_;
   const Clock& clock_;
-  std::shared_ptr<Listener> listener_;
+  std::shared_ptr<state::Listener> listener_;
   std::shared_ptr<Sweeper::Seat> seat_;  // null once closed
 };
 

@@ -41,7 +41,9 @@ class MemoryStoreTest : public ::testing::Test {
     WatchRequest request;
     request.resume = resume;
     request.want_values = true;
-    return std::move(*loop_.run(store_->watch({}, request)));
+    auto watcher = std::move(*loop_.run(store_->watch({}, request)));
+    if (resume.empty()) EXPECT_EQ(next(*watcher).kind, WatchEvent::Kind::ready);
+    return watcher;
   }
   WatchEvent next(state::Watcher& watcher) {
     auto event = loop_.run(watcher.next());
@@ -210,6 +212,7 @@ TEST_F(MemoryStoreTest, ResumeContinuesAfterTheEventOfItsToken) {
   const std::string token = next(*watcher).resume;
   ASSERT_TRUE(set("c", "3"));
   const auto resumed = watch(token);
+  EXPECT_EQ(next(*resumed).kind, WatchEvent::Kind::ready);
   EXPECT_EQ(next(*resumed).key, "b");
   EXPECT_EQ(next(*resumed).key, "c");
 }

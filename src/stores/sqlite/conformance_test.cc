@@ -8,8 +8,8 @@ namespace {
 // A file in a folder of its own.
 class SqliteFile final : public Instance {
  public:
-  SqliteFile() {
-    const stores::sqlite::Fields fields{{"connectionString", folder_.file("state.db")}};
+  explicit SqliteFile(const std::string& watch) {
+    const stores::sqlite::Fields fields{{"connectionString", folder_.file("state.db")}, {"watch", watch}};
     auto core = stores::kSqliteType.prepare(stores::sqlite::component_of(fields), {.clock = clock_, .loops = 4});
     if (!core) throw std::runtime_error(core.error().message);
     core_ = std::move(*core);
@@ -23,14 +23,14 @@ class SqliteFile final : public Instance {
   std::shared_ptr<state::StoreCore> core_;
 };
 
-Subject sqlite() {
+Subject sqlite(const std::string& name, const std::string& watch) {
   Subject subject;
-  subject.name = "sqlite";
-  subject.start = [] { return std::make_shared<SqliteFile>(); };
+  subject.name = name;
+  subject.start = [watch] { return std::make_shared<SqliteFile>(watch); };
   return subject;
 }
 
-HOLDFAST_CONFORMANCE(Sqlite, sqlite());
+HOLDFAST_CONFORMANCE(Sqlite, sqlite("sqlite", "off"), sqlite("logged", "log"));
 
 }  // namespace
 }  // namespace holdfast::conformance

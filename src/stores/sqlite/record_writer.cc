@@ -7,6 +7,7 @@
 #include "base/encoding.h"
 #include "base/random.h"
 #include "state/pairs.h"
+#include "stores/sqlite/change_log.h"
 #include "stores/sqlite/mapping.h"
 
 namespace holdfast::stores::sqlite {
@@ -22,6 +23,20 @@ void bind_or_null(Statement& statement, int at, std::string_view text) {
     statement.bind_null(at);
   else
     statement.bind(at, text);
+}
+
+// Those whose time is over by Dapr's column; with a change log by ours, to the millisecond, because who watches waits
+// for it.
+std::string expired_sql(const SqliteSettings& settings) {
+  if (!settings.watch_log)
+    return fmt::format(
+        "SELECT rowid, key FROM \"{}\" WHERE expiration_time IS NOT NULL AND expiration_time <= ?1 LIMIT ?2",
+        settings.table);
+  return fmt::format(
+      "SELECT s.rowid, s.key FROM \"{}\" s WHERE s.expiration_time IS NOT NULL AND s.expiration_time <= ?3 AND "
+      "(s.expiration_time <= ?1 OR (SELECT h.expires_ms FROM \"{}\" h WHERE h.key = s.key AND h.etag = s.etag) <= ?4) "
+      "LIMIT ?2",
+      settings.table, settings.side_table());
 }
 
 }  // namespace
@@ -57,9 +72,7 @@ Result<RecordWriter> RecordWriter::open(Database& database, const SqliteSettings
                                       h)},
       {&writer.side_remove_, fmt::format("DELETE FROM \"{}\" WHERE key = ?1", h)},
       {&writer.side_created_, fmt::format("SELECT created_us, created_by FROM \"{}\" WHERE key = ?1 AND etag = ?2", h)},
-      {&writer.expired_, fmt::format("SELECT rowid, key FROM \"{}\" WHERE expiration_time IS NOT NULL AND "
-                                     "expiration_time <= ?1 LIMIT ?2",
-                                     t)},
+      {&writer.expired_, expired_sql(settings)},
       {&writer.orphans_,
        fmt::format("SELECT h.key, NOT EXISTS (SELECT 1 FROM \"{}\" s WHERE s.key = h.key) FROM \"{}\" h "
                    "WHERE h.key > ?1 ORDER BY h.key LIMIT ?2",
@@ -70,6 +83,13 @@ Result<RecordWriter> RecordWriter::open(Database& database, const SqliteSettings
                                           settings.metadata_table)},
   };
   for (const Wanted& each : wanted) {
+    auto statement = database.prepare(each.sql);
+    if (!statement) return fail(std::move(statement.error()));
+    *each.statement = std::move(*statement);
+  }
+  if (!settings.watch_log) return writer;
+  for (const Wanted& each :
+       {Wanted{&writer.newest_change_, newest_change_sql(settings)}, Wanted{&writer.relabel_, relabel_sql(settings)}}) {
     auto statement = database.prepare(each.sql);
     if (!statement) return fail(std::move(statement.error()));
     *each.statement = std::move(*statement);
@@ -214,12 +234,23 @@ int RecordWriter::remove(std::string_view key, const Found& found) {
 }
 
 int RecordWriter::remove_expired(int limit, int& removed) {
+  std::int64_t newest = 0;
+  if (newest_change_) {
+    const ResetAtExit reset(newest_change_);
+    if (const int code = newest_change_.step(); code != SQLITE_ROW) return code;
+    newest = newest_change_.integer(0);
+  }
   // Collected first: deleting under a running SELECT may visit a row twice or not at all.
   std::vector<std::pair<std::int64_t, std::string>> rows;
   {
     const ResetAtExit reset(expired_);
     expired_.bind(1, now_text_);
     expired_.bind(2, static_cast<std::int64_t>(limit));
+    const std::string soon = sql_seconds(WallTime{now_.us + 1'000'000});
+    if (relabel_) {
+      expired_.bind(3, soon);
+      expired_.bind(4, now_.us / 1000);
+    }
     int code = SQLITE_ROW;
     while ((code = expired_.step()) == SQLITE_ROW) rows.emplace_back(expired_.integer(0), expired_.text(1));
     if (code != SQLITE_DONE) return code;
@@ -229,7 +260,9 @@ int RecordWriter::remove_expired(int limit, int& removed) {
     if (const int code = remove(key, found); code != SQLITE_OK) return code;
     ++removed;
   }
-  return SQLITE_OK;
+  if (!relabel_ || removed == 0) return SQLITE_OK;
+  relabel_.bind(1, newest);
+  return relabel_.run();
 }
 
 int RecordWriter::remove_orphans(int limit, std::string& from) {

@@ -62,6 +62,7 @@ class RecordWriter {
 
   Statement begin_, commit_, find_, insert_, update_, remove_, side_update_, side_put_, side_remove_, side_created_;
   Statement expired_, orphans_, cleanup_turn_;
+  Statement newest_change_, relabel_;  // with a change log
   sqlite3* handle_ = nullptr;
   WallTime now_;
   std::string now_text_;

@@ -16,7 +16,7 @@ namespace {
 using state::Setting;
 using state::SettingKind;
 
-constexpr std::array<Setting, 9> kSettings{{
+constexpr std::array<Setting, 10> kSettings{{
     {.name = "connectionString",
      .help = "path of the file, a file: URI, or :memory:",
      .alias = "url",
@@ -55,6 +55,10 @@ constexpr std::array<Setting, 9> kSettings{{
      .kind = SettingKind::integer,
      .fallback = "4096",
      .help = "writes that may wait for the disk; beyond it a write is refused at once"},
+    {.name = "watch",
+     .fallback = "off",
+     .help = "log: triggers log every change of the table, so that records can be watched; kept ten minutes",
+     .choices = "off log"},
 }};
 
 constexpr std::array<std::string_view, 4> kFeatures{"ETAG", "TRANSACTIONAL", "TTL", "KEYS_LIKE"};
@@ -121,6 +125,12 @@ Result<SqliteSettings> SqliteSettings::read(const state::Component& component) {
   const std::int64_t queue_max = fields->integer("writeQueueMax");
   if (queue_max < 1 || queue_max > 1'000'000) return refuse(component, "writeQueueMax must be between 1 and 1000000");
   out.write_queue_max = static_cast<std::size_t>(queue_max);
+  out.watch_log = iequals(fields->text("watch"), "log");
+  if (!out.watch_log && !fields->text("watch").empty() && !iequals(fields->text("watch"), "off"))
+    return refuse(component, "watch must be off or log");
+  if (out.watch_log && out.connection.read_only)
+    return refuse(component,
+                  "watch: log needs triggers in the database, which is opened read-only; take out one of the two");
   if (auto read = read_synchronous(component, *fields, out); !read) return fail(std::move(read.error()));
   // With a rollback journal a commit is the removal of the journal's name, which FULL does not
   // sync: after a power cut the journal may be back and undo an acknowledged write.

@@ -25,6 +25,7 @@ struct SqliteSettings {
   Milliseconds cleanup_interval{60'000};  // zero or less: never
   Synchronous synchronous = Synchronous::full;
   std::size_t write_queue_max = 4096;
+  bool watch_log = false;
 
   std::string side_table() const { return table + "_holdfast"; }
   // An acknowledged write survives a power cut.

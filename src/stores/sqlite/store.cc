@@ -41,6 +41,7 @@ state::Capabilities capabilities_of(const SqliteSettings& settings) {
   able.keys_like = true;
   able.delete_prefix = true;
   able.query = true;
+  able.watch = able.watch_resume = able.watch_coalesces = settings.watch_log;
   able.exact_json = true;
   able.durable = settings.is_durable();
   able.value_bytes_max = kValueBytesMax;
@@ -100,6 +101,7 @@ Status SqliteCore::start() {
   if (status) status = check_schema(*database_, settings_);
   if (status) status = set_journal_mode(*database_, settings_);
   if (status && !settings_.connection.read_only) status = make_schema(*database_, settings_);
+  if (status && settings_.watch_log) status = make_change_log(*database_, settings_);
   if (status) status = add_functions(*database_);
   if (!status || settings_.connection.read_only) return status;
   // A batch is bounded, so its pages may stay in memory until the commit rather than go to the log
@@ -108,6 +110,13 @@ Status SqliteCore::start() {
   auto writer = Writer::open(database_, settings_, clock_, settings_.connection.in_memory ? &shared_mutex_ : nullptr);
   if (!writer) return fail(std::move(writer.error()));
   writer_ = std::move(*writer);
+  if (!settings_.watch_log) return {};
+  auto reader = open_reader(Waits::yes);
+  if (!reader) return fail(std::move(reader.error()));
+  auto log = ChangeLog::open(std::move(*reader), clock_);
+  if (!log) return fail(std::move(log.error()));
+  change_log_ = std::move(*log);
+  writer_->tell(change_log_.get());
   return {};
 }
 
@@ -149,7 +158,15 @@ void SqliteCore::give_back(Reader reader) {
 }
 
 SqliteStore::SqliteStore(SqliteCore& core, Scheduler& loop, Reader reader)
-    : core_(core), loop_(loop), reader_(std::move(reader)) {}
+    : core_(core), loop_(loop), reader_(std::move(reader)) {
+  if (core.change_log() != nullptr) listener_ = std::make_shared<state::Listener>(core.change_log()->feed(), loop);
+}
+
+SqliteStore::~SqliteStore() { end_watches(); }
+
+void SqliteStore::end_watches() {
+  if (listener_ != nullptr) std::exchange(listener_, nullptr)->close();
+}
 
 SteadyTime SqliteStore::deadline_of(const CallContext& context) const {
   return std::min(context.deadline, core_.clock().steady() + core_.settings().timeout);
@@ -323,7 +340,33 @@ Task<Status> SqliteStore::ping(CallContext context) {
   co_return co_await on_scan_thread(context, [](Reader& reader, WallTime) { return reader.ping(); });
 }
 
+// In place once the feed has all that was committed before; a token that the ring cannot continue, the log may.
+Task<Result<std::unique_ptr<state::Watcher>>> SqliteStore::watch(CallContext context, state::WatchRequest request) {
+  ChangeLog* const log = core_.change_log();
+  if (log == nullptr)
+    co_return fail(
+        Errc::unsupported,
+        fmt::format("component \"{}\" (state.sqlite) logs no changes, so that there is nothing to watch; set "
+                    "its field watch to log",
+                    core_.place().component));
+  auto caught_up = co_await on_scan_thread(context, [&](Reader&, WallTime) -> Result<bool> {
+    log->catch_up();
+    return true;
+  });
+  if (!caught_up) co_return fail(std::move(caught_up.error()));
+  if (listener_ == nullptr) co_return fail(Errc::unavailable, "the store was closed meanwhile");
+  auto watcher = listener_->watch(request, [] {});
+  const auto from = log->feed().parse_token(request.resume);
+  if (!watcher->is_lost() || !from || *from > watcher->begin()) co_return std::move(watcher);
+  auto missed = co_await on_scan_thread(
+      context, [&](Reader& reader, WallTime now) { return log->changes(reader, *from, watcher->begin(), now); });
+  if (!missed) co_return fail(std::move(missed.error()));
+  if (*missed) watcher->continue_with(std::move(**missed));
+  co_return std::move(watcher);
+}
+
 Task<Status> SqliteStore::close(CallContext context) {
+  end_watches();
   if (core_.writer() == nullptr) co_return Status();
   // Behind everything this loop has queued.
   BarrierJob job(context, deadline_of(context), loop_);

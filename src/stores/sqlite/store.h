@@ -9,6 +9,7 @@
 #include "base/worker_pool.h"
 #include "state/component.h"
 #include "state/store.h"
+#include "stores/sqlite/change_log.h"
 #include "stores/sqlite/reader.h"
 #include "stores/sqlite/settings.h"
 #include "stores/sqlite/writer.h"
@@ -43,6 +44,7 @@ class SqliteCore final : public state::StoreCore {
   void give_back(Reader reader);
 
   Writer* writer() { return writer_.get(); }  // null when the database is read-only
+  ChangeLog* change_log() { return change_log_.get(); }  // null without `watch: log`
   WorkerPool& scan_pool() { return scan_pool_; }
   const SqliteSettings& settings() const { return settings_; }
   const Place& place() const { return place_; }
@@ -61,6 +63,7 @@ class SqliteCore final : public state::StoreCore {
   state::Capabilities capabilities_;
   std::mutex shared_mutex_;             // of the one connection of a database in memory
   std::shared_ptr<Database> database_;  // the writer's; everybody's for a database in memory
+  std::unique_ptr<ChangeLog> change_log_;
   std::unique_ptr<Writer> writer_;
   std::mutex idle_mutex_;
   std::vector<Reader> idle_;
@@ -70,6 +73,7 @@ class SqliteCore final : public state::StoreCore {
 class SqliteStore final : public state::StateStore {
  public:
   SqliteStore(SqliteCore& core, Scheduler& loop, Reader reader);
+  ~SqliteStore() override;
 
   const state::Capabilities& capabilities() const override { return core_.capabilities(); }
   Task<Result<std::optional<state::Record>>> get(state::CallContext context, state::GetRequest request) override;
@@ -87,6 +91,7 @@ class SqliteStore final : public state::StateStore {
   Task<Result<state::KeyPage>> keys_like(state::CallContext context, state::LikeRequest request) override;
   Task<Result<std::uint64_t>> erase_prefix(state::CallContext context, state::DeletePrefixRequest request) override;
   Task<Result<state::QueryPage>> query(state::CallContext context, const state::Query& query) override;
+  Task<Result<std::unique_ptr<state::Watcher>>> watch(state::CallContext context, state::WatchRequest request) override;
   Task<Status> ping(state::CallContext context) override;
   Task<Status> close(state::CallContext context) override;
 
@@ -100,10 +105,12 @@ class SqliteStore final : public state::StateStore {
   template <class Work>
   auto on_scan_thread(state::CallContext context, Work work) -> Task<std::invoke_result_t<Work&, Reader&, WallTime>>;
   Error overloaded() const;
+  void end_watches();
 
   SqliteCore& core_;
   Scheduler& loop_;
   Reader reader_;
+  std::shared_ptr<state::Listener> listener_;  // null without `watch: log`, and once closed
 };
 
 }  // namespace holdfast::stores::sqlite

@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "base/log.h"
+#include "stores/sqlite/change_log.h"
 
 namespace holdfast::stores::sqlite {
 namespace {
@@ -16,6 +17,7 @@ constexpr int kCheckpointPages = 4000;
 // Above this, readers have kept the log from starting over: insist.
 constexpr int kCheckpointInsistPages = 8 * kCheckpointPages;
 constexpr int kSweepRows = 500;
+constexpr Milliseconds kExpiryIsTold{1000};
 constexpr int kSweepSideRows = 2000;
 constexpr std::string_view kScope = "holdfast.sqlite";
 
@@ -41,7 +43,8 @@ Writer::Writer(std::shared_ptr<Database> database, RecordWriter records, const S
       settings_(settings),
       clock_(clock),
       shared_(shared),
-      next_sweep_(std::chrono::steady_clock::now() + settings.cleanup_interval) {
+      sweep_interval_(settings.watch_log ? kExpiryIsTold : settings.cleanup_interval),
+      next_sweep_(std::chrono::steady_clock::now() + sweep_interval_) {
   // Checkpoints are ours to time: after the waiters were told, not before. Replaces the automatic
   // ones.
   sqlite3_wal_hook(
@@ -104,7 +107,7 @@ WriteJob* Writer::take() {
   const auto awake = [this] { return head_ != nullptr || stopping_; };
   while (!awake() && !is_sweeping_) {
     is_asleep_ = true;
-    if (settings_.cleanup_interval.count() <= 0)
+    if (sweep_interval_.count() <= 0)
       ready_.wait(lock, awake);
     else if (!ready_.wait_until(lock, next_sweep_, awake))
       break;
@@ -198,6 +201,7 @@ void Writer::do_step(WriteJob& job, std::size_t step) {
 }
 
 void Writer::complete(WriteJob* first) {
+  if (ChangeLog* log = change_log_) log->wake();
   finished_.clear();
   for (WriteJob* job = first; job != nullptr;) {
     WriteJob* next = std::exchange(job->next, nullptr);
@@ -221,11 +225,11 @@ void Writer::complete(WriteJob* first) {
 
 void Writer::maintain() {
   if (wal_pages_ >= kCheckpointPages) checkpoint();
-  if (settings_.cleanup_interval.count() <= 0) return;
+  if (sweep_interval_.count() <= 0) return;
   if (is_sweeping_) {
     is_sweeping_ = sweep(false);
   } else if (std::chrono::steady_clock::now() >= next_sweep_) {
-    next_sweep_ = std::chrono::steady_clock::now() + settings_.cleanup_interval;
+    next_sweep_ = std::chrono::steady_clock::now() + sweep_interval_;
     is_sweeping_ = sweep(true);
   }
 }
@@ -247,11 +251,18 @@ bool Writer::sweep(bool is_first) {
   bool due = true;
   int removed = 0;
   int code = records_.begin(clock_.wall());
-  if (code == SQLITE_OK && is_first) code = records_.take_cleanup_turn(settings_.cleanup_interval, due);
+  if (code == SQLITE_OK && is_first && !settings_.watch_log)
+    code = records_.take_cleanup_turn(settings_.cleanup_interval, due);
   if (code == SQLITE_OK && due) code = records_.remove_expired(kSweepRows, removed);
-  if (code == SQLITE_OK && due && is_first) code = records_.remove_orphans(kSweepSideRows, orphans_from_);
+  if (code == SQLITE_OK && due && is_first && std::chrono::steady_clock::now() >= next_orphans_) {
+    next_orphans_ = std::chrono::steady_clock::now() + settings_.cleanup_interval;
+    code = records_.remove_orphans(kSweepSideRows, orphans_from_);
+  }
   if (code == SQLITE_OK) code = records_.commit();
-  if (code == SQLITE_OK) return removed == kSweepRows;
+  if (code == SQLITE_OK) {
+    if (ChangeLog* log = change_log_; log != nullptr && removed > 0) log->wake();
+    return removed == kSweepRows;
+  }
   const Error error = database_->error("remove expired records from", code);
   records_.roll_back(*database_);
   if (!is_busy(code)) log::warn(kScope, "{}", error.message);

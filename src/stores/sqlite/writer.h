@@ -18,6 +18,8 @@
 
 namespace holdfast::stores::sqlite {
 
+class ChangeLog;
+
 class Writer {
  public:
   // `shared` is held while a transaction is open; null when no other thread uses the connection.
@@ -31,6 +33,8 @@ class Writer {
   // Any thread. False when the queue is full: the job is not taken. Else job.waiter is resumed on
   // job.loop, once every outcome is known and, if it is a success, as durable as the settings say.
   bool submit(WriteJob& job);
+  // Any thread: `log`, which outlives the writer, is told of commits from now on.
+  void tell(ChangeLog* log) { change_log_ = log; }
 
  private:
   Writer(std::shared_ptr<Database> database, RecordWriter records, const SqliteSettings& settings, const Clock& clock,
@@ -69,6 +73,10 @@ class Writer {
   };
   std::vector<LoopJobs> finished_;
   int wal_pages_ = 0;
+  // With a change log expired rows go as soon as anybody may wait for it, and every sidecar's writer does so.
+  const Milliseconds sweep_interval_;
+  std::chrono::steady_clock::time_point next_orphans_{};
+  std::atomic<ChangeLog*> change_log_ = nullptr;
   std::chrono::steady_clock::time_point next_sweep_;
   bool is_sweeping_ = false;
   std::string orphans_from_;

@@ -1,8 +1,9 @@
 #include "wire/http/http1.h"
 
-#include <boost/beast/http/basic_parser.hpp>
+#include <fmt/format.h>
 
 #include <algorithm>
+#include <boost/beast/http/basic_parser.hpp>
 #include <charconv>
 #include <new>
 #include <optional>
@@ -226,6 +227,21 @@ void append_http1_head(std::string& out, const Response& response, bool keep_ali
     to.text("\r\n");
     return static_cast<std::size_t>(to.at() - text);
   });
+}
+
+void append_http1_stream_head(std::string& out, const Response& response, bool chunked, std::string_view date) {
+  out += fmt::format("HTTP/1.1 {} {}\r\n", response.status, reason_phrase(response.status));
+  out += date;
+  out += response.headers.lines();
+  if (!response.content_type.empty()) out += fmt::format("Content-Type: {}\r\n", response.content_type);
+  if (chunked) out += "Transfer-Encoding: chunked\r\n";
+  out += "Connection: close\r\n\r\n";
+}
+
+void append_http1_chunk(std::string& out, std::string_view bytes) {
+  out += fmt::format("{:x}\r\n", bytes.size());
+  out += bytes;
+  out += "\r\n";
 }
 
 }  // namespace holdfast::http

@@ -26,6 +26,11 @@ class HeaderBlock {
     entries_.clear();
     seen_ = 0;
   }
+  // Gives back what is not used, for a request that stays.
+  void shrink() {
+    text_.shrink_to_fit();
+    entries_.shrink_to_fit();
+  }
   void add(std::string_view name, std::string_view value);
   // For names that are in lower case already, as HTTP/2 has them.
   void add_lower(std::string_view name, std::string_view value);

@@ -1,0 +1,229 @@
+#include "bench/watch.h"
+
+#include <nghttp2/nghttp2.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include <cstring>
+#include <memory>
+#include <stdexcept>
+
+#include "bench/measure.h"
+#include "bench/socket.h"
+
+namespace holdfast::bench {
+
+namespace {
+
+constexpr int kConnections = 100;
+constexpr int kStreams = 100;  // of one connection
+constexpr int kServerSentWatchers = 500;
+constexpr int kIdleWatchers = 1000;
+constexpr int kRounds = 5000;
+constexpr std::size_t kTogether = 20;  // events of one wake-up
+
+class Sidecar {
+ public:
+  Sidecar(const std::function<std::vector<std::string>(int, int)>& command, int core)
+      : process_(command(http_, grpc_), core, "") {
+    wait_for_port(http_);
+    for (int i = 0; i < 100; ++i) fetch_http(load(), http_request("POST", "/v1.0/state/memory", body(1)));
+  }
+  pid_t pid() const { return process_.pid(); }
+  Load load() const { return {"127.0.0.1", http_, 1, 1}; }
+  Load grpc() const { return {"127.0.0.1", grpc_, 1, 1}; }
+  double kib() const { return resident_mib(pid()) * 1024; }
+  // So many saves in one request.
+  static std::string body(std::size_t items) {
+    std::string out;
+    for (std::size_t i = 0; i < items; ++i)
+      out += fmt::format("{}{{\"key\":\"k{}\",\"value\":{}}}", i == 0 ? "[" : ",", i, value_text());
+    return out + "]";
+  }
+
+ private:
+  const int http_ = free_port();
+  const int grpc_ = free_port();
+  Process process_;
+};
+
+// Sends a request and reads what comes until `count` times `mark` has come.
+class Conversation {
+ public:
+  explicit Conversation(const Load& load) : fd_(connect_to(load)) {}
+  ~Conversation() { close(fd_); }
+  Conversation(const Conversation&) = delete;
+  Conversation& operator=(const Conversation&) = delete;
+
+  void send(std::string_view bytes) {
+    if (::send(fd_, bytes.data(), bytes.size(), 0) != static_cast<ssize_t>(bytes.size()))
+      throw std::runtime_error("the sidecar does not take a request");
+  }
+  void read_until(std::string_view mark, std::size_t count) {
+    while (count > 0) {
+      for (std::size_t at = 0; count > 0 && (at = in_.find(mark)) != std::string::npos; --count)
+        in_.erase(0, at + mark.size());
+      if (count == 0) return;
+      char chunk[65536];
+      const ssize_t got = recv(fd_, chunk, sizeof chunk, 0);
+      if (got <= 0) throw std::runtime_error("the sidecar has hung up");
+      in_.append(chunk, static_cast<std::size_t>(got));
+    }
+  }
+
+ private:
+  int fd_;
+  std::string in_;
+};
+
+std::unique_ptr<Conversation> watch_by_events(const Load& load, const std::string& prefix) {
+  auto watcher = std::make_unique<Conversation>(load);
+  watcher->send(http_request("GET", "/v2/state/memory:watch?prefix=" + prefix, ""));
+  watcher->read_until("event: ready", 1);
+  return watcher;
+}
+
+// A connection of HTTP/2 with kStreams watchers that have been told that they are in place.
+class GrpcWatchers {
+ public:
+  GrpcWatchers(const Load& load, int number) : fd_(connect_to(load)) {
+    nghttp2_session_callbacks* callbacks = nullptr;
+    nghttp2_session_callbacks_new(&callbacks);
+    nghttp2_session_callbacks_set_on_data_chunk_recv_callback(
+        callbacks, [](nghttp2_session*, std::uint8_t, std::int32_t, const std::uint8_t*, std::size_t, void* self) {
+          ++static_cast<GrpcWatchers*>(self)->told_;
+          return 0;
+        });
+    nghttp2_session_client_new(&h2_, callbacks, this);
+    nghttp2_session_callbacks_del(callbacks);
+    nghttp2_submit_settings(h2_, NGHTTP2_FLAG_NONE, nullptr, 0);
+    for (int i = 0; i < kStreams; ++i) requests_.push_back(request(fmt::format("w/{}/{}/", number, i)));
+    for (std::string& one : requests_) ask(one);
+    while (told_ < kStreams) exchange();
+  }
+  ~GrpcWatchers() {
+    nghttp2_session_del(h2_);
+    close(fd_);
+  }
+  GrpcWatchers(const GrpcWatchers&) = delete;
+  GrpcWatchers& operator=(const GrpcWatchers&) = delete;
+
+ private:
+  // WatchRequest: store = 1, prefix = 2; in a gRPC frame.
+  static std::string request(const std::string& prefix) {
+    const std::string store = "memory";
+    std::string message = "\x0a";
+    message += static_cast<char>(store.size());
+    message += store + "\x12";
+    message += static_cast<char>(prefix.size());
+    message += prefix;
+    std::string frame(4, '\0');  // not compressed, and a length of four bytes
+    frame += static_cast<char>(message.size());
+    return frame + message;
+  }
+  void ask(std::string& body) {
+    const auto field = [](const char* name, const char* value) {
+      return nghttp2_nv{reinterpret_cast<std::uint8_t*>(const_cast<char*>(name)),
+                        reinterpret_cast<std::uint8_t*>(const_cast<char*>(value)), std::strlen(name),
+                        std::strlen(value), NGHTTP2_NV_FLAG_NONE};
+    };
+    const nghttp2_nv head[] = {
+        field(":method", "POST"),
+        field(":scheme", "http"),
+        field(":path", "/holdfast.v2.State/Watch"),
+        field(":authority", "localhost"),
+        field("content-type", "application/grpc"),
+        field("te", "trailers"),
+        field("user-agent", "grpc-c++/1.51.1 grpc-c/29.0.0 (linux; chttp2)"),
+    };
+    nghttp2_data_provider provider{};
+    provider.source.ptr = &body;
+    provider.read_callback = [](nghttp2_session*, std::int32_t, std::uint8_t* to, std::size_t, std::uint32_t* flags,
+                                nghttp2_data_source* source, void*) {
+      const auto& bytes = *static_cast<std::string*>(source->ptr);
+      std::memcpy(to, bytes.data(), bytes.size());
+      *flags |= NGHTTP2_DATA_FLAG_EOF;
+      return static_cast<ssize_t>(bytes.size());
+    };
+    nghttp2_submit_request(h2_, nullptr, head, std::size(head), &provider, nullptr);
+  }
+  void exchange() {
+    const std::uint8_t* data = nullptr;
+    for (ssize_t n = 0; (n = nghttp2_session_mem_send(h2_, &data)) > 0;)
+      if (send(fd_, data, static_cast<std::size_t>(n), 0) != n) throw std::runtime_error("a watcher cannot ask");
+    std::uint8_t chunk[65536];
+    const ssize_t got = recv(fd_, chunk, sizeof chunk, 0);
+    if (got <= 0 || nghttp2_session_mem_recv(h2_, chunk, static_cast<std::size_t>(got)) < 0)
+      throw std::runtime_error("a watcher is hung up on");
+  }
+
+  int fd_;
+  nghttp2_session* h2_ = nullptr;
+  std::vector<std::string> requests_;
+  int told_ = 0;
+};
+
+// CPU of the sidecar for one request, in microseconds; with a watcher, which reads what each has caused.
+double cost(const Sidecar& sidecar, std::size_t items, Conversation* watcher) {
+  Conversation writer(sidecar.load());
+  const std::string request = http_request("POST", "/v1.0/state/memory", Sidecar::body(items));
+  const double before = cpu_seconds(sidecar.pid());
+  for (int i = 0; i < kRounds; ++i) {
+    writer.send(request);
+    writer.read_until("\r\n\r\n", 1);
+    if (watcher != nullptr) watcher->read_until("event: put", items);
+  }
+  return (cpu_seconds(sidecar.pid()) - before) * 1e6 / kRounds;
+}
+
+// What a watcher adds for each event.
+double event_cost(const Sidecar& sidecar, std::size_t items) {
+  std::vector<double> costs;
+  for (int turn = 0; turn < kTurns; ++turn) {
+    const double alone = cost(sidecar, items, nullptr);
+    const auto watcher = watch_by_events(sidecar.load(), "k");
+    costs.push_back((cost(sidecar, items, watcher.get()) - alone) / static_cast<double>(items));
+  }
+  return middle(std::move(costs), fmt::format("{} events a wake-up, us each", items));
+}
+
+}  // namespace
+
+void measure_watch(const std::function<std::vector<std::string>(int, int)>& command, int core, Report& report) {
+  const auto bar = [&report](std::string name, double value, std::string unit, double limit) {
+    report.facts.push_back({std::move(name), value, std::move(unit), limit, false});
+  };
+  {
+    const Sidecar sidecar(command, core);
+    const double before = sidecar.kib();
+    std::vector<std::unique_ptr<GrpcWatchers>> watchers;
+    for (int i = 0; i < kConnections; ++i) watchers.push_back(std::make_unique<GrpcWatchers>(sidecar.grpc(), i));
+    bar("watch: 10,000 gRPC watchers on 100 connections, each", (sidecar.kib() - before) / kConnections / kStreams,
+        "KiB", 4);
+  }
+  {
+    const Sidecar sidecar(command, core);
+    std::vector<std::unique_ptr<Conversation>> watchers;
+    // What is there once and not for each of them.
+    for (int i = 0; i < kServerSentWatchers / 10; ++i)
+      watchers.push_back(watch_by_events(sidecar.load(), fmt::format("first/{}/", i)));
+    const double before = sidecar.kib();
+    for (int i = 0; i < kServerSentWatchers; ++i)
+      watchers.push_back(watch_by_events(sidecar.load(), fmt::format("w/{}/", i)));
+    bar("watch: 500 server-sent watchers, each", (sidecar.kib() - before) / kServerSentWatchers, "KiB", 4);
+  }
+  const Sidecar sidecar(command, core);
+  bar("watch: an event that is sent alone", event_cost(sidecar, 1), "us", 6);
+  bar("watch: an event of 20 that are sent together", event_cost(sidecar, kTogether), "us", 1);
+
+  const Sidecar watched(command, core);
+  std::vector<std::unique_ptr<Conversation>> idle;
+  for (int i = 0; i < kIdleWatchers; ++i)
+    idle.push_back(watch_by_events(watched.load(), fmt::format("idle/{}/", i)));
+  std::vector<double> ratios;
+  for (int turn = 0; turn < kTurns; ++turn) ratios.push_back(cost(watched, 1, nullptr) / cost(sidecar, 1, nullptr));
+  bar("watch: a save beside 1,000 idle watchers: CPU over one without", middle(std::move(ratios), "idle watchers"), "x",
+      1.03);
+}
+
+}  // namespace holdfast::bench
