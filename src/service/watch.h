@@ -13,9 +13,9 @@ namespace holdfast::service {
 
 // What to watch, as the caller says it.
 struct WatchWhat {
-  std::string_view prefix;              // empty: everything the caller reaches
-  std::optional<std::string_view> key;  // in its place: this key alone
-  std::string_view resume;
+  std::string_view prefix = {};                        // empty: everything the caller reaches
+  std::optional<std::string_view> key = std::nullopt;  // in its place: this key alone
+  std::string_view resume = {};
   bool want_values = false;
 };
 

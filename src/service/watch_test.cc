@@ -34,7 +34,10 @@ class WatchTest : public ::testing::Test {
     return context;
   }
   void put(std::string_view key, std::optional<std::string_view> isolation = std::nullopt) {
-    ASSERT_TRUE(loop_.run(service_.set({*entry_, as(nullptr, isolation)}, {.key = key, .value = "v"})));
+    state::SetRequest request;
+    request.key = key;
+    request.value = "v";
+    ASSERT_TRUE(loop_.run(service_.set({*entry_, as(nullptr, isolation)}, request)));
   }
   Result<std::unique_ptr<Watch>> watch(CallContext context, WatchWhat what = {}) {
     auto watch = loop_.run(service_.watch(entry_, context, what));
