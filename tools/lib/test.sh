@@ -246,7 +246,7 @@ soak_system() {
 
 # Servers that fail under load, each test for as long as told and cuts at every byte.
 soak_faults() {
-  HOLDFAST_SOAK_SECONDS=$1 run_ctest dev faults -R '^redis_(faults|moving)_test$'
+  HOLDFAST_SOAK_SECONDS=$1 run_ctest dev faults -R '^redis_(faults|moving|sessions)_test$'
 }
 
 # A million records from SQLite to Redis and back, killed five times each way.
