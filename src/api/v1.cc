@@ -6,6 +6,7 @@
 #include <deque>
 
 #include "base/number.h"
+#include "service/index_entries.h"
 
 namespace holdfast::api {
 
@@ -21,6 +22,7 @@ using service::StoreEntry;
 namespace {
 
 constexpr std::string_view kTtl = "ttlInSeconds";
+constexpr std::string_view kSecondaryIndex = "secondaryIndex";
 
 // The store-level checks of Dapr answer 500 / INTERNAL whatever is wrong with the request.
 std::unexpected<Error> store_says(std::string message) { return fail(Errc::internal, std::move(message)); }
@@ -48,6 +50,7 @@ Result<Consistency> parse_level(std::string_view name) {
 
 struct V1::Prepared {
   std::string_view etag;
+  Pairs indexes;
 };
 
 std::string_view find_metadata(const Pairs& metadata, std::string_view name) {
@@ -117,6 +120,11 @@ Result<SetRequest> V1::prepare_set(const StoreEntry& entry, const V1Item& item, 
   // What the client said and no more: Redis keeps a document only for those who ask for one. Who reads a record without
   // a content type has it from the shape.
   request.content_type = find_metadata(item.metadata, "contentType");
+  if (const std::string_view entries = find_metadata(item.metadata, kSecondaryIndex); !entries.empty()) {
+    auto parsed = service::parse_index_entries(entries);
+    if (!parsed) return fail(std::move(parsed.error()));
+    request.indexes = room.indexes = std::move(*parsed);
+  }
   if (entry.trust_created_by) {
     request.created_by = find_metadata(item.metadata, "createdBy");
     request.modified_by = find_metadata(item.metadata, "modifiedBy");
@@ -153,6 +161,15 @@ std::optional<ApiError> objection(const StoreEntry& entry, const CallContext& co
   for (const auto& item : items)
     if (auto ok = scope->check_key(key_of(item)); !ok) return not_reached(std::move(ok.error()));
   return std::nullopt;
+}
+
+// Index entries that are none, or too many: not Dapr's to name, and the client's to mend, so 400.
+std::optional<ApiError> objection_to_entries(const V1Item& item) {
+  const std::string_view entries = find_metadata(item.metadata, kSecondaryIndex);
+  if (entries.empty()) return std::nullopt;
+  auto parsed = service::parse_index_entries(entries);
+  if (parsed) return std::nullopt;
+  return malformed_request(fmt::format("{} of key {}: {}", kSecondaryIndex, item.key, parsed.error().message));
 }
 
 constexpr auto kItself = [](std::string_view key) { return key; };
@@ -210,6 +227,8 @@ Task<ApiResult<std::vector<Result<std::optional<Record>>>>> V1::bulk_get(StoreEn
 Task<ApiResult<bool>> V1::save(StoreEntry& entry, CallContext context, std::vector<V1Item>& items) {
   if (auto refused = objection(entry, context, Right::write, items, kOfItem))
     co_return std::unexpected(std::move(*refused));
+  for (const V1Item& item : items)
+    if (auto refused = objection_to_entries(item)) co_return std::unexpected(std::move(*refused));
   if (items.empty()) co_return true;
   if (items.size() == 1) {
     Prepared room;
@@ -265,6 +284,9 @@ Task<ApiResult<bool>> V1::transact(StoreEntry& entry, CallContext context, std::
   for (const V1Operation& operation : operations) needed |= operation.is_delete ? Right::erase : Right::write;
   if (auto refused = objection(entry, context, needed, operations, kOfOperation))
     co_return std::unexpected(std::move(*refused));
+  for (const V1Operation& operation : operations)
+    if (auto refused = operation.is_delete ? std::nullopt : objection_to_entries(operation.item))
+      co_return std::unexpected(std::move(*refused));
   const std::uint32_t max = entry.store->capabilities().transaction_ops_max;
   if (max != kUnlimited && operations.size() > max)
     co_return std::unexpected(too_many_operations(entry.name, operations.size(), max));

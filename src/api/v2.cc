@@ -6,6 +6,7 @@
 
 #include "api/patch.h"
 #include "base/encoding.h"
+#include "service/index_entries.h"
 #include "state/keys.h"
 #include "wire/json/json.h"
 
@@ -131,6 +132,7 @@ void default_to_session(const StoreEntry& entry, CallContext& context) {
 
 Result<SetRequest> V2::prepare(const StoreEntry& entry, PutCommand& command) const {
   if (auto ok = check_v2_key(command.key); !ok) return fail(ok.error());
+  if (auto ok = service::check_index_entries(command.indexes); !ok) return fail(std::move(ok.error()));
   SetRequest request;
   request.key = command.key;
   request.value = command.value;

@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "api/query_command.h"
 #include "service/runtime.h"
 #include "service/service.h"
 
@@ -95,7 +96,8 @@ struct ListCommand {
   std::string cursor;
   std::uint32_t limit = 0;  // 0: the default
   bool want_values = false;
-  state::Pairs tags;  // only records that have all of these
+  state::Pairs tags;     // only records that have all of these
+  state::Pairs indexes;  // and carry all of these entries, one of which is looked up
 };
 
 struct ErasedPrefix {
@@ -121,6 +123,8 @@ class V2 {
   // A page may be shorter than its limit, and empty, and there is more all the same if it has a cursor: filters look at
   // so many records and no more.
   Task<Result<service::Listing>> list(service::StoreEntry& entry, service::CallContext context, ListCommand& command);
+  // As of a listing; the values are the part that the command asks for. Moves from the command.
+  Task<Result<state::QueryPage>> query(service::StoreEntry& entry, service::CallContext context, QueryCommand& command);
   // An empty prefix is Errc::invalid_argument unless `all` is said. With a limit, about so many at most.
   Task<Result<ErasedPrefix>> erase_prefix(service::StoreEntry& entry, service::CallContext context, std::string prefix,
                                           bool all, std::uint32_t limit);

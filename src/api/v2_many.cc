@@ -5,6 +5,7 @@
 #include <unordered_set>
 
 #include "api/v2.h"
+#include "service/index_entries.h"
 
 namespace holdfast::api {
 
@@ -145,10 +146,17 @@ Task<Result<std::vector<Outcome>>> V2::transact(StoreEntry& entry, CallContext c
 
 namespace {
 
-bool has_tags(const Record& record, const Pairs& wanted) {
-  return std::ranges::all_of(wanted, [&record](const auto& tag) {
-    return record.fields && std::ranges::find(record.fields->tags, tag) != record.fields->tags.end();
-  });
+bool has_all(const Pairs& pairs, const Pairs& wanted) {
+  return std::ranges::all_of(wanted,
+                             [&pairs](const auto& pair) { return std::ranges::find(pairs, pair) != pairs.end(); });
+}
+
+// Whether the records that a store gives have to be looked at: it knows nothing of tags, and looks up by one entry.
+bool is_filtered(const ListCommand& command) { return !command.tags.empty() || command.indexes.size() > 1; }
+
+bool passes(const Record& record, const ListCommand& command) {
+  return !is_filtered(command) || (record.fields && has_all(record.fields->tags, command.tags) &&
+                                   has_all(record.fields->indexes, command.indexes));
 }
 
 }  // namespace
@@ -161,6 +169,12 @@ Task<Result<service::Listing>> V2::list(StoreEntry& entry, CallContext context, 
     co_return fail(Errc::unsupported, fmt::format("state store {} keeps no tags", entry.name));
   if (!command.like.empty() && !command.prefix.empty())
     co_return fail(Errc::invalid_argument, "prefix and like exclude each other; a pattern may begin with the prefix");
+  if (!command.like.empty() && !command.indexes.empty())
+    co_return fail(Errc::invalid_argument, "like and index entries exclude each other; a prefix goes with both");
+  if (auto ok = service::check_index_entries(command.indexes); !ok) co_return fail(std::move(ok.error()));
+  // A cursor belongs to the entry that is looked up: it has to be the same on the next page, in whatever order they
+  // come.
+  std::ranges::sort(command.indexes);
   if (command.limit == 0) command.limit = kListLimitDefault;
   if (command.limit > kListLimitMax)
     co_return fail(Errc::invalid_argument,
@@ -173,24 +187,28 @@ Task<Result<service::Listing>> V2::list(StoreEntry& entry, CallContext context, 
     if (!page) co_return fail(std::move(page.error()));
     looked_at += page->items.size();
     for (ListedRecord& item : page->items)
-      if (has_tags(item.record, command.tags)) listing.items.push_back(std::move(item));
+      if (passes(item.record, command)) listing.items.push_back(std::move(item));
     listing.cursor = std::move(page->cursor);
-  } while (!command.tags.empty() && !listing.cursor.empty() && listing.items.size() < command.limit &&
+  } while (is_filtered(command) && !listing.cursor.empty() && listing.items.size() < command.limit &&
            looked_at < kLookedAtMax);
   co_return listing;
 }
 
-// The next page, without a look at the tags: no more than are still wanted.
+// The next page, without a look at tags and further entries: no more than are still wanted.
 Task<Result<service::Listing>> V2::list_some(StoreEntry& entry, CallContext context, const ListCommand& command,
                                              const service::Listing& so_far) {
   const auto limit = static_cast<std::uint32_t>(command.limit - so_far.items.size());
-  const bool want_fields = command.want_values || !command.tags.empty();
-  if (command.like.empty())
-    co_return co_await service_.list(Call{entry, context}, {.prefix = command.prefix,
-                                                            .cursor = so_far.cursor,
-                                                            .limit = limit,
-                                                            .want_values = command.want_values,
-                                                            .want_fields = want_fields});
+  const bool want_fields = command.want_values || is_filtered(command);
+  const ListRequest request{.prefix = command.prefix,
+                            .cursor = so_far.cursor,
+                            .limit = limit,
+                            .want_values = command.want_values,
+                            .want_fields = want_fields};
+  if (!command.indexes.empty()) {
+    const auto& [name, value] = command.indexes.front();
+    co_return co_await service_.find(Call{entry, context}, {name, value, request});
+  }
+  if (command.like.empty()) co_return co_await service_.list(Call{entry, context}, request);
   const auto keys = co_await service_.keys_like(Call{entry, context},
                                                 {.pattern = command.like, .cursor = so_far.cursor, .limit = limit});
   if (!keys) co_return fail(keys.error());

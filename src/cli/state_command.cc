@@ -76,6 +76,9 @@ constexpr OptionRow kClearOptions[] = {{.name = "all", .help = "without PREFIX: 
 constexpr OptionRow kTransactOptions[] = {kIsolation, kJsonOption, kAddress, kResourcesPath, kAppIdOption};
 constexpr OptionRow kInfoOptions[] = {kJsonOption, kAddress, kResourcesPath, kAppIdOption};
 constexpr OptionRow kListOptions[] = {{.name = "values", .help = "values beside the keys"},
+                                      {.name = "index",
+                                       .argument = "NAME=VALUE",
+                                       .help = "only records that carry this index entry; may be given several times"},
                                       {.name = "limit", .argument = "N", .help = "this many keys at most"},
                                       kIsolation,
                                       kJsonOption,
@@ -177,6 +180,12 @@ Status take_options(StateCommand& command, const ParsedArguments& parsed) {
     return refuse("--isolation takes 1 to 128 of A-Z a-z 0-9 . _ -");
   command.address = parsed.value("address", command.address);
   command.app_id = parsed.value("app-id", command.app_id);
+  for (const auto& [name, value] : parsed.options) {
+    if (name != "index") continue;
+    const std::size_t sign = value.find('=');
+    if (sign == 0 || sign == std::string::npos) return refuse("--index takes NAME=VALUE, such as user_id=123");
+    command.indexes.emplace_back(value.substr(0, sign), value.substr(sign + 1));
+  }
   for (const auto& [name, value] : parsed.options)
     if (name == "resources-path")
       for (const std::string_view path : split(value, ',')) command.resources_paths.emplace_back(path);
@@ -346,6 +355,8 @@ HttpRequest page_request(const StateCommand& command, std::uint64_t limit, std::
   std::string target = fmt::format("{}?limit={}", store_path(command), limit);
   if (!command.key.empty()) target += "&prefix=" + percent_encode(command.key);
   if (command.values) target += "&values=true";
+  for (const auto& [name, value] : command.indexes)
+    target += fmt::format("&index.{}={}", percent_encode(name), percent_encode(value));
   if (!cursor.empty()) target += "&cursor=" + percent_encode(cursor);
   return start_request(command, "GET", std::move(target));
 }

@@ -31,7 +31,8 @@ struct StateCommand {
   std::string type;  // of put: a content type; of patch: what it does
   std::string ttl;
   std::string isolation;    // empty: of records that belong to none
-  std::uint64_t limit = 0;  // of ls; 0: everything
+  std::vector<std::pair<std::string, std::string>> indexes;  // of ls: entries that the records carry
+  std::uint64_t limit = 0;                                   // of ls; 0: everything
   std::string address;
   std::string token;
   std::string app_id = "app";

@@ -90,6 +90,8 @@ INSTANTIATE_TEST_SUITE_P(
                     Misuse{"IsolationText", {"ls", "s", "--isolation", "a b"}, "1 to 128"},
                     Misuse{"BothPlaces", {"get", "s", "k", "--address", "h:1", "--resources-path", "d"}, "exclude"},
                     Misuse{"AppIdOfASidecar", {"get", "s", "k", "--app-id", "a"}, "--resources-path"},
+                    Misuse{"IndexText", {"ls", "s", "--index", "user_id"}, "NAME=VALUE"},
+                    Misuse{"IndexName", {"ls", "s", "--index", "=1"}, "NAME=VALUE"},
                     Misuse{"LimitZero", {"ls", "s", "--limit", "0"}, "from 1"},
                     Misuse{"LimitText", {"ls", "s", "--limit", "10x"}, "from 1"},
                     Misuse{"NothingToClear", {"clear", "s"}, "--all"},
@@ -184,6 +186,8 @@ TEST(StateRequest, AQuotedEtagOrAStarGoesOutAsItIs) {
 TEST(StateRequest, APageNamesPrefixLimitAndCursor) {
   const auto command = *parse({"ls", "s", "a/&b", "--values"});
   EXPECT_EQ(page_request(command, 7, "").target, "/v2/state/s?limit=7&prefix=a%2F%26b&values=true");
+  EXPECT_EQ(page_request(*parse({"ls", "s", "--index", "a&b=1=2", "--index=c="}), 9, "").target,
+            "/v2/state/s?limit=9&index.a%26b=1%3D2&index.c=");
   EXPECT_EQ(page_request(*parse({"ls", "s"}), 1000, "c-1").target, "/v2/state/s?limit=1000&cursor=c-1");
 }
 

@@ -194,6 +194,14 @@ class Stores : public testing::Test {
     note(out, "list", loop_.run(service_.list(by, listing)));
     listing.want_values = true;
     note(out, "list with values", loop_.run(service_.list(by, listing)));
+    listing.want_values = false;
+    note(out, "find", loop_.run(service_.find(by, {"n", "1", listing})));
+    SearchRequest search;
+    search.query.key_prefix = prefix;
+    search.query.limit = 10;
+    note(out, "search", loop_.run(service_.search(by, search)));
+    search.indexes = {{"n", "1"}};
+    note(out, "search", loop_.run(service_.search(by, search)));
     note(out, "erase_prefix", loop_.run(service_.erase_prefix(by, prefix)));
     const std::string pattern = prefix + "%";
     note(out, "keys_like", loop_.run(service_.keys_like(by, {.pattern = pattern, .cursor = {}})));
@@ -238,7 +246,7 @@ TEST_F(Stores, WhatATokenDoesNotAllowMakesNoCall) {
     std::vector<Outcome> outcomes = try_point_calls(call("K", c.grant), "k");
     for (const Outcome& outcome : try_wide_calls(call("K", c.grant), "k")) outcomes.push_back(outcome);
     if (c.also_query) outcomes.push_back(try_query(call("K", c.grant)));
-    EXPECT_EQ(outcomes.size(), c.also_query ? 18u : 17u);
+    EXPECT_EQ(outcomes.size(), c.also_query ? 21u : 20u);
     for (const Outcome& outcome : outcomes) {
       ASSERT_TRUE(outcome.error) << outcome.operation;
       EXPECT_EQ(outcome.error->code, Errc::denied) << outcome.operation;
@@ -252,10 +260,11 @@ TEST_F(Stores, EachRightAllowsItsOperationsAndNoOthers) {
     Right right;
     std::vector<std::string> allowed;
   };
-  for (const Case& c : {Case{Right::get, {"get", "get_many", "transact"}}, Case{Right::list, {"list", "keys_like"}},
-                        Case{Right::write, {"set", "set_many", "transact"}},
-                        Case{Right::erase, {"erase", "erase_many", "erase_prefix", "transact"}}, Case{Right::watch, {}},
-                        Case{Right::admin, {}}}) {
+  for (const Case& c :
+       {Case{Right::get, {"get", "get_many", "transact"}}, Case{Right::list, {"list", "find", "keys_like"}},
+        Case{Right::write, {"set", "set_many", "transact"}},
+        Case{Right::erase, {"erase", "erase_many", "erase_prefix", "transact"}}, Case{Right::watch, {}},
+        Case{Right::admin, {}}}) {
     const Grant grant = grant_of(c.right);
     std::vector<Outcome> outcomes = try_point_calls(call("K", &grant), "k");
     for (const Outcome& outcome : try_wide_calls(call("K", &grant), "k")) outcomes.push_back(outcome);

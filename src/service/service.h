@@ -50,6 +50,18 @@ struct UpdateRequest {
   bool want_record = false;
 };
 
+// A query of v2.
+struct SearchRequest {
+  // The caller's: key_prefix, token and a limit of at least 1; own_bytes, hides_isolated and want_fields are ignored.
+  state::Query query;
+  std::string text;       // filter and sort as they were written: tokens belong to them
+  state::Pairs tags;      // only records that have all of these
+  state::Pairs indexes;   // and all of these entries
+  bool may_scan = false;  // the caller allows that every record is read
+};
+// Records that one call of search() reads, at most, unless it may scan.
+inline constexpr std::size_t kSearchedMax = 10'000;
+
 struct Updated {
   state::Written written;
   Change change;
@@ -92,6 +104,14 @@ class Service {
   // request.prefix and request.cursor are the caller's; own_bytes is ignored. Errc::invalid_argument for a cursor
   // that is not ours, Errc::not_found ("cursor-expired") for one older than a day.
   Task<Result<Listing>> list(Call call, state::ListRequest request);
+  // Of what list() would show only records that carry the index entry; request.of is as list() has it.
+  // Errc::unsupported where the store looks up by no entries.
+  Task<Result<Listing>> find(Call call, state::FindRequest request);
+  // By the first index entry, where there are some and the store looks up by them; else by the store's own queries;
+  // else by reading record after record, if that may be. Errc::unsupported says why none of them will do, and what
+  // would. Sees what list() shows, with values and fields. A page may be short, and there is more all the same if it
+  // has a token.
+  Task<Result<state::QueryPage>> search(Call call, SearchRequest request);
   // Deletes what a listing for `prefix` shows, and says how many that were. An empty prefix is all that the caller
   // reaches: who calls this makes sure that it is meant.
   Task<Result<std::uint64_t>> erase_prefix(Call call, std::string_view prefix);
@@ -108,6 +128,12 @@ class Service {
   static void follow_session(Call& call);
   Status admit(const Call& call, std::string_view stored_key, std::size_t value_bytes) const;
   Status admit_write(const Call& call, std::string_view stored_key, const state::SetRequest& request) const;
+
+  struct IndexEntry {
+    std::string_view name;
+    std::string_view value;
+  };
+  Task<Result<Listing>> page(Call call, state::ListRequest request, std::optional<IndexEntry> entry);
 
   // One round of update(); nothing when another write came first.
   Task<Result<std::optional<Updated>>> try_update(Call call, UpdateRequest request, const Changing& changing);

@@ -53,14 +53,26 @@ Task<Result<QueryPage>> Service::query(Call call, Query query) {
   co_return page;
 }
 
-Task<Result<Listing>> Service::list(Call call, ListRequest request) {
+Task<Result<Listing>> Service::list(Call call, ListRequest request) { return page(call, request, std::nullopt); }
+
+Task<Result<Listing>> Service::find(Call call, FindRequest request) {
+  return page(call, request.of, IndexEntry{request.name, request.value});
+}
+
+Task<Result<Listing>> Service::page(Call call, ListRequest request, std::optional<IndexEntry> entry) {
   const auto scope =
       Scope::enter(call.entry, call.context, request.want_values ? Rights{Right::get, Right::list} : Right::list);
   if (!scope) co_return fail(scope.error());
   const auto reach = scope->reach(request.prefix);
   if (!reach) co_return fail(reach.error());
+  if (entry && !call.entry.store->capabilities().secondary_index)
+    co_return fail(Errc::unsupported, fmt::format("state store {} does not look up by index entries", call.entry.name));
   if (auto level = choose_level(call, false); !level) co_return fail(level.error());
-  const CursorScope of{call.entry.name, scope->isolation(), *reach};
+  std::string listing(*reach);
+  if (entry)
+    listing =
+        fmt::format("index:{}:{}{}:{}{}", entry->name.size(), entry->name, entry->value.size(), entry->value, *reach);
+  const CursorScope of{call.entry.name, scope->isolation(), listing};
   const std::string prefix = scope->stored_key(*reach);
   const auto position = position_of(request.cursor, of, clock_.wall());
   if (!position) co_return fail(position.error());
@@ -68,12 +80,13 @@ Task<Result<Listing>> Service::list(Call call, ListRequest request) {
   request.own_bytes = scope->own_bytes();
   request.hides_isolated = scope->hides_isolated();
   request.cursor = *position;
-  auto page = co_await call.entry.store->list(call.context, request);
+  auto page = entry ? co_await call.entry.store->find(call.context, {entry->name, entry->value, request})
+                    : co_await call.entry.store->list(call.context, request);
   if (!page) co_return fail(page.error());
-  Listing listing{std::move(page->items), {}};
-  for (ListedRecord& item : listing.items) item.key.erase(0, request.own_bytes);
-  if (!page->cursor.empty()) listing.cursor = seal_cursor(of, clock_.wall(), page->cursor);
-  co_return listing;
+  Listing out{std::move(page->items), {}};
+  for (ListedRecord& item : out.items) item.key.erase(0, request.own_bytes);
+  if (!page->cursor.empty()) out.cursor = seal_cursor(of, clock_.wall(), page->cursor);
+  co_return out;
 }
 
 Task<Result<std::uint64_t>> Service::erase_prefix(Call call, std::string_view prefix) {

@@ -47,7 +47,7 @@ struct Capabilities {
   // Queries ask an index of the engine: only for the paths that the component names, each with values of one type;
   // strings have no order there, and may be compared in any case of letters.
   bool query_by_index = false;
-  bool secondary_index = false;
+  bool secondary_index = false;  // records are found by the index entries of their last write
   bool watch = false;
   bool watch_resume = false;     // a token of an earlier watch continues it, or says resync
   bool watch_coalesces = false;  // writes of a key that follow each other closely may be told as the last of them

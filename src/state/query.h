@@ -35,6 +35,7 @@ struct Query {
   std::uint32_t limit = 0;  // 0: no limit
   std::string token;
   std::string index;  // by its name, where a store asks one of several; empty: one that can answer. Others ignore it
+  bool want_fields = false;  // the record fields beside the values, where the store can give them in the same trip
   std::string key_prefix;   // only keys that begin with it; empty: every key of the store, as in Dapr
   // Given: of those only the ones that a listing shows; this one and the next are as of ListRequest (state/store.h).
   std::optional<std::size_t> own_bytes;

@@ -56,6 +56,7 @@ Task<Result<std::vector<Written>>> StateStore::transact(CallContext, std::span<c
   co_return unsupported("transactions");
 }
 Task<Result<ListPage>> StateStore::list(CallContext, ListRequest) { co_return unsupported("listing"); }
+Task<Result<ListPage>> StateStore::find(CallContext, FindRequest) { co_return unsupported("look-up by index entry"); }
 Task<Result<KeyPage>> StateStore::keys_like(CallContext, LikeRequest) {
   co_return unsupported("listing by pattern");
 }

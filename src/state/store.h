@@ -157,6 +157,15 @@ struct ListRequest {
   bool hides_isolated = false;
 };
 
+// The records of a listing that carry an index entry, which is looked up and not searched for. Every hit carries it
+// now: what an index still says of a record that was written without it, or without us, is passed over. Cursors belong
+// to the entry and to of.prefix.
+struct FindRequest {
+  std::string_view name;
+  std::string_view value;
+  ListRequest of;
+};
+
 // SQL LIKE over whole keys: % any run, _ one character, \ escapes the next; case-sensitive; not empty.
 struct LikeRequest {
   std::string_view pattern;
@@ -257,6 +266,7 @@ class StateStore {
   // per operation. A failed precondition names its operation in Error::operation.
   virtual Task<Result<std::vector<Written>>> transact(CallContext context, std::span<const Operation> operations);
   virtual Task<Result<ListPage>> list(CallContext context, ListRequest request);
+  virtual Task<Result<ListPage>> find(CallContext context, FindRequest request);
   virtual Task<Result<KeyPage>> keys_like(CallContext context, LikeRequest request);
   virtual Task<Result<std::uint64_t>> erase_prefix(CallContext context, DeletePrefixRequest request);
   virtual Task<Result<QueryPage>> query(CallContext context, const Query& query);

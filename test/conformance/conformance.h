@@ -176,6 +176,7 @@ class ListConformance : public StoreTest {};
 class KeysLikeConformance : public StoreTest {};
 class DeletePrefixConformance : public StoreTest {};
 class QueryConformance : public StoreTest {};
+class IndexConformance : public StoreTest {};
 class WatchConformance : public StoreTest {};
 class RecordsConformance : public StoreTest {};
 class ConsistencyConformance : public StoreTest {};
@@ -220,6 +221,7 @@ class EdgesConformance : public StoreTest {};
   HOLDFAST_CONFORMANCE_ONE(prefix, KeysLikeConformance, __VA_ARGS__);     \
   HOLDFAST_CONFORMANCE_ONE(prefix, DeletePrefixConformance, __VA_ARGS__); \
   HOLDFAST_CONFORMANCE_ONE(prefix, QueryConformance, __VA_ARGS__);        \
+  HOLDFAST_CONFORMANCE_ONE(prefix, IndexConformance, __VA_ARGS__);        \
   HOLDFAST_CONFORMANCE_ONE(prefix, WatchConformance, __VA_ARGS__);        \
   HOLDFAST_CONFORMANCE_ONE(prefix, RecordsConformance, __VA_ARGS__);      \
   HOLDFAST_CONFORMANCE_ONE(prefix, ConsistencyConformance, __VA_ARGS__);  \

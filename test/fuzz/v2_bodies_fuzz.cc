@@ -6,6 +6,7 @@
 
 #include "api/http/v2_decode.h"
 #include "api/patch.h"
+#include "api/query_command.h"
 #include "require.h"
 #include "wire/json/json.h"
 #include "wire/json/raw.h"
@@ -93,6 +94,20 @@ void check_parts(std::string_view text) {
   for (const json::RawMember& member : value->members()) check(member.value);
 }
 
+// What a projection leaves of a value is a value, and projecting it again changes nothing.
+void check_query(std::string_view body, std::string_view value) {
+  const auto command = api::read_query_body(body);
+  if (!command) {
+    FUZZ_REQUIRE(is_told(command));
+    return;
+  }
+  FUZZ_REQUIRE(json::is_valid(body));
+  if (!json::is_valid(value) || command->fields.is_everything()) return;
+  const std::string part = command->fields.of_value(value);
+  FUZZ_REQUIRE(json::is_valid(part));
+  FUZZ_REQUIRE(command->fields.of_value(part) == part);
+}
+
 }  // namespace
 
 extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size) {
@@ -101,7 +116,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::size_t nul = rest.find('\0');
   const std::string_view value = rest.substr(0, nul);
   const std::string_view patch = nul == std::string_view::npos ? std::string_view() : rest.substr(nul + 1);
-  switch (data[0] % 6) {
+  switch (data[0] % 7) {
     case 0:
       check_commands(rest);
       break;
@@ -116,6 +131,9 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       break;
     case 4:
       check_append(value, patch);
+      break;
+    case 6:
+      check_query(value, patch);
       break;
     default:
       check_parts(rest);

@@ -106,6 +106,7 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       method<pb::BatchGetRequest, pb::BatchGetResponse>("BatchGet"),
       method<pb::BatchWriteRequest, pb::BatchWriteResponse>("BatchWrite"),
       method<pb::TransactRequest, pb::TransactResponse>("Transact"),
+      method<pb::QueryRequest, pb::QueryResponse>("Query"),
   };
   if (size == 0) return 0;
   const Method& method = kMethods[data[0] % kMethods.size()];

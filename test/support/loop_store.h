@@ -67,6 +67,9 @@ class LoopStore final : public state::StateStore {
   Task<Result<state::ListPage>> list(state::CallContext context, state::ListRequest request) override {
     return there([=, this] { return inner_->list(context, request); });
   }
+  Task<Result<state::ListPage>> find(state::CallContext context, state::FindRequest request) override {
+    return there([=, this] { return inner_->find(context, request); });
+  }
   Task<Result<state::KeyPage>> keys_like(state::CallContext context, state::LikeRequest request) override {
     return there([=, this] { return inner_->keys_like(context, request); });
   }

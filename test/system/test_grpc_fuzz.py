@@ -21,7 +21,7 @@ from conftest import COMPONENTS, FREES_AT_ONCE, REDIS, REPOSITORY, Sidecar, redi
 from test_grpc import Reflected
 
 SERVICE = "holdfast.v2.State"
-METHODS = ["Put", "Get", "Delete", "Patch", "List", "DeletePrefix", "BatchGet", "BatchWrite", "Transact"]
+METHODS = ["Put", "Get", "Delete", "Patch", "List", "Query", "DeletePrefix", "BatchGet", "BatchWrite", "Transact"]
 GROWTH_MIB = 150
 CALL_SECONDS = 20
 EXAMPLES = int(os.environ.get("HOLDFAST_GRPC_FUZZ_EXAMPLES", "0"))

@@ -161,6 +161,7 @@ class HoldfastV2 final : public GrpcService {
     add("Delete", &HoldfastV2::erase);
     add("Patch", &HoldfastV2::patch);
     add("List", &HoldfastV2::list);
+    add("Query", &HoldfastV2::query);
     add("DeletePrefix", &HoldfastV2::erase_prefix);
     add("BatchGet", &HoldfastV2::batch_get);
     add("BatchWrite", &HoldfastV2::batch_write);
@@ -248,8 +249,8 @@ class HoldfastV2 final : public GrpcService {
     if (!entry) co_return entry.error();
     if (request.has_like() && request.like().empty())
       co_return failure(Error(Errc::invalid_argument, "like is an empty pattern, which matches no key"));
-    ListCommand command{request.prefix(), request.like(),        request.cursor(),
-                        request.limit(),  request.want_values(), pairs_of(request.tags())};
+    ListCommand command{request.prefix(),      request.like(),           request.cursor(),           request.limit(),
+                        request.want_values(), pairs_of(request.tags()), pairs_of(request.indexes())};
     const auto listing = co_await v2_.list(**entry, call.context, command);
     if (!listing) co_return failure(listing.error());
     using List = pb::ListResponse;
@@ -265,6 +266,30 @@ class HoldfastV2 final : public GrpcService {
       }
     }
     protobuf::append_bytes(call.out, List::kCursorFieldNumber, listing->cursor);
+    co_return GrpcStatus::ok();
+  }
+
+  Task<GrpcStatus> query(GrpcCall& call) {
+    pb::QueryRequest request;
+    const auto entry = begin(call, request);
+    if (!entry) co_return entry.error();
+    QueryCommand command;
+    if (auto ok = read_query(request.query(), command); !ok) co_return failure(ok.error());
+    auto fields = Projection::of({request.fields().begin(), request.fields().end()});
+    if (!fields) co_return failure(fields.error());
+    command.fields = std::move(*fields);
+    command.query.limit = request.limit();
+    command.query.token = request.token();
+    command.prefix = request.prefix();
+    command.tags = pairs_of(request.tags());
+    command.indexes = pairs_of(request.indexes());
+    command.may_scan = request.scan();
+    const auto page = co_await v2_.query(**entry, call.context, command);
+    if (!page) co_return failure(page.error());
+    for (const auto& item : page->items)
+      append_record_field(call.out, pb::QueryResponse::kItemsFieldNumber, {**entry, call.context.isolation}, item.key,
+                          item.record, item.record.value);
+    protobuf::append_bytes(call.out, pb::QueryResponse::kTokenFieldNumber, page->token);
     co_return GrpcStatus::ok();
   }
 

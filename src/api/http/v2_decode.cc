@@ -138,7 +138,7 @@ Status read_patch_parameters(std::string_view query, PatchCommand& out) {
 }
 
 Status read_list_parameters(std::string_view query, ListCommand& out) {
-  constexpr std::string_view kKnown = "prefix, like, limit, cursor, values, tag.NAME, consistency";
+  constexpr std::string_view kKnown = "prefix, like, limit, cursor, values, tag.NAME, index.NAME, consistency";
   return read_parameters(query, kKnown, [&out](const std::string& name, const std::string& value) -> Result<bool> {
     if (name == "limit") return read_limit(value, out.limit);
     if (name == "values") return read_flag(name, value, out.want_values);
@@ -151,6 +151,8 @@ Status read_list_parameters(std::string_view query, ListCommand& out) {
       out.cursor = value;
     } else if (name.starts_with("tag.")) {
       out.tags.emplace_back(name.substr(4), value);
+    } else if (name.starts_with("index.")) {
+      out.indexes.emplace_back(name.substr(6), value);
     } else {
       return false;
     }

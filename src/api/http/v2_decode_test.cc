@@ -117,11 +117,13 @@ TEST(V2Patch, ItsContentTypeSaysWhatItDoes) {
 
 TEST(V2Parameters, ThoseOfAListing) {
   ListCommand command;
-  ASSERT_TRUE(read_list_parameters("like=a%25&limit=7&values=true&tag.c=red&consistency=strong", command));
+  ASSERT_TRUE(
+      read_list_parameters("like=a%25&limit=7&values=true&tag.c=red&index.user_id=12%203&consistency=strong", command));
   EXPECT_EQ(command.like, "a%");
   EXPECT_EQ(command.limit, 7u);
   EXPECT_TRUE(command.want_values);
   EXPECT_THAT(command.tags, ElementsAre(Pair("c", "red")));
+  EXPECT_THAT(command.indexes, ElementsAre(Pair("user_id", "12 3")));
   for (const char* query : {"limit=0", "limit=1001", "limit=x", "like=", "other=1"})
     EXPECT_EQ(read_list_parameters(query, command).error().code, Errc::invalid_argument) << query;
 }

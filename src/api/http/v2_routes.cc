@@ -112,11 +112,12 @@ Task<Response> V2Routes::verb_route(Request& request, StoreRef entry, std::strin
   Verb found = nullptr;
   if (verb == "batchGet") found = &V2Routes::batch_get;
   if (verb == "batchWrite") found = &V2Routes::batch_write;
+  if (verb == "query") found = &V2Routes::query;
   if (verb == "transact") found = &V2Routes::transact;
   if (verb == "watch") return ready(method_not_allowed(request, "GET"));  // a GET has its own way (is_watch)
   if (found == nullptr)
     return ready(problem(404, "no-such-route", "There is no such route",
-                         fmt::format("a store has :batchGet, :batchWrite, :transact and :watch, and no :{}", verb),
+                         fmt::format("a store has :batchGet, :batchWrite, :transact, :query and :watch, and no :{}", verb),
                          request.target));
   if (request.method != Method::post) return ready(method_not_allowed(request, "POST"));
   return (this->*found)(request, std::move(entry), query);

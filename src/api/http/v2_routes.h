@@ -1,6 +1,6 @@
 // Our HTTP API, /v2 (doc/api-v2.md, openapi.yaml). v2_routes.cc finds the route, v2_records.cc answers about one
-// record, v2_many.cc about many, v2_watch.cc as things change, v2_stats.cc about the process; v2_decode.h reads what
-// they are asked.
+// record, v2_many.cc about many, v2_query.cc a query, v2_watch.cc as things change, v2_stats.cc about the process;
+// v2_decode.h reads what they are asked.
 #pragma once
 
 #include "api/http/target.h"
@@ -46,6 +46,7 @@ class V2Routes {
   Task<http::Response> batch_get(http::Request& request, service::StoreRef entry, std::string_view query);
   Task<http::Response> batch_write(http::Request& request, service::StoreRef entry, std::string_view query);
   Task<http::Response> transact(http::Request& request, service::StoreRef entry, std::string_view query);
+  Task<http::Response> query(http::Request& request, service::StoreRef entry, std::string_view parameters);
   Task<http::Response> health();
   http::Response stores();
   http::Response stats() const;

@@ -39,6 +39,9 @@ class ForwardingStore : public StateStore {
   Task<Result<ListPage>> list(CallContext context, ListRequest request) override {
     return inner_->list(context, request);
   }
+  Task<Result<ListPage>> find(CallContext context, FindRequest request) override {
+    return inner_->find(context, request);
+  }
   Task<Result<KeyPage>> keys_like(CallContext context, LikeRequest request) override {
     return inner_->keys_like(context, request);
   }
@@ -107,6 +110,9 @@ class AroundStore : public ForwardingStore {
   }
   Task<Result<ListPage>> list(CallContext context, ListRequest request) override {
     return around(OperationKind::list, context, inner().list(context, request));
+  }
+  Task<Result<ListPage>> find(CallContext context, FindRequest request) override {
+    return around(OperationKind::find, context, inner().find(context, request));
   }
   Task<Result<KeyPage>> keys_like(CallContext context, LikeRequest request) override {
     return around(OperationKind::keys_like, context, inner().keys_like(context, request));

@@ -17,10 +17,23 @@ namespace holdfast::state {
 
 // Operation names as Dapr's metrics spell them.
 enum class OperationKind : std::uint8_t {
-  get, set, erase, bulk_get, bulk_set, bulk_delete, transaction, list, keys_like, delete_prefix, query, watch, ping
+  get,
+  set,
+  erase,
+  bulk_get,
+  bulk_set,
+  bulk_delete,
+  transaction,
+  list,
+  find,
+  keys_like,
+  delete_prefix,
+  query,
+  watch,
+  ping
 };
 std::string_view name_of(OperationKind kind);  // "get", "set", "delete", "bulk_get", ...
-inline constexpr std::size_t kOperationKinds = 13;
+inline constexpr std::size_t kOperationKinds = 14;
 
 // Latency histograms of one store on one loop, which alone writes them; the metrics endpoint reads from any thread.
 class StoreMetrics {

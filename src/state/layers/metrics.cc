@@ -48,6 +48,8 @@ std::string_view name_of(OperationKind kind) {
       return "transaction";
     case OperationKind::list:
       return "list";
+    case OperationKind::find:
+      return "find";
     case OperationKind::keys_like:
       return "keys_like";
     case OperationKind::delete_prefix:

@@ -95,6 +95,9 @@ class ResilientStore final : public ForwardingStore {
   Task<Result<ListPage>> list(CallContext context, ListRequest request) override {
     return call(context, [this, request](CallContext c) { return inner().list(c, request); });
   }
+  Task<Result<ListPage>> find(CallContext context, FindRequest request) override {
+    return call(context, [this, request](CallContext c) { return inner().find(c, request); });
+  }
   Task<Result<KeyPage>> keys_like(CallContext context, LikeRequest request) override {
     return call(context, [this, request](CallContext c) { return inner().keys_like(c, request); });
   }

@@ -142,7 +142,9 @@ Written MemoryCore::write(Shard& shard, Entry* entry, std::uint64_t hash, std::s
   entry->modified = now;
   entry->modified_by = request.modified_by.empty() ? principal : request.modified_by;
   entry->version = ++shard.version;
+  shard.by_entry.remove(entry);
   assign(*entry, request);
+  shard.by_entry.add(entry);
   if (*written.created || !request.keep_expiry) set_expiry(shard, entry, expiry_at(request.ttl, now));
   announce_put(*entry);
   written.etag = etag_of(*entry);
@@ -179,6 +181,7 @@ void MemoryCore::unlink(Shard& shard, Entry* entry, WatchEvent::Kind why) {
   announce(why, entry->key);
   set_expiry(shard, entry, kNeverExpires);
   shard.index.erase(entry);
+  shard.by_entry.remove(entry);
   shard.table.remove(entry);
 }
 

@@ -11,7 +11,6 @@
 #include <functional>
 #include <memory>
 #include <mutex>
-#include <set>
 #include <span>
 #include <string>
 #include <string_view>
@@ -20,6 +19,7 @@
 #include "state/feed.h"
 #include "state/store.h"
 #include "stores/memory/entry.h"
+#include "stores/memory/entry_index.h"
 #include "stores/memory/sweeper.h"
 
 namespace holdfast::stores::memory {
@@ -33,6 +33,7 @@ struct MemorySettings {
 // A walk over keys in bytewise order that goes on, step by step, where it stopped.
 struct Walk {
   std::string prefix;
+  std::string index_entry = {};      // as EntryIndex has it; empty: over every record, else over those that carry it
   std::optional<std::string> after;  // only keys greater than this
   bool finished = false;
 };
@@ -76,16 +77,11 @@ class MemoryCore final : public state::StoreCore {
   Sweeper& sweeper() { return sweeper_; }
 
  private:
-  struct KeyOrder {
-    using is_transparent = void;
-    bool operator()(const Entry* a, const Entry* b) const { return a->key < b->key; }
-    bool operator()(const Entry* a, std::string_view b) const { return a->key < b; }
-    bool operator()(std::string_view a, const Entry* b) const { return a < b->key; }
-  };
   struct alignas(64) Shard {
     mutable std::mutex mutex;
     Table table;
-    std::set<Entry*, KeyOrder> index;
+    EntrySet index;
+    EntryIndex by_entry;
     ExpiryHeap expiry;
     std::uint64_t version = 0;  // the last etag given
     std::atomic<std::int64_t> first_expiry_us{kNeverExpires};

@@ -10,12 +10,18 @@ namespace {
 
 constexpr std::int64_t kLastExpiryUs = 253'402'300'799'000'000;  // the year 9999, as far as RFC 3339 reaches
 constexpr std::size_t kRecordOverheadBytes = 256;                // an Entry, its index node and what malloc adds
+constexpr std::size_t kIndexEntryBytes = 160;                    // its place in the index
 constexpr std::size_t kSpareBytesMax = 1024;  // what a value may keep allocated beyond twice its size
 
 std::int64_t bytes_of(state::PairsView pairs) {
   std::size_t bytes = 0;
   for (const auto& [name, value] : pairs) bytes += name.size() + value.size() + sizeof(state::Pairs::value_type);
   return static_cast<std::int64_t>(bytes);
+}
+
+// Name and value stand in the record and, once more, in the index.
+std::int64_t index_bytes_of(state::PairsView indexes) {
+  return 2 * bytes_of(indexes) + static_cast<std::int64_t>(indexes.size() * kIndexEntryBytes);
 }
 
 void assign_value(std::string& value, std::string_view bytes) {
@@ -82,14 +88,14 @@ std::int64_t expiry_at(const std::optional<Milliseconds>& ttl, WallTime now) {
 std::int64_t bytes_of(std::string_view key, const SetRequest& request) {
   return static_cast<std::int64_t>(kRecordOverheadBytes + key.size() + request.value.size() +
                                    request.content_type.size()) +
-         bytes_of(request.tags) + bytes_of(request.indexes);
+         bytes_of(request.tags) + index_bytes_of(request.indexes);
 }
 
 std::int64_t bytes_of(const Entry& entry) {
   auto bytes = static_cast<std::int64_t>(kRecordOverheadBytes + entry.key.size() + entry.value.size());
   if (entry.extra) {
     bytes += static_cast<std::int64_t>(entry.extra->content_type.size()) + bytes_of(entry.extra->tags) +
-             bytes_of(entry.extra->indexes);
+             index_bytes_of(entry.extra->indexes);
   }
   return bytes;
 }

@@ -3,13 +3,14 @@
 // is a counter of the shard. Point calls finish inside the call; a transaction or a bulk read holds
 // the locks of all shards it touches, so it is atomic and sees one instant. Walks over many keys
 // merge the shards' ordered sets in steps, let the loop breathe between them, and continue after
-// the last key seen: a key that is there throughout is seen exactly once. Nothing survives the
+// the last key seen: a key that is there throughout is seen exactly once. A shard also knows which
+// of its entries carry which index entry; a look-up is a walk over those. Nothing survives the
 // process.
 #include "stores/memory/store.h"
 
 #include "state/keys.h"
 #include "state/query.h"
-#include "stores/memory/query.h"
+#include "state/selection.h"
 #include "stores/memory/record.h"
 
 namespace holdfast::stores::memory {
@@ -38,6 +39,7 @@ constexpr Capabilities capabilities_of_memory() {
   can.keys_like = true;
   can.delete_prefix = true;
   can.query = true;
+  can.secondary_index = true;
   can.watch = true;
   can.watch_resume = true;
   can.exact_json = true;
@@ -122,7 +124,17 @@ Task<Status> MemoryStore::breathe(CallContext context) {
 }
 
 Task<Result<ListPage>> MemoryStore::list(CallContext context, state::ListRequest request) {
-  Walk walk{.prefix = std::string(request.prefix), .after = {}};
+  return page_of(context, request, {.prefix = std::string(request.prefix), .after = {}});
+}
+
+Task<Result<ListPage>> MemoryStore::find(CallContext context, state::FindRequest request) {
+  return page_of(context, request.of,
+                 {.prefix = std::string(request.of.prefix),
+                  .index_entry = EntryIndex::text_of(request.name, request.value),
+                  .after = {}});
+}
+
+Task<Result<ListPage>> MemoryStore::page_of(CallContext context, state::ListRequest request, Walk walk) {
   if (auto valid = start_after(request.cursor, walk); !valid) co_return fail(std::move(valid.error()));
   ListPage page;
   bool full = false;
@@ -182,7 +194,7 @@ Task<Result<std::uint64_t>> MemoryStore::erase_prefix(CallContext, state::Delete
 }
 
 Task<Result<state::QueryPage>> MemoryStore::query(CallContext context, const state::Query& query) {
-  auto selection = Selection::begin(query);
+  auto selection = state::Selection::begin(query);
   if (!selection) co_return fail(std::move(selection.error()));
   Walk walk{.prefix = query.key_prefix, .after = {}};
   std::vector<state::ListedRecord> batch;
@@ -191,7 +203,7 @@ Task<Result<state::QueryPage>> MemoryStore::query(CallContext context, const sta
   const auto visit = [&](const Entry& entry) {
     if (copied > kStepBytesMax) return false;
     if (entry.shape != state::Shape::json || !query.covers(entry.key)) return true;
-    batch.push_back(listed(entry, true, false));
+    batch.push_back(listed(entry, true, query.want_fields));
     copied += entry.value.size();
     return true;
   };

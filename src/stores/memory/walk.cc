@@ -16,7 +16,7 @@ constexpr std::size_t kSweepStep = 256;
 }  // namespace
 
 void MemoryCore::step(Walk& walk, const std::function<bool(const Entry&)>& visit) const {
-  using Position = std::set<Entry*, KeyOrder>::const_iterator;
+  using Position = EntrySet::const_iterator;
   struct Head {
     Position at;
     Position end;
@@ -29,10 +29,12 @@ void MemoryCore::step(Walk& walk, const std::function<bool(const Entry&)>& visit
   const std::int64_t now_us = clock_.wall().us;
   std::vector<Head> heads;
   for (const Shard& shard : shards_) {
+    const EntrySet* const among = walk.index_entry.empty() ? &shard.index : shard.by_entry.find(walk.index_entry);
+    if (among == nullptr) continue;
     const bool resumed = walk.after && *walk.after >= walk.prefix;
-    const Head head{resumed ? shard.index.upper_bound(std::string_view(*walk.after))
-                            : shard.index.lower_bound(std::string_view(walk.prefix)),
-                    shard.index.end()};
+    const Head head{
+        resumed ? among->upper_bound(std::string_view(*walk.after)) : among->lower_bound(std::string_view(walk.prefix)),
+        among->end()};
     if (in_walk(head)) heads.push_back(head);
   }
   std::ranges::make_heap(heads, later);

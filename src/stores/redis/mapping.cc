@@ -10,6 +10,7 @@
 #include "base/encoding.h"
 #include "base/number.h"
 #include "stores/redis/document.h"
+#include "stores/redis/entries.h"
 #include "stores/redis/record_text.h"
 #include "wire/json/json.h"
 #include "wire/resp/command.h"
@@ -125,6 +126,14 @@ WriteArguments arguments_of(const state::SetRequest& request, const WriteContext
           make_tail({request.shape, context.now, or_principal(request.modified_by), request.content_type, request.tags,
                      request.indexes, context.write_id}),
           make_created(context.now, or_principal(request.created_by))};
+}
+
+// The sets of the entries that a request puts a record into.
+std::vector<std::string> entry_keys_of(const state::SetRequest& request, const WriteContext& context) {
+  std::vector<std::string> keys;
+  if (!context.keeps_index) return keys;
+  for (const auto& [name, value] : request.indexes) keys.push_back(entry_key(name, value));
+  return keys;
 }
 
 // What goes into a document becomes part of its text: it has to be one whole value.
@@ -281,9 +290,11 @@ Status append_set(std::string& out, const state::SetRequest& request, const Writ
   if (as_document)
     if (Status status = check_document(request); !status) return status;
   const WriteArguments write = arguments_of(request, context);
-  begin_script(out, as_document ? set_json_script() : set_hash_script(), context.sending, 1,
+  const std::vector<std::string> entries = entry_keys_of(request, context);
+  begin_script(out, as_document ? set_json_script() : set_hash_script(), context.sending, 1 + entries.size(),
                5 + condition->etags.size());
   resp::append_argument(out, request.key);
+  for (const std::string& entry : entries) resp::append_argument(out, entry);
   append_when(out, *condition, context.is_repeat);
   resp::append_argument(out, request.value);
   resp::append_argument(out, write.ttl);
@@ -359,15 +370,21 @@ const Precondition& condition_of(const state::Operation& operation) {
   return std::visit([](const auto& request) -> const Precondition& { return request.when; }, operation);
 }
 
-// Keys by number, each once, in the order of their first use.
+// Keys by number, each once, in the order of their first use; then the sets of index entries, as often as they are
+// used.
 struct KeyTable {
   std::vector<std::string_view> keys;
   std::unordered_map<std::string_view, std::int64_t> numbers;  // from 1
+  std::vector<std::vector<std::string>> entries;               // of each operation
 
-  explicit KeyTable(std::span<const state::Operation> operations) {
-    for (const state::Operation& operation : operations)
+  KeyTable(std::span<const state::Operation> operations, const WriteContext& context) {
+    for (const state::Operation& operation : operations) {
       if (numbers.try_emplace(key_of(operation), static_cast<std::int64_t>(keys.size() + 1)).second)
         keys.push_back(key_of(operation));
+      const auto* set = std::get_if<state::SetRequest>(&operation);
+      entries.push_back(set != nullptr ? entry_keys_of(*set, context) : std::vector<std::string>());
+    }
+    for (const auto& of_one : entries) keys.insert(keys.end(), of_one.begin(), of_one.end());
   }
 };
 
@@ -396,7 +413,8 @@ Result<std::vector<Condition>> read_conditions(std::span<const state::Operation>
 }
 
 void append_operation(std::string& out, const state::Operation& operation, const Condition& condition,
-                      std::int64_t key_number, const WriteContext& context) {
+                      std::int64_t key_number, std::int64_t first_entry, std::size_t entries,
+                      const WriteContext& context) {
   const char kind = kind_letter(operation, context);
   resp::append_argument(out, std::string_view(&kind, 1));
   resp::append_argument(out, key_number);
@@ -410,6 +428,8 @@ void append_operation(std::string& out, const state::Operation& operation, const
   resp::append_argument(out, write.ttl);
   resp::append_argument(out, write.tail);
   resp::append_argument(out, write.created);
+  resp::append_argument(out, static_cast<std::int64_t>(entries));
+  for (std::size_t i = 0; i < entries; ++i) resp::append_argument(out, first_entry + static_cast<std::int64_t>(i));
 }
 
 }  // namespace
@@ -421,14 +441,20 @@ Status append_transaction(std::string& out, std::span<const state::Operation> op
                                                     operations.size(), kTransactionOpsMax));
   auto conditions = read_conditions(operations, context);
   if (!conditions) return fail(std::move(conditions.error()));
-  const KeyTable table(operations);
+  const KeyTable table(operations, context);
   std::size_t arguments = 0;
   for (std::size_t i = 0; i < operations.size(); ++i)
-    arguments += 4 + (*conditions)[i].etags.size() + (std::holds_alternative<state::SetRequest>(operations[i]) ? 4 : 0);
+    arguments += 4 + (*conditions)[i].etags.size() +
+                 (std::holds_alternative<state::SetRequest>(operations[i]) ? 5 + table.entries[i].size() : 0);
   begin_script(out, transaction_script(), context.sending, table.keys.size(), arguments);
   for (const std::string_view key : table.keys) resp::append_argument(out, key);
-  for (std::size_t i = 0; i < operations.size(); ++i)
-    append_operation(out, operations[i], (*conditions)[i], table.numbers.at(key_of(operations[i])), context);
+  auto entry = static_cast<std::int64_t>(table.numbers.size() + 1);
+  for (std::size_t i = 0; i < operations.size(); ++i) {
+    const std::size_t entries = table.entries[i].size();
+    append_operation(out, operations[i], (*conditions)[i], table.numbers.at(key_of(operations[i])), entry, entries,
+                     context);
+    entry += static_cast<std::int64_t>(entries);
+  }
   return {};
 }
 

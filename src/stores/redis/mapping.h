@@ -63,6 +63,7 @@ struct WriteContext {
   std::string_view write_id;                // unique among writes of all processes; empty: a repeat proves nothing
   bool is_repeat = false;                   // the reply to the same write, with the same `now` and id, was lost
   bool lenient = false;                     // daprLenient
+  bool keeps_index = false;                 // index entries go into their sets too
   bool server_has_json = false;             // then JSON content becomes a document
   std::optional<Milliseconds> default_ttl;  // of a request without one
   Sending sending = Sending::by_hash;

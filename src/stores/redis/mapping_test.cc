@@ -425,8 +425,8 @@ TEST(Transaction, NamesEveryKeyOnceAndPacksItsOperations) {
   std::string out;
   ASSERT_TRUE(append_transaction(out, operations, context_at()));
   EXPECT_THAT(words_of(out), ElementsAre("EVALSHA", transaction_script().sha1, "2", "a", "b", "h", "1", "o", "1", "7",
-                                         "1", "0", "b:1700000000000000:4:app10:0:0:0:", "1700000000000000:app1", "d",
-                                         "2", "a", "0", "c", "1", "p", "0"));
+                                         "1", "0", "b:1700000000000000:4:app10:0:0:0:", "1700000000000000:app1", "0",
+                                         "d", "2", "a", "0", "c", "1", "p", "0"));
   const Canned applied(
       "*13\r\n:1\r\n$1\r\n8\r\n:0\r\n$2\r\n5:\r\n:0\r\n$0\r\n\r\n:1\r\n$0\r\n\r\n:0\r\n$0\r\n\r\n:0\r\n$0\r\n\r\n:"
       "0\r\n");
@@ -440,6 +440,28 @@ TEST(Transaction, NamesEveryKeyOnceAndPacksItsOperations) {
   ASSERT_FALSE(refused);
   EXPECT_EQ(refused.error().operation, 2);
   EXPECT_EQ(refused.error().current_etag, "9");
+}
+
+TEST(Transaction, PutsRecordsIntoTheSetsOfTheirIndexEntries) {
+  const state::Pairs both{{"n", "1"}, {"m", "2"}};
+  const state::Pairs one{{"n", "1"}};
+  state::SetRequest first = put("a", "1");
+  state::SetRequest second = put("b", "2");
+  first.indexes = both;
+  second.indexes = one;
+  const std::vector<state::Operation> operations{first, second};
+  WriteContext context = context_at();
+  context.keeps_index = true;
+  std::string out;
+  ASSERT_TRUE(append_transaction(out, operations, context));
+  EXPECT_THAT(words_of(out),
+              ElementsAre("EVALSHA", transaction_script().sha1, "5", "a", "b", "hf:index||||1:n1", "hf:index||||1:m2",
+                          "hf:index||||1:n1", "h", "1", "a", "0", "1", "0", testing::_, "1700000000000000:app1", "2",
+                          "3", "4", "h", "2", "a", "0", "2", "0", testing::_, "1700000000000000:app1", "1", "5"));
+  context.keeps_index = false;
+  out.clear();
+  ASSERT_TRUE(append_transaction(out, operations, context));
+  EXPECT_EQ(words_of(out)[2], "2") << "in a cluster";
 }
 
 TEST(Transaction, IsBoundedAndNamesABadOperation) {

@@ -129,6 +129,9 @@ end
                      ttl);
 }
 
+// Before the record is written, so that a set that cannot take it is told while nothing is done yet.
+constexpr std::string_view kIndex = "for i=2,#KEYS do redis.call('ZADD',KEYS[i],0,k) end\n";
+
 constexpr std::string_view kWritten = "return {1,n,live and 0 or 1,c,left}\n";
 
 std::string set_hash_source() {
@@ -145,6 +148,7 @@ if s.err then
   lua += next_version_source("v", "a[4]");
   lua += kFields;
   lua += left_source("a[3]", "live");
+  lua += kIndex;
   lua += R"(
 local dropped=other
 if other then redis.call('UNLINK',k) kept=false end
@@ -166,6 +170,7 @@ std::string set_json_source() {
   lua += next_version_source("v", "a[4]");
   lua += kFields;
   lua += left_source("a[3]", "live");
+  lua += kIndex;
   lua += R"(
 local dropped=true
 local dump,rest
@@ -245,12 +250,18 @@ if not ok then return {0,#ops,s.v or ''} end
 end
 ops[#ops+1]={kind,i,p+4+count}
 p=p+4+count
-if kind=='h' or kind=='j' then p=p+4 end
+if kind=='h' or kind=='j' then p=p+5+tonumber(a[p+4]) end
 documents=documents or kind=='j'
+end
+for _,op in ipairs(ops) do
+local p=op[3]
+if op[1]=='h' or op[1]=='j' then
+for x=p+5,p+4+tonumber(a[p+4]) do redis.call('ZADD',KEYS[tonumber(a[x])],0,KEYS[op[2]]) end
+end
 end
 local saved={}
 if documents then
-for i,k in ipairs(KEYS) do saved[i]={redis.call('DUMP',k),redis.call('PTTL',k)} end
+for i in pairs(states) do saved[i]={redis.call('DUMP',KEYS[i]),redis.call('PTTL',KEYS[i])} end
 end
 local out={1}
 for _,op in ipairs(ops) do
@@ -281,7 +292,7 @@ redis.call('UNLINK',k)
 local r=redis.pcall('JSON.SET',k,'$','{"data":'..a[p]..',"version":'..n..',"hf:c":'..cjson.encode(c)..
 ',"hf:m":'..cjson.encode(m)..'}')
 if r.err then
-for x,old in ipairs(saved) do
+for x,old in pairs(saved) do
 redis.call('UNLINK',KEYS[x])
 if old[1] then redis.call('RESTORE',KEYS[x],old[2]>0 and old[2] or 0,old[1]) end
 end
@@ -300,6 +311,29 @@ out[#out+1]=fields
 out[#out+1]=rest
 end
 return out
+)";
+  return lua;
+}
+
+// A record may have been written with the entry since somebody read it: so it is looked at once more, in the same step.
+std::string forget_source() {
+  std::string lua = R"(
+local gone=0
+for i=2,#KEYS do
+local k=KEYS[i]
+local s=redis.pcall('HMGET',k,'version','hf:m')
+local v,m=s[1],s[2]
+local live,other,c=true,false,nil
+if s.err then
+)";
+  lua += kReadOther;
+  lua += R"(
+end
+if not (v and m and string.sub(m,1,#v+1)==v..':' and string.find(m,ARGV[1],1,true)) then
+gone=gone+redis.call('ZREM',KEYS[1],k)
+end
+end
+return gone
 )";
   return lua;
 }
@@ -339,6 +373,11 @@ const Script& erase_script() {
 
 const Script& transaction_script() {
   static const Script script = make(transaction_source());
+  return script;
+}
+
+const Script& forget_script() {
+  static const Script script = make(forget_source());
   return script;
 }
 

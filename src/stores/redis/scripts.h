@@ -20,7 +20,8 @@ struct Script {
 };
 
 // SET, the hash form.
-//   KEYS: the key.  ARGV: when, value, ttl_ms (0: none), tail, created, etag...
+//   KEYS: the key, then the sets of its index entries (entries.h).
+//   ARGV: when, value, ttl_ms (0: none), tail, created, etag...
 //   -> {1, version, created 0|1, hf:c} | {0, current version or ""} | {2, current version or ""} (a repeat: not known)
 const Script& set_hash_script();
 // SET, the JSON form: a document {"data":value,"version":n,...}. Arguments and replies as above.
@@ -30,10 +31,16 @@ const Script& set_json_script();
 //   -> {1, existed 0|1} | {0, current version or ""}
 const Script& erase_script();
 // Transaction, all or nothing.
-//   KEYS: every key once.  ARGV: per operation kind (h: set hash, j: set JSON, d: delete, c: check), number of the key
-//   from 1, when, count of etags, etags..., and for h and j: value, ttl_ms, tail, created
+//   KEYS: every key once, then the sets of index entries.  ARGV: per operation kind (h: set hash, j: set JSON, d:
+//   delete, c: check), number of the key from 1, when, count of etags, etags..., and for h and j: value, ttl_ms, tail,
+//   created, count of index entries, numbers of their sets
 //   -> {1, then per operation version or "", created or existed 0|1, hf:c or ""} | {0, operation from 0, current or ""}
 const Script& transaction_script();
+
+// Takes keys out of the set of an index entry, whose records do not carry it.
+//   KEYS: the set, then the keys.  ARGV: the entry as it stands in hf:m
+//   -> how many
+const Script& forget_script();
 
 // The conditions of the scripts (`when`). A capital letter asks for a repeat of a write whose reply was lost: if the
 // record still carries the same `tail` the first outcome is told again; else it is applied only where an etag that

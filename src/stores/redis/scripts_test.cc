@@ -458,7 +458,8 @@ TEST_P(RedisScripts, TheLargestTransactionAndTheLongestConditionRun) {
 // ---- The server's side
 
 TEST_P(RedisScripts, AreLoadedByTheirHashes) {
-  for (const Script* script : {&set_hash_script(), &set_json_script(), &erase_script(), &transaction_script()})
+  for (const Script* script :
+       {&set_hash_script(), &set_json_script(), &erase_script(), &transaction_script(), &forget_script()})
     EXPECT_EQ(redis().command({"SCRIPT", "LOAD", script->source}).text(), script->sha1);
   redis().command({"SCRIPT", "FLUSH"});
   EXPECT_EQ(trouble_of(redis().command({"EVALSHA", set_hash_script().sha1, "0"}).text()), Trouble::no_script);
@@ -515,15 +516,18 @@ TEST(RedisScriptsInACluster, RunWhereTheKeysShareASlot) {
 constexpr std::string_view kReadmeRules =
     "~* -@all +hello +auth +ping +select +client|setname +info +role +readonly +eval +evalsha +script|load +hmget "
     "+hget "
-    "+hset +hdel +type +get +pttl +pexpire +persist +time +unlink +scan +wait";
+    "+hset +hdel +type +get +pttl +pexpire +persist +time +unlink +scan +wait +zadd +zrangebylex +zrem";
 
 TEST(RedisScriptRights, TheDocumentedCommandsAreEnough) {
   HOLDFAST_NEEDS_SERVER(ServerKind::redis);
   test::SecuredRedis secured(kReadmeRules);
   Conversation redis(secured.server().port());
   ASSERT_FALSE(redis.command({"AUTH", std::string(secured.kUser), std::string(secured.kPassword)}).is_error());
+  redis.context.keeps_index = true;
+  const state::Pairs entries{{"n", "1"}};
   state::SetRequest brief = put("k", "v");
   brief.ttl = Milliseconds(100'000);
+  brief.indexes = entries;
   ASSERT_TRUE(redis.set(brief));
   const auto written = redis.set(put("k", "w", Precondition::present()));
   ASSERT_TRUE(written) << written.error().backend_message;

@@ -60,6 +60,7 @@ Capabilities capabilities_of(const RedisSettings& settings, const Router& router
   can.delete_prefix = true;
   // In a cluster a node finds its own documents only.
   can.query = !settings.indexes.empty() && facts.has_json && facts.has_search && !router.is_cluster();
+  can.secondary_index = !router.is_cluster();
   can.query_sort_keys_max = 1;
   can.query_by_index = true;
   can.exact_json = !facts.has_json;
@@ -224,6 +225,7 @@ WriteContext RedisStore::write_context(const CallContext& context, std::string_v
   write.write_id = write_id;
   write.lenient = settings_.dapr_lenient;
   write.default_ttl = settings_.default_ttl;
+  write.keeps_index = capabilities_.secondary_index;
   return write;
 }
 

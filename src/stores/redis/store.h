@@ -9,6 +9,7 @@
 
 #include "state/component.h"
 #include "state/store.h"
+#include "stores/redis/entries.h"
 #include "stores/redis/exchange.h"
 #include "stores/redis/listing.h"
 #include "stores/redis/router.h"
@@ -73,6 +74,7 @@ class RedisStore final : public state::StateStore {
   Task<Result<std::vector<state::Written>>> transact(state::CallContext context,
                                                      std::span<const state::Operation> operations) override;
   Task<Result<state::ListPage>> list(state::CallContext context, state::ListRequest request) override;
+  Task<Result<state::ListPage>> find(state::CallContext context, state::FindRequest request) override;
   Task<Result<state::KeyPage>> keys_like(state::CallContext context, state::LikeRequest request) override;
   Task<Result<std::uint64_t>> erase_prefix(state::CallContext context, state::DeletePrefixRequest request) override;
   Task<Result<state::QueryPage>> query(state::CallContext context, const state::Query& query) override;
@@ -125,6 +127,14 @@ class RedisStore final : public state::StateStore {
   Task<Result<SlotKeys>> keys_of_slots(state::CallContext context, const ClusterView& view, std::uint32_t first,
                                        std::uint32_t count, bool everywhere);
   Task<Status> walk(state::CallContext context, std::string glob, KeySink& sink);
+
+  // finding.cc
+  Status check_can_find() const;
+  Task<Result<std::vector<std::string>>> members(state::CallContext context, state::FindRequest request,
+                                                 MemberRange range);
+  Task<Status> add_carriers(state::CallContext context, state::FindRequest request, std::vector<std::string> keys,
+                            state::ListPage& page);
+  Task<void> forget(state::CallContext context, state::FindRequest request, std::vector<std::string> keys);
 
   // searching.cc
   Status check_can_query() const;

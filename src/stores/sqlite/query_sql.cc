@@ -200,7 +200,7 @@ Result<CompiledQuery> compile_query(const state::Query& query, const SqliteSetti
   if (!token) return fail(std::move(token.error()));
   out.offset = token->offset;
   Compiler compiler(out);
-  const RowShape shape{true, false};
+  const RowShape shape{true, query.want_fields};
   const std::string side = settings.side_table();
   out.sql = fmt::format("SELECT s.key, {} FROM {} WHERE {}{}", select_columns(shape, side),
                         select_source(shape, settings.table, side), range_condition(compiler, query, *token),

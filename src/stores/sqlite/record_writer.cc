@@ -46,6 +46,7 @@ Result<RecordWriter> RecordWriter::open(Database& database, const SqliteSettings
   writer.handle_ = database.handle();
   const std::string& t = settings.table;
   const std::string h = settings.side_table();
+  const std::string i = settings.index_table();
   const std::vector<Wanted> wanted{
       {&writer.begin_, "BEGIN IMMEDIATE"},
       {&writer.commit_, "COMMIT"},
@@ -72,11 +73,15 @@ Result<RecordWriter> RecordWriter::open(Database& database, const SqliteSettings
                                       h)},
       {&writer.side_remove_, fmt::format("DELETE FROM \"{}\" WHERE key = ?1", h)},
       {&writer.side_created_, fmt::format("SELECT created_us, created_by FROM \"{}\" WHERE key = ?1 AND etag = ?2", h)},
+      {&writer.entry_put_,
+       fmt::format("INSERT OR REPLACE INTO \"{}\" (name, value, key, etag) VALUES (?1, ?2, ?3, ?4)", i)},
+      {&writer.entries_remove_, fmt::format("DELETE FROM \"{}\" WHERE key = ?1", i)},
+      {&writer.entries_any_, fmt::format("SELECT 1 FROM \"{}\" LIMIT 1", i)},
       {&writer.expired_, expired_sql(settings)},
       {&writer.orphans_,
-       fmt::format("SELECT h.key, NOT EXISTS (SELECT 1 FROM \"{}\" s WHERE s.key = h.key) FROM \"{}\" h "
-                   "WHERE h.key > ?1 ORDER BY h.key LIMIT ?2",
-                   t, h)},
+       fmt::format("SELECT h.key, s.key IS NULL, h.indexes IS NOT NULL AND s.etag <> h.etag FROM \"{}\" h "
+                   "LEFT JOIN \"{}\" s ON s.key = h.key WHERE h.key > ?1 ORDER BY h.key LIMIT ?2",
+                   h, t)},
       {&writer.cleanup_turn_, fmt::format("INSERT INTO \"{0}\" (key, value) VALUES "
                                           "('last-cleanup', ?1) ON CONFLICT (key) DO UPDATE "
                                           "SET value = ?1 WHERE value <= ?2 OR value > ?1",
@@ -100,6 +105,7 @@ Result<RecordWriter> RecordWriter::open(Database& database, const SqliteSettings
 int RecordWriter::begin(WallTime now) {
   if (now.us / 1'000'000 != now_.us / 1'000'000 || now_text_.empty()) now_text_ = sql_seconds(now);
   now_ = now;
+  has_entries_.reset();
   return begin_.run();
 }
 
@@ -147,7 +153,8 @@ int RecordWriter::put(const state::SetRequest& request, std::string_view princip
   if (request.shape == state::Shape::bytes) value = encoded_ = base64_encode(request.value);
   if (const int code = put_row(request, found, written, value); code != SQLITE_OK) return code;
   if (encoded_.capacity() > 1'048'576) encoded_ = {};
-  return put_side(request, principal, found, written);
+  if (const int code = put_side(request, principal, found, written); code != SQLITE_OK) return code;
+  return put_entries(request, found, written.etag);
 }
 
 int RecordWriter::put_row(const state::SetRequest& request, const Found& found, const state::Written& written,
@@ -201,6 +208,33 @@ int RecordWriter::put_side(const state::SetRequest& request, std::string_view pr
   return run(side_put_, created_by);
 }
 
+int RecordWriter::put_entries(const state::SetRequest& request, const Found& found, std::string_view etag) {
+  if (found.has_row)
+    if (const int code = remove_entries(request.key); code != SQLITE_OK) return code;
+  for (const auto& [name, value] : request.indexes) {
+    entry_put_.bind(1, name);
+    entry_put_.bind(2, value);
+    entry_put_.bind(3, request.key);
+    entry_put_.bind(4, etag);
+    if (const int code = entry_put_.run(); code != SQLITE_OK) return code;
+    has_entries_ = true;
+  }
+  return SQLITE_OK;
+}
+
+// Where no record has entries, which is asked once a transaction, no write pays for them.
+int RecordWriter::remove_entries(std::string_view key) {
+  if (!has_entries_) {
+    const ResetAtExit reset(entries_any_);
+    const int code = entries_any_.step();
+    if (code != SQLITE_ROW && code != SQLITE_DONE) return code;
+    has_entries_ = code == SQLITE_ROW;
+  }
+  if (!*has_entries_) return SQLITE_OK;
+  entries_remove_.bind(1, key);
+  return entries_remove_.run();
+}
+
 state::RecordFields RecordWriter::fields_of(const state::SetRequest& request, std::string_view created_by,
                                             std::string_view modified_by) const {
   state::RecordFields fields;
@@ -230,7 +264,8 @@ int RecordWriter::remove(std::string_view key, const Found& found) {
   remove_.bind(1, found.rowid);
   if (const int code = remove_.run(); code != SQLITE_OK) return code;
   side_remove_.bind(1, key);
-  return side_remove_.run();
+  if (const int code = side_remove_.run(); code != SQLITE_OK) return code;
+  return remove_entries(key);
 }
 
 int RecordWriter::remove_expired(int limit, int& removed) {
@@ -267,6 +302,7 @@ int RecordWriter::remove_expired(int limit, int& removed) {
 
 int RecordWriter::remove_orphans(int limit, std::string& from) {
   std::vector<std::string> orphans;
+  std::vector<std::string> strangers;  // of records that another program rewrote
   std::string last;
   int seen = 0;
   {
@@ -278,13 +314,17 @@ int RecordWriter::remove_orphans(int limit, std::string& from) {
       ++seen;
       last = orphans_.text(0);
       if (orphans_.integer(1) != 0) orphans.push_back(last);
+      if (orphans_.integer(2) != 0) strangers.push_back(last);
     }
     if (code != SQLITE_DONE) return code;
   }
   for (const std::string& key : orphans) {
     side_remove_.bind(1, key);
     if (const int code = side_remove_.run(); code != SQLITE_OK) return code;
+    if (const int code = remove_entries(key); code != SQLITE_OK) return code;
   }
+  for (const std::string& key : strangers)
+    if (const int code = remove_entries(key); code != SQLITE_OK) return code;
   from = seen < limit ? std::string() : last;
   return SQLITE_OK;
 }

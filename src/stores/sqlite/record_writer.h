@@ -45,7 +45,8 @@ class RecordWriter {
   // Removes up to `limit` expired rows and adds their number to `removed`.
   int remove_expired(int limit, int& removed);
   // Looks at the next `limit` rows of the side table after `from` and removes those whose record is
-  // gone: Dapr deletes only its own. `from` becomes empty at the end of the table.
+  // gone, and the index entries of those whose record another program rewrote: Dapr deletes and
+  // changes only its own. `from` becomes empty at the end of the table.
   int remove_orphans(int limit, std::string& from);
   // Dapr's rule: only one process a interval cleans up. False in `due` when another one did.
   int take_cleanup_turn(Milliseconds interval, bool& due);
@@ -55,14 +56,18 @@ class RecordWriter {
               std::string_view value);
   int put_side(const state::SetRequest& request, std::string_view principal, const Found& found,
                state::Written& written);
+  int put_entries(const state::SetRequest& request, const Found& found, std::string_view etag);
+  int remove_entries(std::string_view key);
   state::RecordFields fields_of(const state::SetRequest& request, std::string_view created_by,
                                 std::string_view modified_by) const;
   // Replaces created and createdBy by what is known of the record with this etag.
   int read_created(std::string_view key, std::string_view etag, state::RecordFields& fields);
 
   Statement begin_, commit_, find_, insert_, update_, remove_, side_update_, side_put_, side_remove_, side_created_;
+  Statement entry_put_, entries_remove_, entries_any_;
   Statement expired_, orphans_, cleanup_turn_;
   Statement newest_change_, relabel_;  // with a change log
+  std::optional<bool> has_entries_;    // whether any record has, as far as this transaction has looked
   sqlite3* handle_ = nullptr;
   WallTime now_;
   std::string now_text_;

@@ -48,7 +48,10 @@ struct KeyRange {
     if (next > from) from = std::move(next);
   }
   // With ?1 and ?2. A bound that may be absent would keep SQLite from seeking, hence two texts.
-  std::string_view sql() const { return to ? "s.key >= ?1 AND s.key < ?2" : "s.key >= ?1"; }
+  // `of` is the table whose key it is about.
+  std::string sql(std::string_view of = "s") const {
+    return to ? fmt::format("{0}.key >= ?1 AND {0}.key < ?2", of) : fmt::format("{}.key >= ?1", of);
+  }
   void bind(Statement& statement) const {
     statement.bind(1, from);
     if (to) statement.bind(2, *to);
@@ -81,7 +84,15 @@ Status add_functions(Database& database) {
   return {};
 }
 
-Result<state::ListPage> list(Reader& reader, const state::ListRequest& request, WallTime now) {
+namespace {
+
+struct IndexEntry {
+  std::string_view name;
+  std::string_view value;
+};
+
+// Of the records that carry the entry, or of all without one.
+Result<state::ListPage> list(Reader& reader, const state::ListRequest& request, const IndexEntry* entry, WallTime now) {
   KeyRange range = KeyRange::of_prefix(request.prefix);
   if (!request.cursor.empty()) {
     auto after = read_cursor(request.cursor);
@@ -91,15 +102,25 @@ Result<state::ListPage> list(Reader& reader, const state::ListRequest& request, 
   const Reader::Session session(reader);
   const RowShape shape{request.want_values, request.want_fields};
   const std::string side = reader.settings().side_table();
+  const std::string source = select_source(shape, reader.settings().table, side);
+  // CROSS JOIN, because SQLite then begins with the entries whatever it thinks it knows of the tables.
   auto statement = reader.cached(
-      fmt::format("SELECT s.key, {} FROM {} WHERE {} AND hf_listable(s.key, ?3, ?4) ORDER BY s.key",
-                  select_columns(shape, side), select_source(shape, reader.settings().table, side), range.sql()));
+      entry == nullptr
+          ? fmt::format("SELECT s.key, {} FROM {} WHERE {} AND hf_listable(s.key, ?3, ?4) ORDER BY s.key",
+                        select_columns(shape, side), source, range.sql())
+          : fmt::format("SELECT s.key, {} FROM \"{}\" i CROSS JOIN {} WHERE i.name = ?5 AND i.value = ?6 AND {} AND "
+                        "s.key = i.key AND s.etag = i.etag AND hf_listable(i.key, ?3, ?4) ORDER BY i.key",
+                        select_columns(shape, side), reader.settings().index_table(), source, range.sql("i")));
   if (!statement) return fail(std::move(statement.error()));
   Statement& row = **statement;
   const ResetAtExit reset(row);
   range.bind(row);
   row.bind(3, static_cast<std::int64_t>(request.own_bytes));
   row.bind(4, std::int64_t{request.hides_isolated});
+  if (entry != nullptr) {
+    row.bind(5, entry->name);
+    row.bind(6, entry->value);
+  }
   const std::size_t limit = request.limit == 0 ? std::numeric_limits<std::size_t>::max() : request.limit;
   state::ListPage page;
   std::size_t bytes = 0;
@@ -118,6 +139,17 @@ Result<state::ListPage> list(Reader& reader, const state::ListRequest& request, 
   }
   if (code != SQLITE_DONE) return scan_error(reader, code);
   return page;
+}
+
+}  // namespace
+
+Result<state::ListPage> list(Reader& reader, const state::ListRequest& request, WallTime now) {
+  return list(reader, request, nullptr, now);
+}
+
+Result<state::ListPage> find(Reader& reader, const state::FindRequest& request, WallTime now) {
+  const IndexEntry entry{request.name, request.value};
+  return list(reader, request.of, &entry, now);
 }
 
 Result<state::KeyPage> keys_like(Reader& reader, const state::LikeRequest& request, WallTime now) {
@@ -185,7 +217,7 @@ Result<std::vector<std::string>> keys_under(Reader& reader, const state::DeleteP
 }
 
 Result<state::QueryPage> query(Reader& reader, const state::Query& request, WallTime now) {
-  const RowShape shape{true, false};
+  const RowShape shape{true, request.want_fields};
   auto compiled = compile_query(request, reader.settings(), now);
   if (!compiled) return fail(std::move(compiled.error()));
   const Reader::Session session(reader);

@@ -17,6 +17,7 @@ namespace holdfast::stores::sqlite {
 Status add_functions(Database& database);
 
 Result<state::ListPage> list(Reader& reader, const state::ListRequest& request, WallTime now);
+Result<state::ListPage> find(Reader& reader, const state::FindRequest& request, WallTime now);
 Result<state::KeyPage> keys_like(Reader& reader, const state::LikeRequest& request, WallTime now);
 // Keys of a deletion by prefix, expired ones too, in order, greater than `after`.
 Result<std::vector<std::string>> keys_under(Reader& reader, const state::DeletePrefixRequest& request,

@@ -7,8 +7,9 @@
 //                     update_time TIMESTAMP. Times are text, UTC, whole seconds.
 //   <metadata>        key, value; rows migrations = "1" and last-cleanup = a time.
 //   <state>_holdfast  ours: the record fields and the exact expiry, believed only while etag equals
-//   the row's. <state>_holdfast_expiry  ours: a partial index on expiration_time, so that cleaning
-//   up does not read every row.
+//   the row's. <state>_holdfast_index   ours: a row for each index entry of a record, believed only while etag equals
+//   the record's. <state>_holdfast_expiry  ours: a partial index on expiration_time, so that cleaning up does not read
+//   every row.
 //                     SQLite keeps it whoever writes; Dapr does not notice it.
 #include "stores/sqlite/schema.h"
 
@@ -16,6 +17,7 @@
 
 #include "base/encoding.h"
 #include "base/number.h"
+#include "state/pairs.h"
 
 namespace holdfast::stores::sqlite {
 namespace {
@@ -24,6 +26,7 @@ constexpr std::string_view kStateColumns = "key*,value,is_binary,etag,expiration
 constexpr std::string_view kMetadataColumns = "key*,value";
 constexpr std::string_view kSideColumns =
     "key*,etag,expires_ms,created_us,created_by,modified_us,modified_by,content_type,tags,indexes";
+constexpr std::string_view kIndexColumns = "name*,value*,key*,etag";
 
 // Names in order, a star after those of the primary key; empty when there is no such table.
 Result<std::string> columns_of(Database& database, const std::string& table) {
@@ -54,7 +57,9 @@ struct Found {
   bool state = false;
   bool metadata = false;
   bool side = false;
-  bool is_complete() const { return state && metadata && side; }
+  bool index = false;
+  bool can_be_read() const { return state && metadata && side; }
+  bool is_complete() const { return can_be_read() && index; }
 };
 
 Result<Found> look(Database& database, const SqliteSettings& settings) {
@@ -66,13 +71,15 @@ Result<Found> look(Database& database, const SqliteSettings& settings) {
   if (!metadata) return fail(std::move(metadata.error()));
   auto side = has_table(database, settings.side_table(), kSideColumns);
   if (!side) return fail(std::move(side.error()));
+  auto index = has_table(database, settings.index_table(), kIndexColumns);
+  if (!index) return fail(std::move(index.error()));
   if (*encoding != "UTF-8")
     return fail(Errc::invalid_argument,
                 fmt::format("component \"{}\" (state.sqlite): the text of {} is {}, not UTF-8, so "
                             "its keys would have "
                             "another order. Name another file in connectionString.",
                             database.place().component, database.place().file, *encoding));
-  return Found{*state, *metadata, *side};
+  return Found{*state, *metadata, *side, *index};
 }
 
 // Dapr's level: how many of its migrations were applied. A higher one than we know is left alone,
@@ -142,9 +149,43 @@ Status make_own_tables(Database& database, const SqliteSettings& settings) {
                                             settings.side_table()));
       !made)
     return made;
+  if (auto made = run(database, fmt::format("CREATE TABLE IF NOT EXISTS \"{0}\" (\n"
+                                            "  name TEXT NOT NULL,\n"
+                                            "  value TEXT NOT NULL,\n"
+                                            "  key TEXT NOT NULL,\n"
+                                            "  etag TEXT NOT NULL,\n"
+                                            "  PRIMARY KEY (name, value, key)\n"
+                                            ") WITHOUT ROWID;\n"
+                                            "CREATE INDEX IF NOT EXISTS \"{0}_key\" ON \"{0}\" (key)",
+                                            settings.index_table()));
+      !made)
+    return made;
   return run(database, fmt::format("CREATE INDEX IF NOT EXISTS \"{0}_holdfast_expiry\" ON \"{0}\" (expiration_time) "
                                    "WHERE expiration_time IS NOT NULL",
                                    settings.table));
+}
+
+// Records of a version that kept entries and had no index.
+Status fill_index(Database& database, const SqliteSettings& settings) {
+  auto records = database.prepare(
+      fmt::format("SELECT key, etag, indexes FROM \"{}\" WHERE indexes IS NOT NULL", settings.side_table()));
+  if (!records) return fail(std::move(records.error()));
+  auto entry = database.prepare(fmt::format(
+      "INSERT OR REPLACE INTO \"{}\" (name, value, key, etag) VALUES (?1, ?2, ?3, ?4)", settings.index_table()));
+  if (!entry) return fail(std::move(entry.error()));
+  int code = SQLITE_ROW;
+  while ((code = records->step()) == SQLITE_ROW) {
+    for (const auto& [name, value] : state::decode_pairs(records->text(2))) {
+      entry->bind(1, name);
+      entry->bind(2, value);
+      entry->bind(3, records->text(0));
+      entry->bind(4, records->text(1));
+      if (const int added = entry->run(); added != SQLITE_OK)
+        return fail(database.error("prepare the tables of", added));
+    }
+  }
+  if (code != SQLITE_DONE) return fail(database.error("prepare the tables of", code));
+  return {};
 }
 
 Status missing_tables(const Database& database) {
@@ -169,8 +210,12 @@ Status check_access(const Database& database, const SqliteSettings& settings) {
 Status check_schema(Database& database, const SqliteSettings& settings) {
   auto found = look(database, settings);
   if (!found) return fail(std::move(found.error()));
-  if (settings.connection.read_only && !found->is_complete()) return missing_tables(database);
+  if (settings.connection.read_only && !found->can_be_read()) return missing_tables(database);
   return {};
+}
+
+Result<bool> has_index(Database& database, const SqliteSettings& settings) {
+  return has_table(database, settings.index_table(), kIndexColumns);
 }
 
 Status make_schema(Database& database, const SqliteSettings& settings) {
@@ -185,6 +230,7 @@ Status make_schema(Database& database, const SqliteSettings& settings) {
     return fail(database.error("prepare the tables of", code));
   Status made = make_dapr_tables(database, settings);
   if (made) made = make_own_tables(database, settings);
+  if (made && found->side && !found->index) made = fill_index(database, settings);
   if (made) made = run(database, "COMMIT");
   if (!made) {
     database.execute("ROLLBACK");

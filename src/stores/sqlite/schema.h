@@ -13,8 +13,13 @@ Status check_access(const Database& database, const SqliteSettings& settings);
 // name of ours has our columns. Errc::invalid_argument for a table that is somebody else's.
 Status check_schema(Database& database, const SqliteSettings& settings);
 
+// Whether the file has the table of index entries. One that is opened for reading only and was last written by a
+// version without look-up by entries has none.
+Result<bool> has_index(Database& database, const SqliteSettings& settings);
+
 // Makes what is missing, in one exclusive transaction: Dapr's two tables at Dapr's migration level,
-// our side table and the index that finds expired rows. Dapr's tables are never altered. Several
+// our side table, the table of index entries, filled with those of the records that are there, and the index that finds
+// expired rows. Dapr's tables are never altered. Several
 // processes may do this at once.
 Status make_schema(Database& database, const SqliteSettings& settings);
 

@@ -119,7 +119,8 @@ Result<SqliteSettings> SqliteSettings::read(const state::Component& component) {
   out.wal = !fields->boolean("disableWAL") && !out.connection.read_only;
   out.table = fields->text("tableName");
   out.metadata_table = fields->text("metadataTableName");
-  if (iequals(out.table, out.metadata_table) || iequals(out.side_table(), out.metadata_table))
+  if (iequals(out.table, out.metadata_table) || iequals(out.side_table(), out.metadata_table) ||
+      iequals(out.index_table(), out.metadata_table))
     return refuse(component, "tableName and metadataTableName name the same table; change one");
   if (!fields->text("cleanupInterval").empty()) out.cleanup_interval = fields->duration("cleanupInterval");
   const std::int64_t queue_max = fields->integer("writeQueueMax");

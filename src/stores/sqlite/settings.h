@@ -28,6 +28,7 @@ struct SqliteSettings {
   bool watch_log = false;
 
   std::string side_table() const { return table + "_holdfast"; }
+  std::string index_table() const { return table + "_holdfast_index"; }
   // An acknowledged write survives a power cut.
   bool is_durable() const;
 

@@ -110,15 +110,17 @@ TEST_P(BadSettingsTest, AreRefusedWithTheComponentsName) {
   EXPECT_THAT(settings.error().message, HasSubstr(GetParam().says));
 }
 
-INSTANTIATE_TEST_SUITE_P(Each, BadSettingsTest,
-                         testing::Values(BadCase{"Missing", {}, "connectionString"},
-                                         BadCase{"ShortTimeout", {{"timeout", "999ms"}}, "timeout"},
-                                         BadCase{"TableName", {{"tableName", "state; DROP TABLE x"}}, "tableName"},
-                                         BadCase{"SameTables", {{"tableName", "Metadata"}}, "same table"},
-                                         BadCase{"SideTable", {{"metadataTableName", "state_holdfast"}}, "same table"},
-                                         BadCase{"Synchronous", {{"synchronous", "sometimes"}}, "synchronous"},
-                                         BadCase{"Queue", {{"writeQueueMax", "0"}}, "writeQueueMax"}),
-                         [](const auto& info) { return std::string(info.param.name); });
+INSTANTIATE_TEST_SUITE_P(
+    Each, BadSettingsTest,
+    testing::Values(BadCase{"Missing", {}, "connectionString"},
+                    BadCase{"ShortTimeout", {{"timeout", "999ms"}}, "timeout"},
+                    BadCase{"TableName", {{"tableName", "state; DROP TABLE x"}}, "tableName"},
+                    BadCase{"SameTables", {{"tableName", "Metadata"}}, "same table"},
+                    BadCase{"SideTable", {{"metadataTableName", "state_holdfast"}}, "same table"},
+                    BadCase{"IndexTable", {{"metadataTableName", "state_holdfast_index"}}, "same table"},
+                    BadCase{"Synchronous", {{"synchronous", "sometimes"}}, "synchronous"},
+                    BadCase{"Queue", {{"writeQueueMax", "0"}}, "writeQueueMax"}),
+    [](const auto& info) { return std::string(info.param.name); });
 
 TEST(SqliteSettingsTest, TwoWordsForSynchronousThatDifferAreRefused) {
   const std::string off = "x.db?_pragma=synchronous(OFF)";

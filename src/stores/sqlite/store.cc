@@ -42,6 +42,7 @@ state::Capabilities capabilities_of(const SqliteSettings& settings) {
   able.delete_prefix = true;
   able.query = true;
   able.watch = able.watch_resume = able.watch_coalesces = settings.watch_log;
+  able.secondary_index = true;
   able.exact_json = true;
   able.durable = settings.is_durable();
   able.value_bytes_max = kValueBytesMax;
@@ -103,6 +104,11 @@ Status SqliteCore::start() {
   if (status && !settings_.connection.read_only) status = make_schema(*database_, settings_);
   if (status && settings_.watch_log) status = make_change_log(*database_, settings_);
   if (status) status = add_functions(*database_);
+  if (status && settings_.connection.read_only) {
+    const auto found = has_index(*database_, settings_);
+    if (!found) return fail(found.error());
+    capabilities_.secondary_index = *found;
+  }
   if (!status || settings_.connection.read_only) return status;
   // A batch is bounded, so its pages may stay in memory until the commit rather than go to the log
   // twice.
@@ -301,6 +307,12 @@ Task<Result<std::vector<state::Written>>> SqliteStore::transact(CallContext cont
 Task<Result<state::ListPage>> SqliteStore::list(CallContext context, state::ListRequest request) {
   co_return co_await on_scan_thread(context,
                                     [&](Reader& reader, WallTime now) { return sqlite::list(reader, request, now); });
+}
+
+Task<Result<state::ListPage>> SqliteStore::find(CallContext context, state::FindRequest request) {
+  if (!core_.capabilities().secondary_index) co_return co_await StateStore::find(context, request);
+  co_return co_await on_scan_thread(context,
+                                    [&](Reader& reader, WallTime now) { return sqlite::find(reader, request, now); });
 }
 
 Task<Result<state::KeyPage>> SqliteStore::keys_like(CallContext context, state::LikeRequest request) {

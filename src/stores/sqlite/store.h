@@ -88,6 +88,7 @@ class SqliteStore final : public state::StateStore {
   Task<Result<std::vector<state::Written>>> transact(state::CallContext context,
                                                      std::span<const state::Operation> operations) override;
   Task<Result<state::ListPage>> list(state::CallContext context, state::ListRequest request) override;
+  Task<Result<state::ListPage>> find(state::CallContext context, state::FindRequest request) override;
   Task<Result<state::KeyPage>> keys_like(state::CallContext context, state::LikeRequest request) override;
   Task<Result<std::uint64_t>> erase_prefix(state::CallContext context, state::DeletePrefixRequest request) override;
   Task<Result<state::QueryPage>> query(state::CallContext context, const state::Query& query) override;

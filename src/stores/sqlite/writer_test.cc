@@ -311,6 +311,28 @@ TEST(SqliteWriter, ExpiredRowsAndOrphansOfTheSideTableAreRemoved) {
   EXPECT_EQ(db.value("stays"), "v");
 }
 
+TEST(SqliteWriter, IndexEntriesOfWhatIsNoMoreAreRemoved) {
+  const TempFolder folder;
+  const std::string file = folder.file("state.db");
+  OpenStore db(Fields{{"connectionString", file}, {"cleanupInterval", "10ms"}});
+  const state::Pairs entries{{"n", "1"}};
+  for (const char* key : {"stays", "dapr deletes it", "dapr rewrites it", "expires"}) {
+    state::SetRequest request;
+    request.key = key;
+    request.indexes = entries;
+    if (request.key == "expires") request.ttl = Milliseconds(500);
+    ASSERT_TRUE(db.set(request));
+  }
+  sql(file,
+      "DELETE FROM state WHERE key = 'dapr deletes it';"
+      "UPDATE state SET etag = 'e2' WHERE key = 'dapr rewrites it'");
+  EXPECT_EQ(sql(file, "SELECT count(*) FROM state_holdfast_index"), "4");
+  db.clock.advance(Milliseconds(5000));
+  wait_for(file, "SELECT count(*) FROM state WHERE key = 'expires'", "0");
+  db.clock.advance(Milliseconds(5000));
+  wait_for(file, "SELECT key FROM state_holdfast_index", "stays");
+}
+
 TEST(SqliteWriter, WithoutCleanupExpiredRowsStayAndAreHidden) {
   const TempFolder folder;
   const std::string file = folder.file("state.db");

@@ -241,8 +241,15 @@ Task<Result<std::vector<Written>>> RemoteGrpcStore::transact(CallContext, std::s
   co_return std::vector<Written>(operations.size());
 }
 
-Task<Result<ListPage>> RemoteGrpcStore::list(CallContext, ListRequest request) {
+Task<Result<ListPage>> RemoteGrpcStore::list(CallContext, ListRequest request) { return list(request, {}); }
+
+Task<Result<ListPage>> RemoteGrpcStore::find(CallContext, FindRequest request) {
   pb::ListRequest ask;
+  (*ask.mutable_indexes())[std::string(request.name)] = std::string(request.value);
+  return list(request.of, std::move(ask));
+}
+
+Task<Result<ListPage>> RemoteGrpcStore::list(ListRequest request, pb::ListRequest ask) {
   ask.set_store(store_);
   ask.set_prefix(std::string(request.prefix));
   ask.set_limit(request.limit);

@@ -8,6 +8,10 @@
 #include "conformance/remote/grpc_client.h"
 #include "state/store.h"
 
+namespace holdfast::v2 {
+class ListRequest;
+}
+
 namespace holdfast::conformance {
 
 class RemoteGrpcStore : public state::StateStore {
@@ -28,6 +32,7 @@ class RemoteGrpcStore : public state::StateStore {
   Task<Result<std::vector<state::Written>>> transact(state::CallContext context,
                                                      std::span<const state::Operation> operations) override;
   Task<Result<state::ListPage>> list(state::CallContext context, state::ListRequest request) override;
+  Task<Result<state::ListPage>> find(state::CallContext context, state::FindRequest request) override;
   Task<Status> ping(state::CallContext context) override;
   Task<Status> close(state::CallContext context) override;
 
@@ -37,6 +42,8 @@ class RemoteGrpcStore : public state::StateStore {
   Result<std::string> call_v2(std::string_view method, const std::string& message);
 
  private:
+  // `ask` has what else than the request restricts the listing.
+  Task<Result<state::ListPage>> list(state::ListRequest request, ::holdfast::v2::ListRequest ask);
   // The status of one of Dapr's calls, and its message into `out`.
   template <class Request, class Response>
   Status dapr(std::string_view method, const Request& request, Response& out);

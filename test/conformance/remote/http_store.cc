@@ -314,7 +314,16 @@ Task<Result<std::vector<Written>>> RemoteHttpStore::transact(CallContext, std::s
 }
 
 Task<Result<ListPage>> RemoteHttpStore::list(CallContext context, ListRequest request) {
+  return list(context, request, HttpRequest{"GET", "/v2/state/" + percent_encode(store_), {}, {}});
+}
+
+Task<Result<ListPage>> RemoteHttpStore::find(CallContext context, FindRequest request) {
   HttpRequest ask{"GET", "/v2/state/" + percent_encode(store_), {}, {}};
+  add_parameter(ask.target, "index." + std::string(request.name), request.value);
+  return list(context, request.of, std::move(ask));
+}
+
+Task<Result<ListPage>> RemoteHttpStore::list(CallContext context, ListRequest request, HttpRequest ask) {
   add_parameter(ask.target, "prefix", request.prefix);
   add_parameter(ask.target, "limit", std::to_string(request.limit));
   if (!request.cursor.empty()) add_parameter(ask.target, "cursor", request.cursor);

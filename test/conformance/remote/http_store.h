@@ -29,6 +29,7 @@ class RemoteHttpStore : public state::StateStore {
   Task<Result<std::vector<state::Written>>> transact(state::CallContext context,
                                                      std::span<const state::Operation> operations) override;
   Task<Result<state::ListPage>> list(state::CallContext context, state::ListRequest request) override;
+  Task<Result<state::ListPage>> find(state::CallContext context, state::FindRequest request) override;
   Task<Status> ping(state::CallContext context) override;
   Task<Status> close(state::CallContext context) override;
 
@@ -38,6 +39,8 @@ class RemoteHttpStore : public state::StateStore {
   Result<state::ListedRecord> read_record(json::Object from);
 
  private:
+  // `ask` has what else than the request restricts the listing.
+  Task<Result<state::ListPage>> list(state::CallContext context, state::ListRequest request, HttpRequest ask);
   std::string target_of(std::string_view key) const;
   std::string v1_target(std::string_view verb) const;
   Result<state::Record> record_of(const HttpAnswer& answer, const state::GetRequest& request);

@@ -54,6 +54,7 @@ state::Capabilities read_capabilities(json::Object from, Calls calls) {
   can.ordered_list = flag(from, "orderedList");
   can.keys_like = calls == Calls::ours && flag(from, "keysLike");
   can.delete_prefix = calls == Calls::ours && flag(from, "deletePrefix");
+  can.secondary_index = flag(from, "secondaryIndex");
   can.exact_json = flag(from, "exactJson");
   can.durable = flag(from, "durable");
   can.key_bytes_max = number(from, "keyBytesMax", 0);

@@ -15,8 +15,8 @@
 
 namespace holdfast::conformance {
 
-// What GET /v2/stores says that the store can do, without what no call of this version reaches: queries, index look-ups
-// and watches, and through Dapr's calls for many records also patterns and deletion by prefix. Throws when the daemon
+// What GET /v2/stores says that the store can do, without what no case here asks for over an API: queries and
+// watches, and through Dapr's calls for many records also patterns and deletion by prefix. Throws when the daemon
 // does not know the store.
 enum class Calls : std::uint8_t { daprs, ours };
 state::Capabilities reachable_of(std::uint16_t http_port, std::string_view store, Calls calls);

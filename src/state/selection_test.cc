@@ -1,37 +1,37 @@
-#include "stores/memory/query.h"
+#include "state/selection.h"
 
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-namespace holdfast::stores::memory {
+namespace holdfast::state {
 namespace {
 
 using testing::ElementsAre;
 
-state::Query parse(std::string_view text) {
-  auto query = state::parse_query(text);
+Query parse(std::string_view text) {
+  auto query = parse_query(text);
   if (!query) throw std::runtime_error(query.error().message);
   return std::move(*query);
 }
 
 bool selects(std::string_view filter, std::string_view value) {
-  const state::Query query = parse(std::string(R"({"filter":)").append(filter).append("}"));
+  const Query query = parse(std::string(R"({"filter":)").append(filter).append("}"));
   json::Parser parser;
   return matches(query.filter.front(), *parser.parse(value));
 }
 
-std::vector<std::string> run(const state::Query& query, const std::vector<std::pair<std::string, std::string>>& rows,
+std::vector<std::string> run(const Query& query, const std::vector<std::pair<std::string, std::string>>& rows,
                              std::string& token) {
   auto selection = Selection::begin(query);
   if (!selection) throw std::runtime_error(selection.error().message);
   for (const auto& [key, value] : rows) {
-    state::ListedRecord record;
+    ListedRecord record;
     record.key = key;
     record.record.value = value;
-    record.record.shape = state::Shape::json;
+    record.record.shape = Shape::json;
     selection->offer(std::move(record));
   }
-  const state::QueryPage page = std::move(*selection).finish();
+  const QueryPage page = std::move(*selection).finish();
   token = page.token;
   std::vector<std::string> keys;
   for (const auto& item : page.items) keys.push_back(item.key);
@@ -57,7 +57,7 @@ TEST(Matches, NullAndBooleansAreNeitherGreaterNorLess) {
 }
 
 TEST(Selection, ValuesOfEveryKindHaveOneOrder) {
-  const state::Query query = parse(R"({"sort":[{"key":"v"}]})");
+  const Query query = parse(R"({"sort":[{"key":"v"}]})");
   std::string token;
   EXPECT_THAT(run(query,
                   {{"object", R"({"v":{}})"},
@@ -78,7 +78,7 @@ TEST(Selection, EveryPageContinuesThroughValuesOfEveryKind) {
       {"ten", R"({"v":1e-7})"},  {"same", R"({"v":1e-7})"}, {"true", R"({"v":true})"},
       {"null", R"({"v":null})"}, {"absent", "{}"}};
   for (const std::string order : {"ASC", "DESC"}) {
-    state::Query query = parse(R"({"sort":[{"key":"v","order":")" + order + R"("}]})");
+    Query query = parse(R"({"sort":[{"key":"v","order":")" + order + R"("}]})");
     std::string token;
     const auto all = run(query, rows, token);
     EXPECT_EQ(token, "");
@@ -94,7 +94,7 @@ TEST(Selection, EveryPageContinuesThroughValuesOfEveryKind) {
 }
 
 TEST(Selection, RowsThatGoBetweenPagesMoveNoOthers) {
-  state::Query query = parse(R"({"sort":[{"key":"v"}],"page":{"limit":2}})");
+  Query query = parse(R"({"sort":[{"key":"v"}],"page":{"limit":2}})");
   EXPECT_THAT(
       run(query, {{"a", R"({"v":1})"}, {"b", R"({"v":2})"}, {"c", R"({"v":3})"}, {"d", R"({"v":4})"}}, query.token),
       ElementsAre("a", "b"));
@@ -103,7 +103,7 @@ TEST(Selection, RowsThatGoBetweenPagesMoveNoOthers) {
 }
 
 TEST(Selection, APageOfManyMatchesIsTheFirstOfThem) {
-  const state::Query query = parse(R"({"sort":[{"key":"v","order":"DESC"}],"page":{"limit":2}})");
+  const Query query = parse(R"({"sort":[{"key":"v","order":"DESC"}],"page":{"limit":2}})");
   std::vector<std::pair<std::string, std::string>> rows;
   for (int i = 0; i < 5000; ++i)
     rows.emplace_back("k" + std::to_string(i), R"({"v":)" + std::to_string(i * 7919 % 5000) + "}");
@@ -118,7 +118,7 @@ TEST(Selection, APageOfManyMatchesIsTheFirstOfThem) {
 
 TEST(Selection, TextThatIsNoTokenOfTheQueryIsRefused) {
   for (const char* token : {"x", "W10", "W251bGxd", "????", "e30", "W10x"}) {
-    state::Query query = parse("{}");
+    Query query = parse("{}");
     query.token = token;
     const auto selection = Selection::begin(query);
     ASSERT_FALSE(selection) << token;
@@ -127,4 +127,4 @@ TEST(Selection, TextThatIsNoTokenOfTheQueryIsRefused) {
 }
 
 }  // namespace
-}  // namespace holdfast::stores::memory
+}  // namespace holdfast::state

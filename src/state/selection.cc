@@ -1,14 +1,12 @@
-#include "stores/memory/query.h"
+#include "state/selection.h"
 
 #include <algorithm>
 
 #include "base/encoding.h"
 
-namespace holdfast::stores::memory {
+namespace holdfast::state {
 
-using state::Filter;
-using state::Scalar;
-using Op = state::Filter::Op;
+using Op = Filter::Op;
 
 namespace {
 
@@ -132,7 +130,7 @@ bool matches(const Filter& filter, json::Element value) {
   }
 }
 
-Result<Selection> Selection::begin(const state::Query& query) {
+Result<Selection> Selection::begin(const Query& query) {
   Selection selection(query);
   if (!query.token.empty()) {
     selection.after_ = parse_token(query.token, query.sort.size());
@@ -141,8 +139,8 @@ Result<Selection> Selection::begin(const state::Query& query) {
   return selection;
 }
 
-void Selection::offer(state::ListedRecord&& record) {
-  if (record.record.shape != state::Shape::json) return;
+void Selection::offer(ListedRecord&& record) {
+  if (record.record.shape != Shape::json) return;
   const auto value = parser_.parse(record.record.value);
   if (!value) return;
   if (!query_->filter.empty() && !matches(query_->filter.front(), *value)) return;
@@ -154,9 +152,9 @@ void Selection::offer(state::ListedRecord&& record) {
 
 bool Selection::is_full() const { return query_->sort.empty() && query_->limit != 0 && rows_.size() > query_->limit; }
 
-state::QueryPage Selection::finish() && {
+QueryPage Selection::finish() && {
   std::ranges::sort(rows_, [this](const Row& a, const Row& b) { return before(a.place, b.place); });
-  state::QueryPage page;
+  QueryPage page;
   if (query_->limit != 0 && rows_.size() > query_->limit) {
     rows_.resize(query_->limit);
     page.token = token_of(rows_.back().place);
@@ -182,7 +180,7 @@ bool Selection::before(const Place& a, const Place& b) const {
 Place Selection::place_of(std::string_view key, json::Element value) const {
   Place place;
   place.key = key;
-  for (const state::Sort& sort : query_->sort) place.keys.push_back(sort_key(at_path(value, sort.path)));
+  for (const Sort& sort : query_->sort) place.keys.push_back(sort_key(at_path(value, sort.path)));
   return place;
 }
 
@@ -197,4 +195,4 @@ std::string Selection::token_of(const Place& place) const {
   return base64url_encode(text);
 }
 
-}  // namespace holdfast::stores::memory
+}  // namespace holdfast::state

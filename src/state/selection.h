@@ -1,4 +1,5 @@
-// Dapr's queries over values in memory. Pure: text in, rows out.
+// Dapr's queries over values that were read: what a store without queries of its own, or an index, gives. Pure: text
+// in, rows out.
 //
 // A comparison is between equals: numbers with numbers, strings with strings (bytewise). NEQ is the
 // opposite of EQ, so it holds where the path is absent. Sorting puts absent and null first, then
@@ -17,9 +18,9 @@
 #include "state/store.h"
 #include "wire/json/json.h"
 
-namespace holdfast::stores::memory {
+namespace holdfast::state {
 
-bool matches(const state::Filter& filter, json::Element value);
+bool matches(const Filter& filter, json::Element value);
 
 // Where a row stands in the order of a query.
 struct Place {
@@ -37,19 +38,19 @@ class Selection {
  public:
   // Errc::invalid_argument when the token is not one of this query's. `query` outlives the
   // selection.
-  static Result<Selection> begin(const state::Query& query);
+  static Result<Selection> begin(const Query& query);
 
   // Takes the record if its value is JSON that the query selects.
-  void offer(state::ListedRecord&& record);
+  void offer(ListedRecord&& record);
   // Whether nothing that has a greater key can still matter.
   bool is_full() const;
-  state::QueryPage finish() &&;
+  QueryPage finish() &&;
 
  private:
-  explicit Selection(const state::Query& query) : query_(&query) {}
+  explicit Selection(const Query& query) : query_(&query) {}
   struct Row {
     Place place;
-    state::ListedRecord record;
+    ListedRecord record;
   };
   bool before(const Place& a, const Place& b) const;
   Place place_of(std::string_view key, json::Element value) const;
@@ -58,10 +59,10 @@ class Selection {
   // match.
   void trim();
 
-  const state::Query* query_;
+  const Query* query_;
   std::optional<Place> after_;
   std::vector<Row> rows_;
   json::Parser parser_;
 };
 
-}  // namespace holdfast::stores::memory
+}  // namespace holdfast::state
