@@ -29,10 +29,20 @@ class Pair:
         self.link()
         component = COMPONENT % self.primary.port
         self.sidecars = [Sidecar(make(folder / f"sidecar-{i}"), components=component) for i in range(2)]
+        # Each of their loops looks once a second whether there are replicas, and gives no token before it has seen them.
+        for sidecar in self.sidecars:
+            tokens = []
+
+            def has_tokens(sidecar=sidecar, tokens=tokens):
+                tokens.append("Holdfast-Session" in requests.put(url(sidecar, "warm"), data=b"1").headers)
+                return len(tokens) >= 10 and all(tokens[-10:])
+
+            wait_until(has_tokens, "the sidecar to see the replica")
 
     def link(self):
         self.replica.command("REPLICAOF", "127.0.0.1", self.primary.port)
         wait_until(lambda: "master_link_status:up" in self.replica.command("INFO", "replication"), "the replica to follow")
+        wait_until(lambda: self.primary.command("ROLE")[2], "the primary to know the replica")
 
     def replica_reads(self):
         stats = self.replica.command("INFO", "commandstats")
