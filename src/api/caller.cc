@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
-
 #include "base/encoding.h"
 
 namespace holdfast::api {
@@ -42,13 +40,9 @@ Status begin_session(http::Request& request, service::Session& session) {
   if (!request.headers.has(kSession)) return {};
   for (std::size_t i = 0; i < request.headers.size(); ++i) {
     if (request.headers.name(i) != kSession) continue;
-    std::string_view tokens = request.headers.value(i);
-    while (!tokens.empty()) {
-      const std::string_view token = trim(tokens.substr(0, tokens.find(',')));
-      tokens.remove_prefix(std::min(tokens.size(), tokens.find(',')));
-      if (tokens.starts_with(',')) tokens.remove_prefix(1);
-      if (token.empty()) continue;
-      if (auto joined = session.join(token); !joined) return joined;
+    for (const std::string_view token : split(request.headers.value(i), ',')) {
+      if (trim(token).empty()) continue;
+      if (auto joined = session.join(trim(token)); !joined) return joined;
     }
   }
   return {};

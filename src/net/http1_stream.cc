@@ -2,6 +2,7 @@
 
 #include <array>
 
+#include "base/parked.h"
 #include "wire/http/http1.h"
 
 namespace holdfast::net {
@@ -11,13 +12,6 @@ namespace {
 constexpr std::size_t kQueueMax = 1 << 20;  // unread output
 
 }  // namespace
-
-struct Http1Stream::Wait {
-  std::coroutine_handle<>& waiter;
-  bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> handle) noexcept { waiter = handle; }
-  void await_resume() const noexcept {}
-};
 
 Http1Stream::Http1Stream(Connection& connection, http::Request& request, bool chunked, Cancellation& cancel)
     : connection_(connection), request_(request), chunked_(chunked), cancel_(cancel) {
@@ -87,7 +81,7 @@ void Http1Stream::on_end(std::move_only_function<void()> work) {
 }
 
 Task<bool> Http1Stream::sent() {
-  if (unsent() > 0 && !gone_) co_await Wait{sender_};
+  if (unsent() > 0 && !gone_) co_await Parked{sender_};
   co_return !gone_;
 }
 
@@ -137,7 +131,7 @@ Task<void> Http1Stream::finish() {
   } else {
     connection_.finish_sending();
   }
-  if (tasks_ > 0) co_await Wait{ended_};
+  if (tasks_ > 0) co_await Parked{ended_};
 }
 
 }  // namespace holdfast::net

@@ -34,7 +34,6 @@ class Http1Stream final : public BodyStream {
   void tell_end();
   void gone();
   void task_over();
-  struct Wait;
 
   Connection& connection_;
   http::Request& request_;

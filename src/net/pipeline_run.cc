@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
+#include "base/parked.h"
 #include "base/random.h"
 #include "net/pipeline_core.h"
 
@@ -12,13 +13,6 @@ namespace {
 constexpr std::size_t kReadBytes = 16 << 10;
 // After the last call, for attempts in the background: a server that comes back is connected to before it is needed.
 constexpr auto kInterest = std::chrono::seconds(10);
-
-struct Parked {
-  std::coroutine_handle<>& place;
-  bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> waiter) const noexcept { place = waiter; }
-  void await_resume() const noexcept {}
-};
 
 }  // namespace
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/number.h"
+#include "base/parked.h"
 #include "base/random.h"
 #include "state/keys.h"
 
@@ -124,13 +125,6 @@ void Feed::drop_stale() {
   while (!kept_.empty() && kept_.front().head < gone_) drop_oldest();
 }
 
-struct FeedWatcher::Wait {
-  FeedWatcher& watcher;
-  bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> waiter) noexcept { watcher.waiter_ = waiter; }
-  void await_resume() const noexcept {}
-};
-
 FeedWatcher::FeedWatcher(std::shared_ptr<Listener> listener, const WatchRequest& request)
     : listener_(std::move(listener)),
       prefix_(request.prefix),
@@ -142,7 +136,7 @@ FeedWatcher::FeedWatcher(std::shared_ptr<Listener> listener, const WatchRequest&
 FeedWatcher::~FeedWatcher() { listener_->forget(*this); }
 
 Task<bool> FeedWatcher::wait() {
-  while (!has_something()) co_await Wait{*this};
+  while (!has_something()) co_await Parked{waiter_};
   co_return !cancelled_;
 }
 

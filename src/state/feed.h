@@ -134,7 +134,6 @@ class FeedWatcher final : public Watcher {
 
  private:
   friend class Listener;
-  struct Wait;
 
   bool covers(const FeedEvent& event) const;
   // `at` counts the events of the listener's window.

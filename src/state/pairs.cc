@@ -28,4 +28,12 @@ Pairs decode_pairs(std::string_view text) {
   return pairs;
 }
 
+std::string entry_text(std::string_view name, std::string_view value) {
+  std::string text = std::to_string(name.size());
+  text += ':';
+  text += name;
+  text += value;
+  return text;
+}
+
 }  // namespace holdfast::state

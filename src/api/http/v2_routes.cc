@@ -20,8 +20,6 @@ using service::StoreRef;
 
 namespace {
 
-constexpr std::string_view kState = "/v2/state/";
-
 Response method_not_allowed(const Request& request, std::string_view allow) {
   Response response = problem(405, "method-not-allowed", "The method is not allowed here",
                               fmt::format("use one of: {}", allow), request.target);

@@ -12,6 +12,7 @@
 
 namespace holdfast::api {
 
+inline constexpr std::string_view kState = "/v2/state/";  // and the store's name
 inline constexpr std::string_view kRecordType = "application/vnd.holdfast.record+json";
 
 class V2Routes {

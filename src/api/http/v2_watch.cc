@@ -10,7 +10,6 @@ namespace holdfast::api {
 
 namespace {
 
-constexpr std::string_view kState = "/v2/state/";
 constexpr std::string_view kVerb = ":watch";
 
 std::string_view name_of(state::WatchEvent::Kind kind) {

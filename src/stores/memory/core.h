@@ -33,7 +33,7 @@ struct MemorySettings {
 // A walk over keys in bytewise order that goes on, step by step, where it stopped.
 struct Walk {
   std::string prefix;
-  std::string index_entry = {};      // as EntryIndex has it; empty: over every record, else over those that carry it
+  std::string index_entry = {};      // state::entry_text(); empty: over every record, else over those that carry it
   std::optional<std::string> after;  // only keys greater than this
   bool finished = false;
 };

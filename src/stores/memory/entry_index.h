@@ -20,14 +20,11 @@ using EntrySet = std::set<Entry*, KeyOrder>;
 
 class EntryIndex {
  public:
-  // Name and value of an entry as one text that no other two are; never empty.
-  static std::string text_of(std::string_view name, std::string_view value);
-
   // Around every change of an entry's index entries: what it has goes out, what it has then comes in.
   void remove(Entry* entry);
   void add(Entry* entry);
   // Null where no record carries it. Expired ones are in it until they are removed.
-  const EntrySet* find(const std::string& text) const;
+  const EntrySet* find(const std::string& text) const;  // state::entry_text()
 
  private:
   std::unordered_map<std::string, EntrySet> sets_;

@@ -9,6 +9,7 @@
 #include "stores/memory/store.h"
 
 #include "state/keys.h"
+#include "state/pairs.h"
 #include "state/query.h"
 #include "state/selection.h"
 #include "stores/memory/record.h"
@@ -130,7 +131,7 @@ Task<Result<ListPage>> MemoryStore::list(CallContext context, state::ListRequest
 Task<Result<ListPage>> MemoryStore::find(CallContext context, state::FindRequest request) {
   return page_of(context, request.of,
                  {.prefix = std::string(request.of.prefix),
-                  .index_entry = EntryIndex::text_of(request.name, request.value),
+                  .index_entry = state::entry_text(request.name, request.value),
                   .after = {}});
 }
 

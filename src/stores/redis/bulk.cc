@@ -45,10 +45,7 @@ Task<void> RedisStore::get_chunk(CallContext context, std::span<const state::Get
   std::vector<const state::GetRequest*> wanted;
   for (const std::size_t place : places) wanted.push_back(&requests[place]);
   GetChunk chunk(std::move(wanted));
-  chunk.slot = router_->is_cluster() ? key_slot(requests[places.front()].key) : 0;
-  chunk.may_read_replica = reads_any_replica(context.consistency);
-  chunk.deadline = deadline_of(context);
-  if (context.position != nullptr && router_->has_replicas(chunk.slot)) chunk.position = context.position;
+  place_read(chunk, requests[places.front()].key, context);
   Answer answer;
   // Keys may have moved apart, and be on their way: those that fail are asked for alone.
   std::vector<std::size_t> alone;

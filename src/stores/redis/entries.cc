@@ -8,12 +8,7 @@
 namespace holdfast::stores::redis {
 
 std::string entry_key(std::string_view name, std::string_view value) {
-  std::string key = "hf:index||||";
-  key += std::to_string(name.size());
-  key += ':';
-  key += name;
-  key += value;
-  return key;
+  return "hf:index||||" + state::entry_text(name, value);
 }
 
 void append_members(std::string& out, std::string_view entry_key, const MemberRange& range) {

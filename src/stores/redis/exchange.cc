@@ -120,11 +120,7 @@ Task<Status> Exchange::send_synced(Request& request, Answer& answer, bool asks) 
 
 // Asked after the request, so that what it has seen or written is behind that offset.
 void Exchange::follow(Request& request, const Answer& answer, std::string_view role) {
-  const std::uint64_t timeline = answer.server->timeline();
-  if (timeline == 0 || role.empty()) return;
-  const auto reply = resp::Reply::parse(role);
-  const auto offset = reply ? read_primary_offset(reply->root()) : std::nullopt;
-  if (offset) (void)request.position->reach({timeline, *offset});
+  if (const auto written = answer.server->written_by(role)) (void)request.position->reach(*written);
 }
 
 Exchange::Next Exchange::after_loss(Request& request, const Answer& answer, Try& now, Error& error) {

@@ -48,9 +48,8 @@ bool RedisStore::is_far_enough(const CallContext& context, std::uint16_t slot, c
          primary->written_lately().is_within(replica.reached, settings_.staleness_max, now());
 }
 
-// Whether a replica has answered `request`; if not, nothing was asked, or its answer is not to be used.
+// Whether a replica has answered `request`, which one may; if not, nothing was asked, or its answer is not to be used.
 Task<bool> RedisStore::ask_replica(CallContext context, Request& request, Answer& answer) {
-  if (!may_ask_replica(context)) co_return false;
   answer.server = router_->replica_of(request.slot);
   if (answer.server == nullptr) co_return false;
   std::string asked;
@@ -89,11 +88,9 @@ Task<void> RedisStore::follow_all(CallContext context) {
   append_role(request);
   for (const Shard& shard : std::vector<Shard>(router_->shards())) {
     if (shard.replicas.empty() || shard.primary == nullptr || shard.primary->timeline() == 0) continue;
-    const std::uint64_t timeline = shard.primary->timeline();
-    const auto answer = co_await shard.primary->call(Work::hot, request, 1, deadline_of(context));
-    const auto reply = answer ? resp::Reply::parse(*answer) : fail(answer.error());
-    const auto offset = reply ? read_primary_offset(reply->root()) : std::nullopt;
-    if (offset) (void)context.position->reach({timeline, *offset});
+    const auto role = co_await shard.primary->call(Work::hot, request, 1, deadline_of(context));
+    if (const auto written = shard.primary->written_by(role.value_or(std::string_view())))
+      (void)context.position->reach(*written);
   }
 }
 

@@ -1,8 +1,8 @@
 #include "stores/redis/replication.h"
 
 #include <algorithm>
-#include <charconv>
 
+#include "base/number.h"
 #include "wire/resp/command.h"
 
 namespace holdfast::stores::redis {
@@ -11,8 +11,7 @@ std::optional<std::uint64_t> timeline_of(std::string_view replication_id) {
   constexpr std::size_t kDigits = 16;
   std::uint64_t number = 0;
   if (replication_id.size() < kDigits) return std::nullopt;
-  const auto [end, error] = std::from_chars(replication_id.data(), replication_id.data() + kDigits, number, 16);
-  if (error != std::errc() || end != replication_id.data() + kDigits || number == 0) return std::nullopt;
+  if (!read_number(replication_id.substr(0, kDigits), number, 16) || number == 0) return std::nullopt;
   return number;
 }
 
@@ -28,13 +27,6 @@ std::string_view line_of(std::string_view info, std::string_view name) {
   return {};
 }
 
-std::optional<std::uint64_t> offset_in(std::string_view text) {
-  std::uint64_t offset = 0;
-  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), offset);
-  if (error != std::errc() || end != text.data() + text.size()) return std::nullopt;
-  return offset;
-}
-
 }  // namespace
 
 std::optional<Replication> read_replication(resp::Value reply) {
@@ -44,9 +36,10 @@ std::optional<Replication> read_replication(resp::Value reply) {
   Replication found;
   found.is_primary = role == "master";
   const auto timeline = timeline_of(line_of(reply.text(), "master_replid:"));
-  const auto offset = offset_in(line_of(reply.text(), found.is_primary ? "master_repl_offset:" : "slave_repl_offset:"));
-  if (!timeline || !offset) return std::nullopt;
-  found.reached = {*timeline, *offset};
+  const std::string_view offset =
+      line_of(reply.text(), found.is_primary ? "master_repl_offset:" : "slave_repl_offset:");
+  if (!timeline || !read_number(offset, found.reached.offset)) return std::nullopt;
+  found.reached.timeline = *timeline;
   return found;
 }
 

@@ -5,6 +5,7 @@
 #include <algorithm>
 
 #include "base/log.h"
+#include "base/parked.h"
 #include "stores/redis/routers.h"
 #include "wire/resp/command.h"
 #include "wire/resp/reply.h"
@@ -83,13 +84,7 @@ Task<void> Router::close(SteadyTime deadline) {
   closing_ = true;
   alarm_.ring();
   if (running_ || retiring_ > 0) {
-    struct Wait {
-      Router& router;
-      bool await_ready() const noexcept { return false; }
-      void await_suspend(std::coroutine_handle<> waiter) noexcept { router.ended_ = waiter; }
-      void await_resume() const noexcept {}
-    };
-    co_await Wait{*this};
+    co_await Parked{ended_};
   }
   shards_.clear();
   const std::vector<Known> known = std::move(known_);

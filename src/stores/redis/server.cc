@@ -120,6 +120,13 @@ void Server::found_written(SteadyTime asked, const std::optional<Replication>& f
   if (timeline_ != 0) written_lately_.add(asked, found->reached);
 }
 
+std::optional<state::Position::Reached> Server::written_by(std::string_view role) const {
+  if (timeline_ == 0 || role.empty()) return std::nullopt;
+  const auto reply = resp::Reply::parse(role);
+  const auto offset = reply ? read_primary_offset(reply->root()) : std::nullopt;
+  return offset ? std::optional(state::Position::Reached{timeline_, *offset}) : std::nullopt;
+}
+
 void Server::distrust(const std::string& reason) {
   timeline_ = 0;
   for (auto* pipeline : {&hot_, &bulk_, &sync_})

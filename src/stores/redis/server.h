@@ -85,6 +85,8 @@ class Server {
   std::uint64_t timeline() const { return timeline_; }
   const WrittenLately& written_lately() const { return written_lately_; }
   void found_written(SteadyTime asked, const std::optional<Replication>& found);
+  // What a reply of ROLE says of how far it has come; nothing when it is no primary, or its history is not known.
+  std::optional<state::Position::Reached> written_by(std::string_view role) const;
 
   // It is not what we took it for (it answered READONLY): its connections are given up and greeted anew.
   void distrust(const std::string& reason);

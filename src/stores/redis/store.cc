@@ -195,9 +195,17 @@ SteadyTime RedisStore::deadline_of(const CallContext& context) const {
 void RedisStore::prepare_read(Request& request, std::string_view key, const CallContext& context) const {
   request.verb = "read";
   request.key = key;
-  request.slot = router_->is_cluster() ? key_slot(key) : 0;
   request.is_read = true;
+  place_read(request, key, context);
+}
+
+void RedisStore::place_read(Request& request, std::string_view key, const CallContext& context) const {
+  place(request, key, context);
   request.may_read_replica = reads_any_replica(context.consistency);
+}
+
+void RedisStore::place(Request& request, std::string_view key, const CallContext& context) const {
+  request.slot = router_->is_cluster() ? key_slot(key) : 0;
   request.deadline = deadline_of(context);
   if (context.position != nullptr && router_->has_replicas(request.slot)) request.position = context.position;
 }
@@ -208,9 +216,7 @@ bool RedisStore::reads_any_replica(Consistency level) const {
 
 void RedisStore::prepare_write(Request& request, std::string_view key, const CallContext& context) const {
   request.key = key;
-  request.slot = router_->is_cluster() ? key_slot(key) : 0;
-  request.deadline = deadline_of(context);
-  if (context.position != nullptr && router_->has_replicas(request.slot)) request.position = context.position;
+  place(request, key, context);
   if (context.consistency < Consistency::quorum) return;
   const std::uint32_t replicas = router_->replicas_of(request.slot);
   // A majority of the primary and its replicas, less the primary.

@@ -87,6 +87,9 @@ class RedisStore final : public state::StateStore {
   void prepare_read(Request& request, std::string_view key, const state::CallContext& context) const;
   void prepare_write(Request& request, std::string_view key, const state::CallContext& context) const;
   bool reads_any_replica(state::Consistency level) const;
+  // Where a request goes, until when, and whether it adds to the caller's session; `key` is any of its keys.
+  void place(Request& request, std::string_view key, const state::CallContext& context) const;
+  void place_read(Request& request, std::string_view key, const state::CallContext& context) const;
   WriteContext write_context(const state::CallContext& context, std::string_view write_id) const;
   // Whether the replicas that were asked for have the write.
   Status confirm(const Request& request, const Answer& answer, std::string_view key) const;
