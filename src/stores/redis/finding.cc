@@ -56,11 +56,13 @@ Task<Result<ListPage>> RedisStore::find(CallContext context, state::FindRequest 
                   [&of](const std::string& key) { return !state::is_listable(key, of.own_bytes, of.hides_isolated); });
     if (auto added = co_await add_carriers(context, request, std::move(*keys), page); !added)
       co_return fail(std::move(added.error()));
-    if (is_last) co_return page;
-    if (of.limit != 0 && page.items.size() >= of.limit) break;
+    const bool is_full = of.limit != 0 && page.items.size() >= of.limit;
+    if (is_last || is_full) {
+      if (!is_last) page.cursor = "k" + after;
+      co_await follow_all(context);
+      co_return page;
+    }
   }
-  page.cursor = "k" + after;
-  co_return page;
 }
 
 Task<Result<std::vector<std::string>>> RedisStore::members(CallContext context, state::FindRequest request,
@@ -83,7 +85,7 @@ Task<Status> RedisStore::add_carriers(CallContext context, state::FindRequest re
                                       ListPage& page) {
   std::vector<state::GetRequest> requests;
   for (const std::string& key : keys) requests.push_back({key, request.of.want_values, true});
-  auto records = co_await get_many(context, requests);
+  auto records = co_await get_many(at_primaries(context), requests);
   std::vector<std::string> stale;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     // What is no record any more is an error to read.

@@ -81,6 +81,12 @@ Task<Status> RedisStore::ask(CallContext context, Request& request, Answer& answ
   co_return co_await exchange_.run(request, answer);
 }
 
+CallContext RedisStore::at_primaries(CallContext context) {
+  context.consistency = Consistency::strong;
+  context.position = nullptr;
+  return context;
+}
+
 // For what looks at all keys, always of primaries: afterwards no replica shows the session less than it has seen.
 Task<void> RedisStore::follow_all(CallContext context) {
   if (context.position == nullptr) co_return;

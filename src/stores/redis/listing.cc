@@ -80,11 +80,7 @@ Task<Result<std::vector<state::ListedRecord>>> RedisStore::records_of(CallContex
                                                                       bool want_fields) {
   std::vector<state::GetRequest> requests;
   for (const std::string& key : keys) requests.push_back({key, want_values, want_fields});
-  // Where their keys were found: a replica may not have them yet, and a key that is there all the time must not be
-  // missed.
-  context.consistency = state::Consistency::strong;
-  context.position = nullptr;
-  auto got = co_await get_many(context, requests);
+  auto got = co_await get_many(at_primaries(context), requests);
   std::vector<state::ListedRecord> out;
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if (!got[i] && got[i].error().code != Errc::internal) co_return fail(std::move(got[i].error()));

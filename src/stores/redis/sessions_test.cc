@@ -181,6 +181,26 @@ TEST_F(RedisSessions, GoOnAtAnotherSidecarAndAfterAStrongWrite) {
   EXPECT_NE(before.reached()[0].offset, position.reached()[0].offset) << "the strong write is of the session";
 }
 
+// Its members are read at the primary, and a replica may not have their records yet.
+TEST_F(RedisSessions, ALookUpByEntryMissesNoRecordThatReplicasLack) {
+  for (std::size_t i = 0; i < kReplicas; ++i) servers_->hold_up(i, true);
+  const state::Pairs entries{{"user", "1"}};
+  state::SetRequest request = save("k", "1");
+  request.indexes = entries;
+  ASSERT_TRUE(any().set(request));
+  state::FindRequest find;
+  find.name = "user";
+  find.value = "1";
+  for (const Consistency level : {Consistency::eventual, Consistency::session}) {
+    Position position;
+    const CallContext context = in(&position, level);
+    const auto page = any().ask([&](state::StateStore& store) { return store.find(context, find); });
+    ASSERT_TRUE(page) << page.error().message;
+    EXPECT_EQ(page->items.size(), 1U) << name_of(level);
+    EXPECT_FALSE(position.empty()) << "what was found is of the session";
+  }
+}
+
 TEST_F(RedisSessions, APositionOfAnotherHistoryIsReadAtThePrimary) {
   write("k", 1, nullptr, Consistency::session);
   servers_->group().wait_until_linked();

@@ -101,6 +101,9 @@ class RedisStore final : public state::StateStore {
   Task<bool> ask_replica(state::CallContext context, Request& request, Answer& answer);
   // A reading, of a replica where the level permits it and it is far enough, else of the primary.
   Task<Status> ask(state::CallContext context, Request& request, Answer& answer);
+  // For records whose keys were found at primaries: a replica may not have them yet, and what is there all the time
+  // must not be missed.
+  static state::CallContext at_primaries(state::CallContext context);
   Task<void> follow_all(state::CallContext context);
 
   // bulk.cc
