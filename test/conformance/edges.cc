@@ -31,7 +31,8 @@ void expect_round_trip(Handle& store, const std::string& name, const std::string
     EXPECT_EQ(store.keys(name, 100, name.size()), std::vector{name});
   }
   if (store.can().transaction_ops_max > 0) {
-    ASSERT_TRUE(store.transact({drop(name), put(name, value)}));
+    const auto replaced = store.transact({drop(name), put(name, value)});
+    ASSERT_TRUE(replaced) << replaced.error().message;
     ASSERT_TRUE(store.value(name) == value);
   }
   ASSERT_TRUE(store.erase(drop(name)));
