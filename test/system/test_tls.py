@@ -1,4 +1,5 @@
 """TLS on both ports: what is spoken, what is refused, and certificates that change under load."""
+import errno
 import socket
 import ssl
 import threading
@@ -105,14 +106,17 @@ def test_old_protocols_and_plain_http_are_refused(tls_sidecar):
 def test_noise_in_place_of_a_handshake_hurts_nobody(tls_sidecar):
     for noise in (b"\x16\x03\x01\x40\x00" + b"x" * 20000, b"\x16\x03", b"\x16"):
         with socket.create_connection(("127.0.0.1", tls_sidecar.http_port)) as raw:
-            raw.sendall(noise)
-            raw.shutdown(socket.SHUT_WR)
             raw.settimeout(20)
+            # The server may hang up in the middle of any of the three steps: reset, broken pipe and no longer connected are all that.
             try:
+                raw.sendall(noise)
+                raw.shutdown(socket.SHUT_WR)
                 while raw.recv(4096):
                     pass
-            except ConnectionResetError:
-                pass
+            except TimeoutError:
+                raise
+            except OSError as hung_up:
+                assert hung_up.errno in (errno.ECONNRESET, errno.EPIPE, errno.ENOTCONN)
     assert tls_sidecar.is_ready()
 
 
