@@ -2,10 +2,9 @@
 
 namespace holdfast::net {
 
-Task<http::Response> Handler::handle_stream(http::Request&, BodyStream&) {
-  http::Response response;
+Task<void> Handler::handle_stream(http::Request&, BodyStream&, http::Response& response) {
   response.status = 501;
-  co_return response;
+  co_return;
 }
 
 http::Response Handler::overloaded(const http::Request&) {

@@ -45,9 +45,9 @@ class Handler {
     (void)head;
     return false;
   }
-  // The response's body is ignored once write() was called; its trailers end the stream. Over HTTP/1.1, which has no
-  // trailers, the connection ends with it.
-  virtual Task<http::Response> handle_stream(http::Request& head, BodyStream& stream);
+  // As handle(). The response's body is ignored once write() was called; its trailers end the stream. Over HTTP/1.1,
+  // which has no trailers, the connection ends with it.
+  virtual Task<void> handle_stream(http::Request& head, BodyStream& stream, http::Response& response);
 
   // The whole answer when a bound was reached before the handler could be called.
   virtual http::Response overloaded(const http::Request& head);

@@ -47,10 +47,10 @@ class Session {
   Task<void> run();
 
  private:
-  enum class Next { read, finish };
+  enum class Next { read, stream, finish };
   Task<Next> consume();
-  Task<bool> answer();
-  Task<bool> stream_answer(http::Response& response);
+  Task<bool> answer(http::Response* ready = nullptr);
+  Task<bool> stream_answer();
   Task<bool> send_large(std::string_view body);
   Task<bool> flush();
   Task<void> refuse(int status, std::string_view text);
@@ -74,13 +74,19 @@ class Session {
 Task<void> Session::run() {
   connection_.set_idle(false);
   for (;;) {
-    if (co_await consume() == Next::finish) co_return;
+    const Next next = co_await consume();
+    if (next == Next::finish) co_return;
+    if (next == Next::stream) {
+      // From here, where the coroutines that have read the request are gone: it may be long.
+      if (!co_await stream_answer()) co_return;
+      continue;
+    }
     if (!out_.empty() && !co_await flush()) co_return;
     if (!co_await read_more()) co_return;
   }
 }
 
-// Takes all that in_ holds; returns when more bytes are needed or the connection is done.
+// Takes all that in_ holds; returns when more bytes are needed, an answer comes in pieces, or the connection is done.
 Task<Session::Next> Session::consume() {
   for (;;) {
     const std::size_t used = parser_.feed(std::string_view(in_).substr(at_));
@@ -101,6 +107,7 @@ Task<Session::Next> Session::consume() {
       co_return Next::finish;
     }
     if (parser_.state() == State::complete) {
+      if (connection_.handler().wants_stream(parser_.request())) co_return Next::stream;
       if (!co_await answer()) co_return Next::finish;
       continue;
     }
@@ -112,16 +119,15 @@ void Session::append(const http::Response& response) {
   http::append_http1(out_, response, false, parser_.is_http10(), false, connection_.loop().date_line());
 }
 
-// Answers the request that is complete. False when the connection is done.
-Task<bool> Session::answer() {
-  if (wants_upgrade() && co_await upgrade()) co_return false;
-  connection_.expect_nothing();
+// Answers the request that is complete, with what is `ready` if there is anything. False when the connection is done.
+Task<bool> Session::answer(http::Response* ready) {
   http::Request& request = parser_.request();
-  request.peer = connection_.peer();
-  http::Response response;
-  if (connection_.handler().wants_stream(request)) {
-    if (co_await stream_answer(response)) co_return false;
-  } else {
+  http::Response made;
+  http::Response& response = ready == nullptr ? made : *ready;
+  if (ready == nullptr) {
+    if (wants_upgrade() && co_await upgrade()) co_return false;
+    connection_.expect_nothing();
+    request.peer = connection_.peer();
     try {
       co_await connection_.handler().handle(request, response);
     } catch (const std::exception& e) {
@@ -152,28 +158,33 @@ Task<bool> Session::answer() {
   co_return true;
 }
 
-// An answer that comes in pieces. True when it did, and the connection is done; else `response` is all of it.
-Task<bool> Session::stream_answer(http::Response& response) {
-  if (!out_.empty() && !co_await flush()) co_return true;
+// An answer that comes in pieces, behind which the connection is done; or else in one. False when it is done.
+Task<bool> Session::stream_answer() {
+  if (wants_upgrade() && co_await upgrade()) co_return false;
+  connection_.expect_nothing();
+  if (!out_.empty() && !co_await flush()) co_return false;
   http::Request& request = parser_.request();
+  request.peer = connection_.peer();
+  http::Response response;
   Cancellation cancel;
   request.cancel = &cancel;
   request.headers.shrink();
   if (at_ == in_.size()) {
-    in_ = {};  // it may be long until something comes
-    out_ = {};
+    // It may be long until something comes.
+    std::string().swap(in_);
+    std::string().swap(out_);
     at_ = 0;
   }
   Http1Stream stream(connection_, request, !parser_.is_http10(), cancel);
   try {
-    response = co_await connection_.handler().handle_stream(request, stream);
+    co_await connection_.handler().handle_stream(request, stream, response);
   } catch (const std::exception& e) {
     response = failed(e);
   }
   request.cancel = nullptr;
-  if (!stream.has_begun()) co_return false;
+  if (!stream.has_begun()) co_return co_await answer(&response);
   co_await stream.finish();
-  co_return true;
+  co_return false;
 }
 
 // A large body is sent from where it is: copying it would double what a slow reader holds.

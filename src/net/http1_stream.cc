@@ -49,10 +49,8 @@ void Http1Stream::send() {
   bool failed = false;
   const std::size_t sent = connection_.write_now(out_, failed);
   if (failed) return gone();
-  if (sent == out_.size() && !connection_.has_backlog()) {
-    out_ = {};
-    return;
-  }
+  if (sent == out_.size() && !connection_.has_backlog())
+    return std::string().swap(out_);  // it may be long until the next
   sending_ = out_.substr(sent);
   out_ = {};
   writing_ = true;

@@ -172,7 +172,7 @@ Task<void> run_handler(Http2Session& session, Http2Stream& stream) {
 Task<void> run_stream_handler(Http2Session& session, Http2Stream& stream) {
   http::Response response;
   try {
-    response = co_await session.connection.handler().handle_stream(stream.request, stream);
+    co_await session.connection.handler().handle_stream(stream.request, stream, response);
   } catch (const std::exception& e) {
     log::error("holdfast.net", "a request handler failed: {}", e.what());
     response.clear();

@@ -87,7 +87,7 @@ Task<void> EchoHandler::handle(http::Request& request, http::Response& response)
   }
 }
 
-Task<http::Response> EchoHandler::events(BodyStream& stream) {
+Task<void> EchoHandler::events(BodyStream& stream) {
   ++tally_->telling;
   bool ended = false;
   stream.on_end([&ended] { ended = true; });
@@ -95,32 +95,27 @@ Task<http::Response> EchoHandler::events(BodyStream& stream) {
   while (!ended && stream.write("event\n", "text/event-stream")) co_await sleep_for(loop_, Milliseconds(1));
   stream.on_end(nullptr);
   --tally_->telling;
-  co_return http::Response();
 }
 
-Task<http::Response> EchoHandler::flood(BodyStream& stream) {
+Task<void> EchoHandler::flood(BodyStream& stream) {
   ++tally_->telling;
   while (stream.write(std::string(16 * 1024, 'x'), "text/plain") && co_await stream.sent()) ++tally_->flooded;
   --tally_->telling;
-  co_return http::Response();
 }
 
-Task<http::Response> EchoHandler::handle_stream(http::Request& head, BodyStream& stream) {
+Task<void> EchoHandler::handle_stream(http::Request& head, BodyStream& stream, http::Response& response) {
   if (head.target == "/events") co_return co_await events(stream);
   if (head.target == "/flood") co_return co_await flood(stream);
   if (head.target == "/refused-stream") {
-    http::Response response;
     response.status = 403;
     response.body = "no";
-    co_return response;
+    co_return;
   }
   ++tally_->reading;
   while (auto bytes = co_await stream.read()) stream.write("<" + *bytes + ">", "text/plain");
   --tally_->reading;
-  http::Response response;
   response.has_trailers = true;
   response.trailers.add_lower("done", "yes");
-  co_return response;
 }
 
 TestServer::TestServer(const ServerOptions& options, std::int64_t budget, const std::string& unix_path)

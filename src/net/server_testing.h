@@ -44,12 +44,12 @@ class EchoHandler final : public Handler {
     return head.target == "/stream" || head.target == "/events" || head.target == "/flood" ||
            head.target == "/refused-stream";
   }
-  Task<http::Response> handle_stream(http::Request& head, BodyStream& stream) override;
+  Task<void> handle_stream(http::Request& head, BodyStream& stream, http::Response& response) override;
 
  private:
   Task<void> hold(const http::Request& request);
-  Task<http::Response> events(BodyStream& stream);
-  Task<http::Response> flood(BodyStream& stream);
+  Task<void> events(BodyStream& stream);
+  Task<void> flood(BodyStream& stream);
 
   Loop& loop_;
   Tally* tally_;

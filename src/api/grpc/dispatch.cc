@@ -204,12 +204,17 @@ void GrpcFront::observe(const http::Request& request, const GrpcStatus& status, 
                   Milliseconds(static_cast<std::int64_t>(elapsed_ms)), request.headers.find("user-agent"));
 }
 
-Task<http::Response> GrpcFront::handle_stream(http::Request& head, net::BodyStream& stream) {
-  if (auto refused = admit(head)) co_return status_response(*refused);
+Task<void> GrpcFront::handle_stream(http::Request& head, net::BodyStream& stream, http::Response& response) {
+  if (auto refused = admit(head)) {
+    response = status_response(*refused);
+    co_return;
+  }
   const Method* const method = find_method(head.target);
-  if (method == nullptr || method->streaming == nullptr) co_return status_response(no_such_method(head));
-  const GrpcStatus status = co_await (*method->streaming)(head, stream);
-  co_return status_response(status);
+  if (method == nullptr || method->streaming == nullptr) {
+    response = status_response(no_such_method(head));
+    co_return;
+  }
+  response = status_response(co_await (*method->streaming)(head, stream));
 }
 
 Task<GrpcStatus> GrpcFront::unary(http::Request& request, std::string& out, service::Session& session) {

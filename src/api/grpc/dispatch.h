@@ -58,7 +58,7 @@ class GrpcFront final : public net::Handler {
 
   Task<void> handle(http::Request& request, http::Response& response) override;
   bool wants_stream(const http::Request& head) override;
-  Task<http::Response> handle_stream(http::Request& head, net::BodyStream& stream) override;
+  Task<void> handle_stream(http::Request& head, net::BodyStream& stream, http::Response& response) override;
   http::Response overloaded(const http::Request& head) override;
 
  private:

@@ -64,19 +64,18 @@ bool HttpFront::wants_stream(const http::Request& head) {
   return is_grpc(head) ? grpc_.wants_stream(head) : V2Routes::is_watch(head);
 }
 
-Task<http::Response> HttpFront::handle_stream(http::Request& head, net::BodyStream& stream) {
-  return is_grpc(head) ? grpc_.handle_stream(head, stream) : watch(head, stream);
+Task<void> HttpFront::handle_stream(http::Request& head, net::BodyStream& stream, http::Response& response) {
+  return is_grpc(head) ? grpc_.handle_stream(head, stream, response) : watch(head, stream, response);
 }
 
 // Told of as a request where it was refused. One that flowed has no length and no latency.
-Task<http::Response> HttpFront::watch(http::Request& request, net::BodyStream& stream) {
+Task<void> HttpFront::watch(http::Request& request, net::BodyStream& stream, http::Response& response) {
   const SteadyTime began = std::chrono::steady_clock::now();
-  http::Response response = begin_watch(request, stream);
-  if (response.status == 200) response = co_await v2_.watch(request, stream);
-  if (response.status == 200) co_return response;
+  response = begin_watch(request, stream);
+  if (response.status == 200) co_await v2_.watch(request, stream, response);
+  if (response.status == 200) co_return;
   add_cors_headers(context_.allowed_origins, request, response);
   if (context_.observes()) observe(request, Target::split(request.target).raw_path, 0, response, began);
-  co_return response;
 }
 
 // The refusal, or 200.

@@ -22,11 +22,11 @@ class HttpFront final : public net::Handler {
 
   Task<void> handle(http::Request& request, http::Response& response) override;
   bool wants_stream(const http::Request& head) override;
-  Task<http::Response> handle_stream(http::Request& head, net::BodyStream& stream) override;
+  Task<void> handle_stream(http::Request& head, net::BodyStream& stream, http::Response& response) override;
   http::Response overloaded(const http::Request& head) override;
 
  private:
-  Task<http::Response> watch(http::Request& request, net::BodyStream& stream);
+  Task<void> watch(http::Request& request, net::BodyStream& stream, http::Response& response);
   http::Response begin_watch(http::Request& request, net::BodyStream& stream);
   Task<void> route(http::Request& request, http::Response& response);
   Task<http::Response> answer(http::Request& request, const Target& target, std::string_view path,

@@ -24,7 +24,7 @@ class V2Routes {
   // GET of /v2/state/{store}:watch, whose answer flows.
   static bool is_watch(const http::Request& request);
   // The answer where no watch came to be; else what flowed is all of it.
-  Task<http::Response> watch(http::Request& request, net::BodyStream& stream);
+  Task<void> watch(http::Request& request, net::BodyStream& stream, http::Response& response);
 
  private:
   // What a watch that goes on needs of what opened it.

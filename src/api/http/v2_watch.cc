@@ -88,17 +88,19 @@ Task<Result<V2Routes::OpenedWatch>> V2Routes::open_watch(const http::Request& re
   co_return OpenedWatch{std::move(*watch), context.isolation, command.want_values};
 }
 
-Task<http::Response> V2Routes::watch(http::Request& request, net::BodyStream& stream) {
+Task<void> V2Routes::watch(http::Request& request, net::BodyStream& stream, http::Response& response) {
   OpenedWatch opened;
   {
     auto result = co_await open_watch(request);
-    if (!result) co_return problem(result.error(), request.target);
+    if (!result) {
+      response = problem(result.error(), request.target);
+      co_return;
+    }
     opened = std::move(*result);
   }
   stream.head_fields().add("Cache-Control", "no-store");
   ServerSentEvents form({opened.watch->entry(), opened.isolation}, opened.want_values, v2_.clock());
   co_await watches_.run(*opened.watch, stream, form, request, context_.access);
-  co_return http::Response();
 }
 
 }  // namespace holdfast::api
