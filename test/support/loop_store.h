@@ -4,6 +4,7 @@
 
 #include <future>
 #include <memory>
+#include <optional>
 #include <stdexcept>
 #include <utility>
 #include <vector>
@@ -16,6 +17,46 @@
 namespace holdfast::test {
 
 using net::LoopThread;
+
+// A watcher of the other loop. Each wait() fetches the event that the next poll() answers.
+class LoopWatcher final : public state::Watcher {
+ public:
+  LoopWatcher(std::unique_ptr<Watcher> inner, LoopThread& there, Scheduler& here)
+      : inner_(std::move(inner)), there_(there), here_(here) {}
+  ~LoopWatcher() override {
+    std::promise<void> gone;
+    there_.loop().post([&] {
+      inner_.reset();
+      gone.set_value();
+    });
+    gone.get_future().wait();
+  }
+
+  Task<bool> wait() override {
+    if (event_ || cancelled_) co_return !cancelled_;
+    co_await resume_on(there_.loop());
+    std::optional<state::WatchEvent> event;
+    while (!event && co_await inner_->wait()) event = inner_->poll();
+    co_await resume_on(here_);
+    event_ = std::move(event);
+    co_return event_ && !cancelled_;
+  }
+  std::optional<state::WatchEvent> poll() override {
+    if (cancelled_) return std::nullopt;
+    return std::exchange(event_, std::nullopt);
+  }
+  void cancel() override {
+    cancelled_ = true;
+    there_.loop().post([this] { inner_->cancel(); });
+  }
+
+ private:
+  std::unique_ptr<Watcher> inner_;
+  LoopThread& there_;
+  Scheduler& here_;
+  std::optional<state::WatchEvent> event_;
+  bool cancelled_ = false;
+};
 
 class LoopStore final : public state::StateStore {
  public:
@@ -83,7 +124,9 @@ class LoopStore final : public state::StateStore {
     return there([this, context, &query] { return inner_->query(context, query); });
   }
   Task<Result<std::unique_ptr<state::Watcher>>> watch(state::CallContext context, state::WatchRequest request) override {
-    return there([=, this] { return inner_->watch(context, request); });
+    auto watcher = co_await there([=, this] { return inner_->watch(context, request); });
+    if (!watcher) co_return fail(std::move(watcher.error()));
+    co_return std::make_unique<LoopWatcher>(std::move(*watcher), there_, here_);
   }
   Task<Status> ping(state::CallContext context) override {
     return there([=, this] { return inner_->ping(context); });

@@ -243,7 +243,8 @@ Certificates::Certificates(const std::string& folder)
 }
 
 const std::string_view kStoreRules =
-    "~* &* -@all +hello +auth +ping +select +client|setname +readonly +info +role +cluster|slots +cluster|nodes "
+    "~* &* -@all +hello +auth +ping +select +client|setname +client|tracking +readonly +info +role +cluster|slots "
+    "+cluster|nodes "
     "+cluster|getkeysinslot +eval +evalsha +script|load +get +type +exists +hget +hmget +hgetall +hset +hdel +hincrby "
     "+del "
     "+unlink +pexpire +pexpiretime +persist +pttl +time +scan +wait +watch +multi +exec +zadd +zrangebylex +zrem";

@@ -7,9 +7,17 @@
 
 namespace holdfast::stores::redis {
 
+namespace {
+
+constexpr std::string_view kEntryKey = "hf:index||||";
+
+}  // namespace
+
 std::string entry_key(std::string_view name, std::string_view value) {
-  return "hf:index||||" + state::entry_text(name, value);
+  return std::string(kEntryKey) + state::entry_text(name, value);
 }
+
+bool is_entry_key(std::string_view key) { return key.starts_with(kEntryKey); }
 
 void append_members(std::string& out, std::string_view entry_key, const MemberRange& range) {
   std::string from = "[" + std::string(range.prefix);

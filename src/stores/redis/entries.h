@@ -19,6 +19,7 @@ namespace holdfast::stores::redis {
 
 // "hf:index||||LENGTH:NAMEVALUE". The separators keep it out of every listing, whatever the component's key prefix is.
 std::string entry_key(std::string_view name, std::string_view value);
+bool is_entry_key(std::string_view key);
 
 // ZRANGEBYLEX: the members that begin with `prefix` and are greater than `after`, where there is one; `count` at most.
 // One reply, which read_keys() reads.

@@ -36,7 +36,9 @@ bool has_module(Value modules, std::string_view wanted) {
   return false;
 }
 
-ServerFacts facts_in(Value hello) {
+}  // namespace
+
+ServerFacts facts_of(Value hello) {
   ServerFacts facts;
   for (std::size_t i = 0; i + 1 < hello.size(); i += 2) {
     const std::string_view name = hello[i].text();
@@ -54,8 +56,6 @@ ServerFacts facts_in(Value hello) {
   if (major >= 7) facts.expiry = Expiry::at;
   return facts;
 }
-
-}  // namespace
 
 net::PipelineOptions connection_to(const Address& address, const RedisSettings& settings,
                                    std::shared_ptr<const net::TlsClientContext> tls) {
@@ -210,7 +210,7 @@ Task<Status> Server::greet_old(net::Pipeline& pipeline) {
 Status Server::check(std::string_view hello) {
   const auto reply = resp::Reply::parse(hello);
   if (!reply) return fail(reply.error());
-  facts_ = facts_in(reply->root());
+  facts_ = facts_of(reply->root());
   if (options_.wanted == Wanted::primary && !facts_.is_primary)
     return fail(Errc::unavailable,
                 fmt::format("component \"{}\" (state.redis): {} is a replica now; the new primary is being looked for",

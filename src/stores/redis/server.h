@@ -34,6 +34,9 @@ struct ServerFacts {
   Expiry expiry = Expiry::left;
 };
 
+// Of a reply to HELLO.
+ServerFacts facts_of(resp::Value hello);
+
 enum class Work : std::uint8_t { hot, bulk };
 
 // What a server has to be for us to use it.

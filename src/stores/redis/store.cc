@@ -1,11 +1,12 @@
 // How the contract maps to Redis. A record is Dapr's hash (`data`, `version`) with fields of ours beside it, or Dapr's
 // document of RedisJSON. Every write is one script: it judges the condition, writes, counts the version up and sets the
-// expiry in one step, so no etag is checked apart from its write and none is left half-done (scripts.h). The etag is the
-// version; a fresh key starts at the server's time in microseconds, so that none comes back. A transaction is one script
-// over all its keys, which in a cluster have to share a slot. Expiry is the server's own, in milliseconds. A write at
-// strong or quorum waits for replicas on a connection of its own (synced_writes.h); a read at eventual may go to a
-// replica, every other goes to the primary. Which server that is, the router knows; what happens when it changes or
-// goes away meanwhile is in exchange.h.
+// expiry in one step, so no etag is checked apart from its write and none is left half-done (scripts.h). The etag is
+// the version; a fresh key starts at the server's time in microseconds, so that none comes back. A transaction is one
+// script over all its keys, which in a cluster have to share a slot. Expiry is the server's own, in milliseconds. A
+// write at strong or quorum waits for replicas on a connection of its own (synced_writes.h); a read at eventual may go
+// to a replica, every other goes to the primary. Which server that is, the router knows; what happens when it changes
+// or goes away meanwhile is in exchange.h. Watching is CLIENT TRACKING: servers tell which keys have changed, on a
+// thread and connections of their own the records are read (follower.h).
 #include "stores/redis/store.h"
 
 #include <fmt/format.h>
@@ -61,6 +62,10 @@ Capabilities capabilities_of(const RedisSettings& settings, const Router& router
   // In a cluster a node finds its own documents only.
   can.query = !settings.indexes.empty() && facts.has_json && facts.has_search && !router.is_cluster();
   can.secondary_index = !router.is_cluster();
+  // Who told its version speaks RESP3, in which servers tell of changes.
+  can.watch = !facts.version.empty();
+  can.watch_resume = can.watch;
+  can.watch_coalesces = can.watch;
   can.query_sort_keys_max = 1;
   can.query_by_index = true;
   can.exact_json = !facts.has_json;
@@ -149,15 +154,10 @@ std::string RedisCore::next_write_id() {
 Task<Result<std::unique_ptr<state::StateStore>>> RedisCore::open(Scheduler& scheduler) {
   auto* const loop = dynamic_cast<net::Loop*>(&scheduler);
   if (loop == nullptr) co_return fail(Errc::internal, "state.redis needs a loop with sockets");
-  auto router = Router::make(*loop, settings_, tls_);
   const SteadyTime deadline = now() + init_timeout_;
-  if (auto started = co_await router->start(deadline); !started) {
-    co_await router->close(deadline);
-    co_return fail(std::move(started.error()));
-  }
-  const ServerRef primary = router->primary_of(0);
-  if (primary != nullptr) has_json_ = primary->facts().has_json;
-  auto store = std::make_unique<RedisStore>(*this, *loop, std::move(router));
+  auto opened = co_await connect(*loop, deadline);
+  if (!opened) co_return fail(std::move(opened.error()));
+  std::unique_ptr<RedisStore> store = std::move(*opened);
   if (auto prepared = co_await store->prepare_queries(deadline); !prepared) {
     CallContext context;
     context.deadline = deadline;
@@ -165,6 +165,22 @@ Task<Result<std::unique_ptr<state::StateStore>>> RedisCore::open(Scheduler& sche
     co_return fail(std::move(prepared.error()));
   }
   co_return std::move(store);
+}
+
+Task<Result<std::unique_ptr<RedisStore>>> RedisCore::connect(net::Loop& loop, SteadyTime deadline) {
+  auto router = Router::make(loop, settings_, tls_);
+  if (auto started = co_await router->start(deadline); !started) {
+    co_await router->close(deadline);
+    co_return fail(std::move(started.error()));
+  }
+  const ServerRef primary = router->primary_of(0);
+  if (primary != nullptr) has_json_ = primary->facts().has_json;
+  co_return std::make_unique<RedisStore>(*this, loop, std::move(router));
+}
+
+Follower& RedisCore::follower() {
+  std::call_once(watched_, [this] { follower_ = std::make_unique<Follower>(*this, settings_, tls_); });
+  return *follower_;
 }
 
 std::span<const std::string_view> RedisCore::dapr_features() const {
@@ -184,7 +200,12 @@ RedisStore::RedisStore(RedisCore& core, net::Loop& loop, std::unique_ptr<Router>
       exchange_(loop, *router_, settings_),
       capabilities_(capabilities_of(settings_, *router_)) {}
 
-RedisStore::~RedisStore() = default;
+RedisStore::~RedisStore() { end_watches(); }
+
+void RedisStore::end_watches() {
+  closed_ = true;
+  if (listener_ != nullptr) std::exchange(listener_, nullptr)->close();
+}
 
 // The loop's time is half a second old at most, and free of charge.
 SteadyTime RedisStore::deadline_of(const CallContext& context) const {
@@ -353,7 +374,19 @@ Task<Status> RedisStore::ping(CallContext context) {
   co_return Status();
 }
 
+// The servers tell of the keys before the watch is said to be in place, so nothing that is written then is missed.
+Task<Result<std::unique_ptr<state::Watcher>>> RedisStore::watch(CallContext context, state::WatchRequest request) {
+  if (!capabilities_.watch) co_return co_await StateStore::watch(context, request);
+  Follower& follower = core_.follower();
+  if (auto covered = co_await follower.cover(std::string(request.prefix), request.want_values, loop_); !covered)
+    co_return fail(std::move(covered.error()));
+  if (closed_) co_return fail(Errc::unavailable, "the store was closed meanwhile");
+  if (listener_ == nullptr) listener_ = std::make_shared<state::Listener>(follower.feed(), loop_);
+  co_return listener_->watch(request, [] {});
+}
+
 Task<Status> RedisStore::close(CallContext context) {
+  end_watches();
   co_await router_->close(std::min(context.deadline, now() + settings_.read_timeout));
   co_return Status();
 }

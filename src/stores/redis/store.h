@@ -3,18 +3,23 @@
 
 #include <atomic>
 #include <memory>
+#include <mutex>
 #include <span>
 #include <string>
 #include <vector>
 
 #include "state/component.h"
+#include "state/feed.h"
 #include "state/store.h"
 #include "stores/redis/entries.h"
 #include "stores/redis/exchange.h"
+#include "stores/redis/follower.h"
 #include "stores/redis/listing.h"
 #include "stores/redis/router.h"
 
 namespace holdfast::stores::redis {
+
+class RedisStore;
 
 // Shared by the loops. Thread-safe.
 class RedisCore final : public state::StoreCore {
@@ -25,6 +30,10 @@ class RedisCore final : public state::StoreCore {
   // Connects: Errc::unavailable, or denied, when no server can be used within the component's initTimeout. `loop` has
   // to be a net::Loop. The store refers to this core.
   Task<Result<std::unique_ptr<state::StateStore>>> open(Scheduler& loop) override;
+  // The same without search indexes, and until then.
+  Task<Result<std::unique_ptr<RedisStore>>> connect(net::Loop& loop, SteadyTime deadline);
+  // What has changed, from the first call on.
+  Follower& follower();
 
   const RedisSettings& settings() const { return settings_; }
   const Clock& clock() const { return clock_; }
@@ -48,6 +57,8 @@ class RedisCore final : public state::StoreCore {
   std::atomic<std::uint64_t> writes_{0};
   std::atomic<bool> has_json_{false};
   std::atomic<bool> warned_{false};
+  std::once_flag watched_;
+  std::unique_ptr<Follower> follower_;
 };
 
 // Takes the keys of a walk, batch by batch.
@@ -62,6 +73,8 @@ class RedisStore final : public state::StateStore {
   RedisStore(RedisCore& core, net::Loop& loop, std::unique_ptr<Router> router);
   ~RedisStore() override;
 
+  // What finds its servers.
+  Router& router() { return *router_; }
   // Makes the search indexes, where there can be some. Once, before the store is used.
   Task<Status> prepare_queries(SteadyTime deadline);
 
@@ -78,6 +91,7 @@ class RedisStore final : public state::StateStore {
   Task<Result<state::KeyPage>> keys_like(state::CallContext context, state::LikeRequest request) override;
   Task<Result<std::uint64_t>> erase_prefix(state::CallContext context, state::DeletePrefixRequest request) override;
   Task<Result<state::QueryPage>> query(state::CallContext context, const state::Query& query) override;
+  Task<Result<std::unique_ptr<state::Watcher>>> watch(state::CallContext context, state::WatchRequest request) override;
   Task<Status> ping(state::CallContext context) override;
   Task<Status> close(state::CallContext context) override;
 
@@ -94,6 +108,7 @@ class RedisStore final : public state::StateStore {
   // Whether the replicas that were asked for have the write.
   Status confirm(const Request& request, const Answer& answer, std::string_view key) const;
   Task<Result<std::optional<state::Record>>> get_other(state::CallContext context, state::GetRequest request);
+  void end_watches();
 
   // guarded_reads.cc
   bool may_ask_replica(const state::CallContext& context) const;
@@ -157,6 +172,8 @@ class RedisStore final : public state::StateStore {
   std::unique_ptr<Router> router_;
   Exchange exchange_;
   state::Capabilities capabilities_;
+  std::shared_ptr<state::Listener> listener_;  // from the first watch on
+  bool closed_ = false;
 };
 
 }  // namespace holdfast::stores::redis
