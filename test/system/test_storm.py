@@ -4,13 +4,17 @@ import socket
 import struct
 import threading
 
+import grpc
 import h2.config
 import h2.connection
 import h2.events
 import pytest
 import requests
+from google.rpc import error_details_pb2
+from grpc_status import rpc_status
 
 from conftest import Sidecar, wait_until
+from test_grpc import Reflected
 
 INFLIGHT = 64  # MiB, the default of --max-inflight-bytes
 CONNECTION_KIB = 32
@@ -170,3 +174,17 @@ def test_vanished_clients_leave_nothing_behind(stormed):
     assert not errors
     descriptors = f"/proc/{stormed.process.pid}/fd"
     wait_until(lambda: len(os.listdir(descriptors)) < 100, "descriptors to be given back")
+
+
+def test_a_grpc_call_beyond_the_budget_says_that_nothing_was_applied(own_sidecar):
+    """By the reason, which clients go by; Dapr's calls have none."""
+    sidecar = own_sidecar(args=["--max-inflight-bytes", "1Mi"])
+    with grpc.insecure_channel(f"127.0.0.1:{sidecar.grpc_port}") as channel:
+        with pytest.raises(grpc.RpcError) as refused:
+            Reflected(channel).call("holdfast.v2.State", "Put", {"store": "mem", "key": "large", "value": "AAAA" * 1_000_000})
+    assert refused.value.code() == grpc.StatusCode.UNAVAILABLE
+    [detail] = rpc_status.from_call(refused.value).details
+    info = error_details_pb2.ErrorInfo()
+    assert detail.Unpack(info) and info.reason == "OVERLOADED" and info.domain == "holdfast"
+    assert requests.get(f"{sidecar.url}/v2/state/mem/large").status_code == 404
+    assert sidecar.stop() == 0

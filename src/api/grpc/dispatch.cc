@@ -7,6 +7,7 @@
 
 #include "api/caller.h"
 #include "api/grpc/dapr_state.h"
+#include "api/grpc/v2_status.h"
 #include "wire/protobuf/fields.h"
 
 namespace holdfast::api {
@@ -16,6 +17,7 @@ using grpc::Code;
 namespace {
 
 constexpr std::string_view kContentType = "application/grpc";
+constexpr std::string_view kV2 = "/holdfast.v2.State/";
 
 void set_trailers(http::Response& response, const GrpcStatus& status) {
   response.status = 200;
@@ -163,8 +165,11 @@ bool GrpcFront::wants_stream(const http::Request& head) {
   return method != nullptr && method->streaming != nullptr;
 }
 
-http::Response GrpcFront::overloaded(const http::Request&) {
-  return status_response({Code::unavailable, "too many bytes in flight; try again later", {}});
+http::Response GrpcFront::overloaded(const http::Request& head) {
+  GrpcStatus status{Code::unavailable, "too many bytes in flight; try again later", {}};
+  // Clients of v2 go by the reason: nothing was applied.
+  if (head.target.starts_with(kV2)) status = failure(Error(Errc::overloaded, std::move(status.message)));
+  return status_response(status);
 }
 
 Task<void> GrpcFront::handle(http::Request& request, http::Response& response) {
