@@ -1,13 +1,14 @@
 #include "net/server.h"
 
+#include <fmt/format.h>
+#include <netinet/tcp.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include <boost/asio/basic_socket_acceptor.hpp>
 #include <boost/asio/ip/tcp.hpp>
 #include <boost/asio/ip/v6_only.hpp>
 #include <boost/asio/local/stream_protocol.hpp>
-#include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
 #include <condition_variable>
 #include <mutex>
 
@@ -20,6 +21,9 @@ namespace {
 
 using Acceptor = asio::basic_socket_acceptor<asio::generic::stream_protocol, Executor>;
 
+template <int Name>
+using TcpOption = asio::detail::socket_option::integer<IPPROTO_TCP, Name>;
+
 constexpr int kBacklog = 1024;
 
 struct Listener {
@@ -27,6 +31,23 @@ struct Listener {
   std::string unix_path;
   Timer pause;
 };
+
+// A client whose machine is gone says nothing, and a watch may have nothing to say either: the kernel asks after a
+// minute of silence, and gives up what is not acknowledged within two (tcp(7)).
+constexpr int kSilentSeconds = 60;
+constexpr int kAskAgainSeconds = 15;
+constexpr int kAsks = 4;
+constexpr int kUnacknowledgedMs = 120'000;
+
+void set_options(Socket& socket) {
+  ErrorCode ignored;
+  socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+  socket.set_option(asio::socket_base::keep_alive(true), ignored);
+  socket.set_option(TcpOption<TCP_KEEPIDLE>(kSilentSeconds), ignored);
+  socket.set_option(TcpOption<TCP_KEEPINTVL>(kAskAgainSeconds), ignored);
+  socket.set_option(TcpOption<TCP_KEEPCNT>(kAsks), ignored);
+  socket.set_option(TcpOption<TCP_USER_TIMEOUT>(kUnacknowledgedMs), ignored);
+}
 
 }  // namespace
 
@@ -136,8 +157,7 @@ void Server::Impl::place(Socket socket) {
     if (lists[i]->count.load(std::memory_order_relaxed) < lists[best]->count.load(std::memory_order_relaxed)) best = i;
   const auto protocol = socket.local_endpoint().protocol();
   if (protocol.family() != AF_UNIX) {
-    ErrorCode ignored;
-    socket.set_option(asio::ip::tcp::no_delay(true), ignored);
+    set_options(socket);
   }
   ErrorCode error;
   const int fd = socket.release(error);

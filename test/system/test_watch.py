@@ -13,7 +13,7 @@ import requests
 from google.protobuf import json_format
 from google.protobuf.message_factory import GetMessageClass
 
-from conftest import BINARY, COMPONENTS, REDIS, Sidecar, redis_or_none
+from conftest import BINARY, COMPONENTS, REDIS, Sidecar, redis_or_none, wait_until
 from test_grpc import Reflected
 from test_v2_http import at, is_problem
 
@@ -307,6 +307,18 @@ def test_tokens_and_isolation_limit_what_is_seen(own_sidecar):
         assert isolated.next()[1]["key"] == "theirs"
         assert [plain.next()[1]["key"] for _ in range(2)] == ["others/1", "mine/1"]
     assert sidecar.stop() == 0
+
+
+def test_a_client_whose_machine_is_gone_is_noticed_though_nobody_speaks(sidecar):
+    """By the kernel, which is told to ask: field 5 of /proc/net/tcp tells the timers of a connection, 2 is that of keepalive."""
+    with socket.create_connection(("127.0.0.1", sidecar.http_port)) as quiet:
+        ends = [f"0100007F:{port:04X}" for port in (sidecar.http_port, quiet.getsockname()[1])]
+
+        def timer():
+            lines = [line.split() for line in pathlib.Path("/proc/net/tcp").read_text().splitlines()[1:]]
+            return [fields[5] for fields in lines if fields[1:3] == ends]
+
+        wait_until(lambda: timer() and timer()[0].startswith("02:"), "the connection to be asked after")
 
 
 def test_many_watchers_are_all_told(sidecar, key):
