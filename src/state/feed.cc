@@ -178,7 +178,11 @@ WatchEvent FeedWatcher::event_of(const FeedEvent& from) const {
   WatchEvent event = mark(from.kind, from.number);
   event.key = from.key;
   if (from.record && want_values_) event.record = from.record;
-  if (from.record && !want_values_) event.record.emplace().etag = from.record->etag;
+  if (from.record && !want_values_) {
+    Record& record = event.record.emplace();
+    record.etag = from.record->etag;
+    record.expires_at = from.record->expires_at;
+  }
   return event;
 }
 

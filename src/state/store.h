@@ -211,7 +211,7 @@ struct WatchEvent {
   enum class Kind : std::uint8_t { put, erase, expire, resync, ready };
   Kind kind = Kind::put;
   std::string key;               // of put, erase and expire
-  std::optional<Record> record;  // with put: the etag; value and fields when asked for
+  std::optional<Record> record;  // with put: the etag and the expiry; value and fields when asked for
   std::string resume;            // continues after this event; empty: this store cannot
 };
 

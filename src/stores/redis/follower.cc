@@ -1,5 +1,7 @@
 #include "stores/redis/follower.h"
 
+#include <cstdlib>
+
 #include "base/log.h"
 #include "base/parked.h"
 #include "net/on_loop.h"
@@ -24,6 +26,14 @@ constexpr std::int64_t kClockSlackMs = 1000;
 
 // Dapr counts from 1 again after a deletion; our versions, which begin with the time, do not come back.
 constexpr std::size_t kOwnEtagBytes = 16;
+
+// Servers before version 7 say how long a record has left, which is a little more or less from reading to reading.
+constexpr std::int64_t kExpiryGrainUs = 50'000;
+
+bool expire_together(const std::optional<WallTime>& one, const std::optional<WallTime>& other) {
+  if (!one || !other) return !one && !other;
+  return std::abs(one->us - other->us) <= kExpiryGrainUs;
+}
 
 SteadyTime now() { return std::chrono::steady_clock::now(); }
 
@@ -181,7 +191,8 @@ void Follower::tell(std::string key, Result<std::optional<Record>> read, bool wh
   if (is_other && before == nullptr) return;
   if (!is_other && *read) {
     Record record = std::move(**read);
-    const bool is_same = before != nullptr && record.etag.size() >= kOwnEtagBytes && before->etag == record.etag;
+    const bool is_same = before != nullptr && record.etag.size() >= kOwnEtagBytes && before->etag == record.etag &&
+                         expire_together(before->expires_at, record.expires_at);
     told_.put(key, {record.etag, record.expires_at});
     if (!is_same)
       feed_.publish(

@@ -5,7 +5,7 @@
 // follow each other closely are one event, of the last; the events of a key are in order, because one reading of it
 // follows the other, and the last event is the last state. A key that is gone has expired if it was last seen with a
 // time to live that has passed; one that was never seen counts as deleted. A record that is the same as when it was
-// last told of is not told again.
+// last told of, its expiry included, is not told again.
 #pragma once
 
 #include <coroutine>

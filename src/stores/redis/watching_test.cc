@@ -197,11 +197,22 @@ TEST_P(RedisWatch, WhatExpiresIsToldFromWhatIsDeleted) {
   EXPECT_EQ(expired.key, "app||b");
 }
 
-TEST_P(RedisWatch, AnotherTimeToLiveAloneIsNoChange) {
+// Who keeps a record has to know.
+TEST_P(RedisWatch, AnotherTimeToLiveAloneIsAChange) {
+  Watching watching(handle(), "app||");
+  ASSERT_TRUE(handle().put("app||a", "v"));
+  EXPECT_FALSE(watching.until_value("app||a", "v").record->expires_at);
+  must({"PEXPIRE", "app||a", "100000"});
+  EXPECT_TRUE(watching.until_value("app||a", "v").record->expires_at);
+  must({"PERSIST", "app||a"});
+  EXPECT_FALSE(watching.until_value("app||a", "v").record->expires_at);
+}
+
+TEST_P(RedisWatch, ARecordThatIsTouchedAndTheSameIsNotToldAgain) {
   Watching watching(handle(), "app||");
   ASSERT_TRUE(handle().put("app||a", "v"));
   watching.until_value("app||a", "v");
-  must({"PEXPIRE", "app||a", "100000"});
+  must({"HSET", "app||a", "data", "v"});
   ASSERT_TRUE(handle().put("app||b", "v"));
   EXPECT_EQ(watching.next().key, "app||b");
 }
