@@ -3,6 +3,7 @@
 #include "api/v2.h"
 #include "base/encoding.h"
 #include "service/isolation.h"
+#include "state/capability_fields.h"
 #include "wire/json/json.h"
 
 namespace holdfast::api {
@@ -86,7 +87,22 @@ void append_record_json(std::string& out, const RecordPlace& place, std::string_
 
 namespace {
 
-void append_levels(std::string& out, std::string_view name, const state::Capabilities::Levels& levels) {
+void append_capability(std::string& out, std::string_view name, bool value) {
+  append_name(out, name);
+  out += value ? "true" : "false";
+}
+
+void append_capability(std::string& out, std::string_view name, std::uint32_t value) {
+  append_name(out, name);
+  out += value == state::kUnlimited ? "null" : std::to_string(value);
+}
+
+void append_capability(std::string& out, std::string_view name, std::uint64_t value) {
+  append_name(out, name);
+  out += std::to_string(value);
+}
+
+void append_capability(std::string& out, std::string_view name, const state::Capabilities::Levels& levels) {
   append_name(out, name);
   out += '{';
   for (std::size_t i = 1; i < levels.size(); ++i) {
@@ -100,45 +116,8 @@ void append_levels(std::string& out, std::string_view name, const state::Capabil
 
 void append_capabilities(std::string& out, const state::Capabilities& can) {
   std::string text = "{";
-  const auto flag = [&text](std::string_view name, bool value) {
-    append_name(text, name);
-    text += value ? "true" : "false";
-  };
-  const auto number = [&text](std::string_view name, std::uint64_t value) {
-    append_name(text, name);
-    text += std::to_string(value);
-  };
-  const auto limit = [&text, &number](std::string_view name, std::uint32_t value) {
-    if (value == state::kUnlimited)
-      append_null(text, name);
-    else
-      number(name, value);
-  };
-  flag("etag", can.etag);
-  flag("recordFields", can.record_fields);
-  flag("reportsCreated", can.reports_created);
-  flag("ttl", can.ttl);
-  number("ttlGrainMs", can.ttl_grain_ms);
-  limit("transactionOperationsMax", can.transaction_ops_max);
-  flag("snapshotRead", can.snapshot_read);
-  flag("list", can.list);
-  flag("orderedList", can.ordered_list);
-  flag("keysLike", can.keys_like);
-  flag("deletePrefix", can.delete_prefix);
-  flag("query", can.query);
-  limit("querySortKeysMax", can.query_sort_keys_max);
-  flag("queryByIndex", can.query_by_index);
-  flag("secondaryIndex", can.secondary_index);
-  flag("watch", can.watch);
-  flag("watchResume", can.watch_resume);
-  flag("sessionPositions", can.session_positions);
-  flag("watchCoalesces", can.watch_coalesces);
-  flag("exactJson", can.exact_json);
-  flag("durable", can.durable);
-  number("keyBytesMax", can.key_bytes_max);
-  number("valueBytesMax", can.value_bytes_max);
-  append_levels(text, "reads", can.reads);
-  append_levels(text, "writes", can.writes);
+  for (const state::CapabilityField& field : state::kCapabilityFields)
+    std::visit([&](auto member) { append_capability(text, field.name, can.*member); }, field.member);
   text += '}';
   out += text;
 }

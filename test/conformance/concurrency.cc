@@ -246,6 +246,33 @@ TEST_P(ConcurrencyConformance, ATransactionIsNeverHalfVisibleInABulkRead) {
   EXPECT_FALSE(torn);
 }
 
+TEST_P(ConcurrencyConformance, WithoutASnapshotABulkReadIsOfWholeRecords) {
+  HOLDFAST_LACKS(snapshot_read);
+  std::vector<std::string> names;
+  for (int i = 0; i < 8; ++i) names.push_back(key("k" + std::to_string(i)));
+  const auto value_of = [](std::size_t at, int round) {
+    return std::string(1000 + at, static_cast<char>('a' + round % 26));
+  };
+  for (std::size_t i = 0; i < names.size(); ++i) ASSERT_TRUE(store().set(put(names[i], value_of(i, 0))));
+  on_threads(instance(), 2, [&](Handle& handle, int number) {
+    for (int round = 0; round < 50; ++round) {
+      if (number == 0) {
+        for (std::size_t i = 0; i < names.size(); ++i) EXPECT_TRUE(handle.set(put(names[i], value_of(i, round))));
+        continue;
+      }
+      std::vector<state::GetRequest> requests;
+      for (const std::string& name : names) requests.push_back({.key = name});
+      const auto records = handle.run(handle.store().get_many({}, requests));
+      for (std::size_t i = 0; i < names.size(); ++i) {
+        ASSERT_TRUE(records[i] && *records[i]);
+        const std::string& value = (**records[i]).value;
+        EXPECT_EQ(value.size(), 1000 + i);
+        EXPECT_EQ(value.find_first_not_of(value.front()), std::string::npos) << "a record is torn";
+      }
+    }
+  });
+}
+
 // Transactions that name the same keys in different orders must neither deadlock nor mix.
 TEST_P(ConcurrencyConformance, CrossingTransactionsAllEndAndNoneIsTorn) {
   HOLDFAST_NEEDS_TRANSACTIONS_OF(16);

@@ -18,16 +18,27 @@ constexpr Milliseconds kPollInterval{5};
 class CoreInstance final : public Instance {
  public:
   explicit CoreInstance(const std::function<std::shared_ptr<state::StoreCore>(const Clock&)>& make)
-      : core_(make(clock_)) {}
+      : make_(make), core_(make(clock_)) {}
   Result<std::unique_ptr<state::StateStore>> open(test::TestLoop& loop) override { return loop.run(core_->open(loop)); }
+  bool restart() override {
+    core_.reset();
+    core_ = make_(clock_);
+    return true;
+  }
   test::ManualClock* clock() override { return &clock_; }
 
  private:
+  const std::function<std::shared_ptr<state::StoreCore>(const Clock&)> make_;
   test::ManualClock clock_;
   std::shared_ptr<state::StoreCore> core_;
 };
 
 }  // namespace
+
+Judged& judged() {
+  static Judged all;
+  return all;
+}
 
 void PrintTo(const Subject& subject, std::ostream* out) { *out << subject.name; }
 
@@ -150,6 +161,13 @@ void StoreTest::SetUp() {
 void StoreTest::TearDown() {
   handle_.reset();
   instance_.reset();
+}
+
+bool StoreTest::restart() {
+  handle_.reset();
+  const bool can = instance_->restart();
+  handle_.emplace(*instance_, loop_);
+  return can;
 }
 
 void StoreTest::run_out(const std::string& key, Milliseconds ttl) {

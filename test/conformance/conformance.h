@@ -21,6 +21,7 @@
 #include <string_view>
 #include <vector>
 
+#include "state/capability_fields.h"
 #include "state/query.h"
 #include "state/store.h"
 #include "support/test_loop.h"
@@ -33,6 +34,9 @@ class Instance {
   virtual ~Instance() = default;
   // One more handle on the same data, for this loop. Called on the thread that runs the loop.
   virtual Result<std::unique_ptr<state::StateStore>> open(test::TestLoop& loop) = 0;
+  // Lets go of everything the process has of the store, whose handles are closed, and opens it anew. False: this
+  // instance cannot.
+  virtual bool restart() { return false; }
   // The clock the store looks at, if the test may move it; null: tests wait for real time.
   virtual test::ManualClock* clock() { return nullptr; }
 };
@@ -41,6 +45,7 @@ struct Subject {
   std::string name;
   // Called for each case; may hand out the same server again and again.
   std::function<std::shared_ptr<Instance>()> start;
+  std::string column = {};     // whose head it is in the table of doc/stores.md; empty: it has none
   bool raw_keys = true;        // keys may hold "||", as the service writes them; false: user keys only
   bool sees_principal = true;  // CallContext::principal reaches the store
   // Transactions can say `present`, several etags, checks, tags and index entries, and answer what became of each
@@ -130,6 +135,8 @@ class StoreTest : public ::testing::TestWithParam<Subject> {
 
   // Lets a time to live run out, and makes sure by looking at `key`, which has it.
   void run_out(const std::string& key, Milliseconds ttl);
+  // Closes the store and opens it anew; false: this run cannot.
+  bool restart();
   // Whether `holds` becomes true before long, running the loop meanwhile.
   bool eventually(const std::function<bool()>& holds);
 
@@ -182,18 +189,39 @@ class RecordsConformance : public StoreTest {};
 class ConsistencyConformance : public StoreTest {};
 class ConcurrencyConformance : public StoreTest {};
 class EdgesConformance : public StoreTest {};
+class CapabilitiesConformance : public StoreTest {};
+
+// Which fields of Capabilities there are cases for: of stores that declare it, and of stores that do not. Filled before
+// main() by the macros below.
+struct Judged {
+  std::vector<state::CapabilityMember> declared;
+  std::vector<state::CapabilityMember> undeclared;
+};
+Judged& judged();
+template <auto member, bool declared>
+inline const bool kIsJudged = [] {
+  (declared ? judged().declared : judged().undeclared).emplace_back(member);
+  return true;
+}();
 
 // Skips the case, with the reason, when the store does not declare the ability.
-#define HOLDFAST_NEEDS(ability) \
+#define HOLDFAST_NEEDS(ability)                                      \
+  static_cast<void>(kIsJudged<&state::Capabilities::ability, true>); \
   if (!can().ability) GTEST_SKIP() << "this store does not declare " #ability
 // And the other way about: for cases that hold stores to what they do not declare.
-#define HOLDFAST_LACKS(ability) \
+#define HOLDFAST_LACKS(ability)                                       \
+  static_cast<void>(kIsJudged<&state::Capabilities::ability, false>); \
   if (can().ability) GTEST_SKIP() << "this store declares " #ability
+// For a case that holds every store to what it declares, whatever that is.
+#define HOLDFAST_JUDGES(ability)                                     \
+  static_cast<void>(kIsJudged<&state::Capabilities::ability, true>); \
+  static_cast<void>(kIsJudged<&state::Capabilities::ability, false>)
 
 // Skips the case unless transactions of at least so many operations can be had.
-#define HOLDFAST_NEEDS_TRANSACTIONS_OF(operations)                                                                \
-  if (can().transaction_ops_max < (operations))                                                                   \
-    GTEST_SKIP() << "this store does not declare transactions of " #operations;                                   \
+#define HOLDFAST_NEEDS_TRANSACTIONS_OF(operations)                               \
+  static_cast<void>(kIsJudged<&state::Capabilities::transaction_ops_max, true>); \
+  if (can().transaction_ops_max < (operations))                                  \
+    GTEST_SKIP() << "this store does not declare transactions of " #operations;  \
   if (!GetParam().transactions_span_keys) GTEST_SKIP() << "the keys of this run are in different slots of a cluster"
 
 #define HOLDFAST_NEEDS_RICH_TRANSACTIONS() \
@@ -226,6 +254,7 @@ class EdgesConformance : public StoreTest {};
   HOLDFAST_CONFORMANCE_ONE(prefix, RecordsConformance, __VA_ARGS__);      \
   HOLDFAST_CONFORMANCE_ONE(prefix, ConsistencyConformance, __VA_ARGS__);  \
   HOLDFAST_CONFORMANCE_ONE(prefix, ConcurrencyConformance, __VA_ARGS__);  \
-  HOLDFAST_CONFORMANCE_ONE(prefix, EdgesConformance, __VA_ARGS__)
+  HOLDFAST_CONFORMANCE_ONE(prefix, EdgesConformance, __VA_ARGS__);        \
+  HOLDFAST_CONFORMANCE_ONE(prefix, CapabilitiesConformance, __VA_ARGS__)
 
 }  // namespace holdfast::conformance

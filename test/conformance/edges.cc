@@ -4,6 +4,9 @@
 namespace holdfast::conformance {
 namespace {
 
+// A limit that cases go up to.
+constexpr std::uint64_t kReachable = 32 << 20;
+
 std::string every_byte() {
   std::string bytes;
   for (int i = 0; i < 256; ++i) bytes += static_cast<char>(i);
@@ -83,12 +86,39 @@ TEST_P(EdgesConformance, AMebibyteIsKept) {
 }
 
 TEST_P(EdgesConformance, AValueBeyondTheDeclaredLimitIsRefusedAndChangesNothing) {
-  if (can().value_bytes_max == 0 || can().value_bytes_max > (32 << 20))
-    GTEST_SKIP() << "this store declares no limit that a test can reach";
+  HOLDFAST_NEEDS(value_bytes_max);
+  if (can().value_bytes_max > kReachable) GTEST_SKIP() << "the limit that this store declares is beyond a test";
   ASSERT_TRUE(store().set(put(key("a"), "old")));
   const std::string value(can().value_bytes_max + 1, 'x');
   EXPECT_TRUE(failed_with(store().set(put(key("a"), value)), {Errc::invalid_argument}));
   EXPECT_EQ(store().value(key("a")), "old");
+}
+
+TEST_P(EdgesConformance, WithoutAKnownLimitALargeValueIsKept) {
+  HOLDFAST_LACKS(value_bytes_max);
+  if (!GetParam().raw_keys) GTEST_SKIP() << "the API, the way to this store, takes bodies of 4 MiB";
+  const std::string value = pseudo_random(8 << 20);
+  ASSERT_TRUE(store().set(put(key("large"), value)));
+  EXPECT_TRUE(store().value(key("large")) == value);
+}
+
+TEST_P(EdgesConformance, AKeyBeyondTheDeclaredLimitIsRefusedAndChangesNothing) {
+  HOLDFAST_NEEDS(key_bytes_max);
+  if (can().key_bytes_max > kReachable) GTEST_SKIP() << "the limit that this store declares is beyond a test";
+  std::string name = base();
+  name.resize(can().key_bytes_max, 'k');
+  ASSERT_TRUE(store().set(put(name, "v")));
+  EXPECT_TRUE(failed_with(store().set(put(name + "k", "v")), {Errc::invalid_argument}));
+  EXPECT_EQ(store().value(name), "v");
+}
+
+TEST_P(EdgesConformance, WithoutAKnownLimitALongKeyIsKept) {
+  HOLDFAST_LACKS(key_bytes_max);
+  if (!GetParam().raw_keys) GTEST_SKIP() << "v2, a way to this store, takes keys of 1024 bytes";
+  const std::string name = base() + std::string(64 << 10, 'k');
+  ASSERT_TRUE(store().set(put(name, "short")));
+  ASSERT_TRUE(store().set(put(name + "x", "long")));
+  EXPECT_EQ(store().value(name), "short");
 }
 
 TEST_P(EdgesConformance, KeysOfEveryKindAreKeys) {

@@ -63,6 +63,13 @@ TEST_P(GetSetConformance, JsonTextComesBackByteForByteWhereThatIsDeclared) {
   EXPECT_EQ(store().value(key("odd")), odd);
 }
 
+TEST_P(GetSetConformance, WithoutExactJsonTheSameJsonComesBack) {
+  HOLDFAST_LACKS(exact_json);
+  const std::string_view text = "{ \"b\" : [1.5, true],\n\t\"a\":\"<&>\" }";
+  ASSERT_TRUE(store().set(put_json(key("a"), text)));
+  EXPECT_EQ(canonical(*store().value(key("a"))), canonical(text));
+}
+
 TEST_P(GetSetConformance, AnOverwriteReplacesTheWholeValueAndItsShape) {
   ASSERT_TRUE(store().set(put_json(key("a"), R"({"one":1,"two":2})")));
   ASSERT_TRUE(store().set(put(key("a"), "short")));
@@ -100,6 +107,14 @@ TEST_P(GetSetConformance, CreationAndExistenceAreReportedWhereDeclared) {
   EXPECT_EQ(store().erase(drop(key("a")))->existed, true);
   EXPECT_EQ(store().erase(drop(key("a")))->existed, false);
   EXPECT_EQ(store().set(put(key("a"), "3"))->created, true);
+}
+
+TEST_P(GetSetConformance, WithoutReportingNothingIsClaimedOfWhatWasThere) {
+  HOLDFAST_LACKS(reports_created);
+  EXPECT_EQ(store().set(put(key("a"), "1"))->created, std::nullopt);
+  EXPECT_EQ(store().set(put(key("a"), "2"))->created, std::nullopt);
+  EXPECT_EQ(store().erase(drop(key("a")))->existed, std::nullopt);
+  EXPECT_EQ(store().erase(drop(key("a")))->existed, std::nullopt);
 }
 
 TEST_P(GetSetConformance, ReadingWithoutTheValueStillFindsTheRecord) {

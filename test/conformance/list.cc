@@ -257,6 +257,18 @@ TEST_P(ListConformance, ManyKeysAreListedCompletely) {
   EXPECT_EQ(std::set(keys.begin(), keys.end()), std::set(names.begin(), names.end()));
 }
 
+TEST_P(ListConformance, WithoutAnOrderEveryKeyIsListedAllTheSameInPagesOfAnySize) {
+  HOLDFAST_NEEDS(list);
+  HOLDFAST_LACKS(ordered_list);
+  std::set<std::string> names;
+  for (int i = 0; i < 20; ++i) names.insert(key(std::to_string(i)));
+  for (const std::string& name : names) ASSERT_TRUE(store().set(put(name, "v")));
+  for (const std::uint32_t limit : {1U, 3U, 20U, 100U}) {
+    const std::vector<std::string> keys = store().keys(base(), limit);
+    EXPECT_EQ(std::set(keys.begin(), keys.end()), names) << limit;
+  }
+}
+
 TEST_P(ListConformance, WithoutListingItIsUnsupported) {
   HOLDFAST_LACKS(list);
   EXPECT_TRUE(is_unsupported(store().run(store().store().list({}, {.prefix = base(), .own_bytes = 0, .cursor = {}}))));

@@ -89,6 +89,7 @@ TEST_P(QueryConformance, WhatAnIndexDoesNotCoverIsRefused) {
 
 TEST_P(QueryConformance, MoreSortKeysThanDeclaredAreRefused) {
   HOLDFAST_NEEDS(query);
+  HOLDFAST_JUDGES(query_sort_keys_max);
   if (can().query_sort_keys_max == state::kUnlimited) GTEST_SKIP() << "this store sorts by any number of keys";
   QueryCase query(store(), base());
   std::string keys;

@@ -34,6 +34,7 @@ TEST_P(TtlConformance, ExpiryIsReportedWhereItWillBe) {
 
 TEST_P(TtlConformance, ExpiredRecordIsAbsentAndNotBefore) {
   HOLDFAST_NEEDS(ttl);
+  HOLDFAST_JUDGES(ttl_grain_ms);
   ASSERT_TRUE(store().set(put_for(key("a"), "1", kShortTtl)));
   EXPECT_EQ(store().value(key("a")), "1");
   const auto written_at = std::chrono::steady_clock::now();

@@ -272,6 +272,42 @@ TEST_P(WatchConformance, ATokenOfNobodyAnswersResync) {
   watching.until_value(key("a"), "1");
 }
 
+TEST_P(WatchConformance, WithoutResumingNoEventHasATokenAndAGivenOneIsNotContinuedInSilence) {
+  HOLDFAST_NEEDS(watch);
+  HOLDFAST_LACKS(watch_resume);
+  {
+    Watching watching(store(), base());
+    EXPECT_EQ(watching.first().resume, "");
+    ASSERT_TRUE(store().set(put(key("a"), "1")));
+    EXPECT_EQ(watching.until_value(key("a"), "1").resume, "");
+  }
+  Watching again(store(), base(), "a-token-of-somebody-else");
+  EXPECT_EQ(again.first().kind, WatchEvent::Kind::resync);
+}
+
+TEST_P(WatchConformance, WithoutCoalescingEveryWriteIsTold) {
+  HOLDFAST_NEEDS(watch);
+  HOLDFAST_LACKS(watch_coalesces);
+  Watching watching(store(), base());
+  constexpr int kWrites = 50;
+  for (int i = 0; i < kWrites; ++i) ASSERT_TRUE(store().set(put(key("a"), std::to_string(i))));
+  for (int i = 0; i < kWrites; ++i) {
+    const WatchEvent event = watching.next();
+    ASSERT_EQ(event.kind, WatchEvent::Kind::put);
+    EXPECT_EQ(event.record->value, std::to_string(i));
+  }
+}
+
+TEST_P(WatchConformance, WithCoalescingTheLastWriteIsTold) {
+  HOLDFAST_NEEDS(watch);
+  HOLDFAST_NEEDS(watch_coalesces);
+  Watching watching(store(), base());
+  for (int i = 0; i < 50; ++i) ASSERT_TRUE(store().set(put(key("a"), std::to_string(i))));
+  watching.until_value(key("a"), "49");
+  ASSERT_TRUE(store().erase(drop(key("a"))));
+  watching.until(WatchEvent::Kind::erase, key("a"));
+}
+
 TEST_P(WatchConformance, WithoutWatchItIsUnsupported) {
   HOLDFAST_LACKS(watch);
   const std::string prefix = base();

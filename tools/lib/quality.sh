@@ -1,4 +1,4 @@
-# Format, lint, coverage.
+# Format, lint, coverage, generated docs.
 
 # The commit that changes are counted from: where this branch left main.
 base_commit() {
@@ -47,6 +47,19 @@ dev_lint() {
 
 lint_files() {
   printf '%s\0' "$@" | xargs -0 -n 1 -P "$JOBS" clang-tidy-19 -p build/dev --quiet --warnings-as-errors='*' 2>/dev/null
+}
+
+# Each store's run of the conformance suite writes its column of the table in doc/stores.md.
+dev_docs() {
+  local programs="store_memory_test store_sqlite_test store_redis_test" program
+  timed "configure dev" configure dev
+  # shellcheck disable=SC2086
+  timed "build the conformance programs" build_preset dev $programs
+  export_store_servers
+  for program in $programs; do
+    HOLDFAST_UPDATE_DOCS=1 timed "$program" "$(find build/dev/src/stores -type f -name "$program")" \
+      --gtest_brief=1 --gtest_filter='*TheDocumentationSaysWhatIsDeclared*'
+  done
 }
 
 dev_coverage() {

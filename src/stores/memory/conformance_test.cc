@@ -9,7 +9,13 @@ std::shared_ptr<state::StoreCore> make(const Clock& clock) {
   return std::make_shared<stores::memory::MemoryCore>(clock, stores::memory::MemorySettings{});
 }
 
-HOLDFAST_CONFORMANCE(Memory, of_core("memory", make));
+Subject memory() {
+  Subject subject = of_core("memory", make);
+  subject.column = "memory";
+  return subject;
+}
+
+HOLDFAST_CONFORMANCE(Memory, memory());
 
 // Once more by the clock on the wall, as a server's store is tested.
 class RealTime final : public Instance {

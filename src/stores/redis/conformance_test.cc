@@ -9,8 +9,9 @@ namespace {
 using stores::redis::joined;
 
 Subject node() {
-  return subject("node",
-                 [] { return Fields{{"redisHost", server<test::RedisServer>().address()}, {"redisPassword", ""}}; });
+  return subject(
+      "node", [] { return Fields{{"redisHost", server<test::RedisServer>().address()}, {"redisPassword", ""}}; },
+      "Redis");
 }
 
 // The user may do what the store's README asks for, and nothing else.
@@ -31,7 +32,7 @@ Fields cluster_fields() {
 
 // Hash tags, as applications use them that want transactions.
 Subject cluster() {
-  Subject one_slot = subject("cluster", cluster_fields);
+  Subject one_slot = subject("cluster", cluster_fields, "Redis Cluster");
   one_slot.shared_tag = true;
   return one_slot;
 }
@@ -43,18 +44,19 @@ Subject spread_cluster() {
 }
 
 Subject sentinels() {
-  return subject("sentinels", [] {
-    return Fields{{"redisHost", joined(server<test::RedisSentinels>().sentinel_addresses())},
-                  {"failover", "true"},
-                  {"sentinelMasterName", test::RedisSentinels::kName}};
-  });
+  return subject(
+      "sentinels",
+      [] {
+        return Fields{{"redisHost", joined(server<test::RedisSentinels>().sentinel_addresses())},
+                      {"failover", "true"},
+                      {"sentinelMasterName", test::RedisSentinels::kName}};
+      },
+      "Redis Sentinel");
 }
 
 Subject valkey() {
-  return subject("valkey", [] {
-    return Fields{
-        {"redisHost", server<test::RedisServer>(test::RedisOptions{.kind = test::ServerKind::valkey}).address()}};
-  });
+  return subject(
+      "valkey", [] { return Fields{{"redisHost", server_of<test::ServerKind::valkey>().address()}}; }, "Valkey");
 }
 
 // Every path that test/conformance/query.cc asks for.
@@ -64,11 +66,14 @@ constexpr const char* kIndexes = R"([{"name":"cases","indexes":[
 
 // Emptied for every case, because an index holds the documents of all; that takes the index along too.
 Subject documents() {
-  return subject("documents", [] {
-    auto& stack = server<test::RedisServer>(test::RedisOptions{.kind = test::ServerKind::redis_stack});
-    stack.must({"FLUSHALL"});
-    return Fields{{"redisHost", stack.address()}, {"queryIndexes", kIndexes}};
-  });
+  return subject(
+      "documents",
+      [] {
+        auto& stack = server_of<test::ServerKind::redis_stack>();
+        stack.must({"FLUSHALL"});
+        return Fields{{"redisHost", stack.address()}, {"queryIndexes", kIndexes}};
+      },
+      "Redis, RedisJSON and search");
 }
 
 HOLDFAST_CONFORMANCE(Redis, node(), secured(), cluster(), spread_cluster(), sentinels(), valkey(), documents());

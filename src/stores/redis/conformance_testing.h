@@ -9,6 +9,7 @@
 
 #include "conformance/conformance.h"
 #include "stores/redis/store_testing.h"
+#include "support/redis_servers.h"
 
 namespace holdfast::conformance {
 
@@ -34,17 +35,23 @@ class RedisInstance final : public Instance {
   std::deque<test::LoopThread> threads_;
 };
 
-inline Subject subject(std::string name, std::function<Fields()> fields) {
+inline Subject subject(std::string name, std::function<Fields()> fields, std::string column = {}) {
   Subject subject;
   subject.name = std::move(name);
+  subject.column = std::move(column);
   subject.start = [fields = std::move(fields)] { return std::make_shared<RedisInstance>(fields()); };
   return subject;
 }
 
-// Servers are started by the first case that needs them and end with the program.
-template <class Server, class... Options>
-Server& server(Options&&... options) {
-  static Server made(std::forward<Options>(options)...);
+// Servers are started by the first case that needs them and end with the program. One of each type, and of each kind.
+template <class Server>
+Server& server() {
+  static Server made;
+  return made;
+}
+template <test::ServerKind kind>
+test::RedisServer& server_of() {
+  static test::RedisServer made(test::RedisOptions{.kind = kind});
   return made;
 }
 
