@@ -17,6 +17,7 @@
 #include "base/encoding.h"
 #include "base/file.h"
 #include "base/frame_pool.h"
+#include "base/hash.h"
 #include "base/log.h"
 #include "base/number.h"
 #include "base/random.h"
@@ -487,6 +488,18 @@ TEST_F(Log, LevelsAreReadInAnyCase) {
     EXPECT_EQ(level, expected);
   }
   EXPECT_FALSE(log::parse_level("verbose", level));
+}
+
+TEST(HashOf, KeysThatDifferInOneByteAnywhereDifferInHash) {
+  for (std::size_t length = 0; length < 70; ++length) {
+    const std::string key(length, 'x');
+    for (std::size_t at = 0; at < length; ++at) {
+      std::string other = key;
+      other[at] = 'y';
+      EXPECT_NE(hash_of(key), hash_of(other)) << length << " " << at;
+    }
+    EXPECT_NE(hash_of(key), hash_of(key + '\0'));
+  }
 }
 
 }  // namespace

@@ -64,6 +64,33 @@ Result<state::Consistency> default_level(const state::Component& component) {
   return state::Consistency::unspecified;
 }
 
+Error no_near_cache(const Error& why) {
+  return Error(why.code, fmt::format("nearCache: {}; remove the field, or see what turns on watch for this type in "
+                                     "doc/stores.md (state.sqlite: watch: log)",
+                                     why.message));
+}
+
+// Nothing: the component asks for none.
+Result<std::optional<state::NearCacheSettings>> near_cache_of(const state::Component& component,
+                                                              std::string_view key_prefix, std::size_t loops) {
+  if (!property_is_true(component, "nearCache", false)) return std::nullopt;
+  const auto fields = state::Settings::read(component, state::common_settings());
+  if (!fields) return fail(fields.error());
+  const std::int64_t items = fields->integer("nearCacheMaxItems");
+  const std::uint64_t bytes = fields->bytes("nearCacheMaxBytes");
+  if (items < 1 || bytes < 1)
+    return fail(Errc::invalid_argument,
+                "nearCacheMaxItems and nearCacheMaxBytes must be at least 1; for no near cache "
+                "leave out the field nearCache");
+  state::NearCacheSettings settings;
+  // Each loop has a cache of its own.
+  settings.limits.items_max = std::max<std::size_t>(static_cast<std::size_t>(items) / loops, 1);
+  settings.limits.bytes_max = std::max<std::size_t>(bytes / loops, 1);
+  settings.age_max = fields->duration("nearCacheMaxAge");
+  settings.prefix = key_prefix;
+  return settings;
+}
+
 }  // namespace
 
 Status refuse_what_is_not_built(const state::Component& component) {
@@ -215,6 +242,9 @@ Result<Components::Store> Components::examine(const state::Component& component,
   if (auto ok = refuse_what_is_not_built(component); !ok) return failed(component, ok.error(), "init");
   if (auto level = default_level(component); !level) return failed(component, level.error(), "init");
   if (auto mode = service::isolation_of(component); !mode) return failed(component, mode.error(), "init");
+  auto near_cache = near_cache_of(component, *prefix, loops_.size());
+  if (!near_cache) return failed(component, near_cache.error(), "init");
+  store.near_cache = std::move(*near_cache);
   return store;
 }
 
@@ -252,9 +282,14 @@ Status Components::open_entries(const Store& store, std::vector<std::unique_ptr<
       return fail(Errc::unavailable, fmt::format("init timeout for component {}", config::log_name(store.component)));
     if (!*opened) return fail(opened->error());
     auto layered = state::with_resiliency(std::move(**opened), shared, loop, Clock::system());
+    const Status admitted = store.near_cache ? state::admits_near_cache(layered->capabilities()) : Status();
+    if (store.near_cache && admitted)
+      layered = state::with_near_cache(std::move(layered), *store.near_cache,
+                                       metrics_.near_cache(store.component.name, i), Clock::system());
     auto entry = entry_of(store);
     entry->store = state::with_metrics(std::move(layered), metrics_.store(store.component.name, i), Clock::system());
     entries.push_back(std::move(entry));
+    if (!admitted) return fail(no_near_cache(admitted.error()));
   }
   return {};
 }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -11,6 +12,7 @@
 #include "service/store_table.h"
 #include "state/component.h"
 #include "state/layers/layers.h"
+#include "state/layers/near_cache.h"
 
 namespace holdfast::daemon {
 
@@ -56,6 +58,7 @@ class Components {
     const state::StoreType* type = nullptr;
     state::ResiliencyPolicy policy;
     std::string key_prefix;
+    std::optional<state::NearCacheSettings> near_cache;
     std::shared_ptr<state::StoreCore> core;  // null while it is still connecting
     std::shared_ptr<OpenHandles> handles;
     std::string pending_reason;

@@ -65,6 +65,14 @@ class Family {
   std::size_t head_bytes_;
 };
 
+// The one of this loop, made when it is first asked for.
+template <class Counts>
+std::shared_ptr<Counts> at_loop(std::vector<std::shared_ptr<Counts>>& loops, std::size_t loop) {
+  if (loops.size() <= loop) loops.resize(loop + 1);
+  if (!loops[loop]) loops[loop] = std::make_shared<Counts>();
+  return loops[loop];
+}
+
 HistogramSum sum_of(std::span<const std::shared_ptr<StoreMetrics>> loops, OperationKind kind, bool success) {
   HistogramSum sum;
   for (const auto& metrics : loops)
@@ -93,10 +101,12 @@ double cpu_seconds() {
 
 std::shared_ptr<StoreMetrics> MetricsSources::store(const std::string& component, std::size_t loop) {
   const std::lock_guard lock(mutex_);
-  auto& loops = stores_[component];
-  if (loops.size() <= loop) loops.resize(loop + 1);
-  if (!loops[loop]) loops[loop] = std::make_shared<StoreMetrics>();
-  return loops[loop];
+  return at_loop(stores_[component], loop);
+}
+
+std::shared_ptr<state::NearCacheCounts> MetricsSources::near_cache(const std::string& component, std::size_t loop) {
+  const std::lock_guard lock(mutex_);
+  return at_loop(near_caches_[component], loop);
 }
 
 void MetricsSources::add_resiliency(const std::string& component, std::shared_ptr<const SharedResiliency> resiliency) {
@@ -147,6 +157,29 @@ void MetricsSources::append_stores(std::string& out, const std::string& labels) 
   }
   counts.write_to(out);
   latencies.write_to(out);
+}
+
+void MetricsSources::append_near_caches(std::string& out, const std::string& labels) const {
+  using Counts = state::NearCacheCounts;
+  Family counts("dapr_component_state_near_cache_count", "counter", "What the near cache of the state component did.");
+  Family items("dapr_component_state_near_cache_items", "gauge", "Records in the near cache of the state component.");
+  Family bytes("dapr_component_state_near_cache_bytes", "gauge", "Memory of the near cache of the state component.");
+  for (const auto& [name, loops] : near_caches_) {
+    const std::string series = fmt::format("{},component=\"{}\"", labels, label(name));
+    const auto sum = [&loops = loops](std::atomic<std::uint64_t> Counts::* which) {
+      std::uint64_t all = 0;
+      for (const auto& one : loops)
+        if (one) all += ((*one).*which).load(std::memory_order_relaxed);
+      return all;
+    };
+    counts.add(series + ",event=\"hit\"", sum(&Counts::hits));
+    counts.add(series + ",event=\"miss\"", sum(&Counts::misses));
+    counts.add(series + ",event=\"invalidation\"", sum(&Counts::invalidations));
+    counts.add(series + ",event=\"resync\"", sum(&Counts::resyncs));
+    items.add(series, sum(&Counts::items));
+    bytes.add(series, sum(&Counts::bytes));
+  }
+  for (const Family* family : {&counts, &items, &bytes}) family->write_to(out);
 }
 
 void MetricsSources::append_secrets(std::string& out, const std::string& labels) const {
@@ -307,6 +340,7 @@ std::string MetricsSources::page(const service::Runtime& runtime) const {
   const std::lock_guard lock(mutex_);
   std::string out;
   append_stores(out, labels);
+  append_near_caches(out, labels);
   append_secrets(out, labels);
   append_servers(out, app);
   append_components(out, app);

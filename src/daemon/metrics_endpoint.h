@@ -12,6 +12,7 @@
 #include "service/runtime.h"
 #include "service/secrets.h"
 #include "state/layers/layers.h"
+#include "state/layers/near_cache.h"
 #include "telemetry/error_counts.h"
 #include "telemetry/server_metrics.h"
 #include "telemetry/stats.h"
@@ -23,6 +24,7 @@ class MetricsSources final : public telemetry::StatsSource {
  public:
   // The counts of a store on a loop. The same ones when the store is opened anew.
   std::shared_ptr<state::StoreMetrics> store(const std::string& component, std::size_t loop);
+  std::shared_ptr<state::NearCacheCounts> near_cache(const std::string& component, std::size_t loop);
   // Replaces those of an earlier opening.
   void add_resiliency(const std::string& component, std::shared_ptr<const state::SharedResiliency> resiliency);
   // Outlives this.
@@ -48,6 +50,7 @@ class MetricsSources final : public telemetry::StatsSource {
     friend auto operator<=>(const SecretSeries&, const SecretSeries&) = default;
   };
   void append_stores(std::string& out, const std::string& labels) const;
+  void append_near_caches(std::string& out, const std::string& labels) const;
   void append_secrets(std::string& out, const std::string& labels) const;
   void append_servers(std::string& out, const std::string& app) const;
   void append_components(std::string& out, const std::string& app) const;
@@ -57,6 +60,7 @@ class MetricsSources final : public telemetry::StatsSource {
   const SteadyTime began_ = std::chrono::steady_clock::now();
   mutable std::mutex mutex_;
   std::map<std::string, std::vector<std::shared_ptr<state::StoreMetrics>>> stores_;
+  std::map<std::string, std::vector<std::shared_ptr<state::NearCacheCounts>>> near_caches_;
   std::map<std::string, std::shared_ptr<const state::SharedResiliency>> resiliency_;
   std::vector<const telemetry::ServerMetrics*> servers_;
   std::map<std::string, std::uint64_t> loaded_;

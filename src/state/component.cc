@@ -18,7 +18,7 @@ constexpr std::string_view kNoEncryption =
 constexpr std::string_view kNoOutbox =
     "asks for an outbox, which this version does not have; remove the field, or events would be lost";
 
-constexpr std::array<Setting, 13> kCommonSettings{{
+constexpr std::array<Setting, 17> kCommonSettings{{
     {.name = "keyPrefix",
      .fallback = "appid",
      .help = "what is put before every key: appid, name, namespace, none, or a text of your own"},
@@ -41,6 +41,23 @@ constexpr std::array<Setting, 13> kCommonSettings{{
      .help = "whether requests may name an isolation key (optional), have to (required), or may not (off): its records "
              "are kept apart from all others",
      .choices = "off optional required"},
+    {.name = "nearCache",
+     .kind = SettingKind::boolean,
+     .fallback = "false",
+     .help =
+         "serve readings at eventual from memory, which a watch of the store keeps right; needs a store that watches"},
+    {.name = "nearCacheMaxItems",
+     .kind = SettingKind::integer,
+     .fallback = "10000",
+     .help = "records that the near cache keeps"},
+    {.name = "nearCacheMaxBytes",
+     .kind = SettingKind::bytes,
+     .fallback = "16Mi",
+     .help = "memory that the near cache takes"},
+    {.name = "nearCacheMaxAge",
+     .kind = SettingKind::duration,
+     .fallback = "60s",
+     .help = "a record is read again after so long although no change was told; 0: never for that"},
     {.name = "actorStateStore",
      .kind = SettingKind::boolean,
      .fallback = "false",

@@ -38,6 +38,7 @@ struct Options {
   std::string svg_file;
   bool redis_only = false;
   bool watch_only = false;
+  bool near_only = false;
   std::string peer_host = "127.0.0.1";
   int peer_http = 0;  // 0: no peer
   int peer_grpc = 0;
@@ -89,6 +90,7 @@ class Bench {
   };
   double ratio_in_turns(const std::string& protocol, const Side& side, const Side& floor);
   void compare_v2();
+  void compare_near_cache();
   void measure_database();
   void measure_redis();
   void measure_watchers() {
@@ -221,6 +223,35 @@ void Bench::compare_v2() {
   }
 }
 
+// A reading that the near cache serves, beside one that the memory store serves. Without levels in the requests, so
+// that both answer the same bytes to the same bytes.
+void Bench::compare_near_cache() {
+  const fs::path folder = workspace_.path / "near";
+  fs::create_directories(folder);
+  std::ofstream(folder / "stores.yaml")
+      << "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: memory}\nspec: {type: state.in-memory, "
+         "version: v1}\n---\n"
+         "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: nearby}\nspec:\n  type: state.in-memory\n"
+         "  version: v1\n  metadata:\n  - {name: nearCache, value: \"true\"}\n  - {name: consistency, value: "
+         "eventual}\n";
+  const int http = free_port();
+  const int grpc = free_port();
+  std::vector<std::string> command = sidecar_command(http, grpc);
+  std::ranges::replace(command, (workspace_.path / "components").string(), folder.string());
+  const Process sidecar(command, kServerCore, "");
+  wait_for_port(http);
+  for (const std::string store : {"memory", "nearby"}) fetch_http(Load{"127.0.0.1", http, 1, 1}, seed_request(store));
+  const Operation memory = operations_on("memory").front();
+  const Operation nearby = operations_on("nearby").front();
+  for (const std::string protocol : {"http", "grpc"}) {
+    const int port = protocol == "http" ? http : grpc;
+    // What two runs of one program differ by on a quiet machine.
+    constexpr double kNoise = 0.03;
+    bar(fmt::format("{} get from the near cache: CPU over the same from memory", protocol),
+        ratio_in_turns(protocol, {sidecar.pid(), port, nearby}, {sidecar.pid(), port, memory}), "x", 1 + kNoise);
+  }
+}
+
 // The same bytes in and out, for the operations that the bars are about.
 void Bench::measure_floors() {
   const int http = free_port();
@@ -309,9 +340,11 @@ Report Bench::run() {
   if (const std::string program = redis_program(); !program.empty()) redis_.emplace(program, kServerCore);
   write_components(workspace_, redis_ ? redis_->port() : 0);
   report_.machine = machine();
-  if (options_.redis_only || options_.watch_only) {
+  if (options_.redis_only || options_.watch_only || options_.near_only) {
     pin_to(kLoadCore);
-    options_.redis_only ? measure_redis() : measure_watchers();
+    if (options_.redis_only) measure_redis();
+    if (options_.watch_only) measure_watchers();
+    if (options_.near_only) compare_near_cache();
     return report_;
   }
   std::cerr << "start-up and size\n";
@@ -322,6 +355,7 @@ Report Bench::run() {
   std::cerr << "floors\n";
   measure_floors();
   compare_v2();
+  compare_near_cache();
   measure_database();
   std::cerr << "watch\n";
   measure_watchers();
@@ -336,9 +370,10 @@ Report Bench::run() {
 }
 
 int usage() {
-  std::cerr << "usage: holdfast_bench [--holdfast FILE] [--seconds S] [--json FILE] [--svg FILE] [--only redis|watch]\n"
-               "         [--peer http://HOST:PORT] [--peer-grpc PORT] [--peer-pid PID] [--peer-store NAME]\n"
-               "A peer is any sidecar that speaks Dapr's state API; its CPU is measured when its pid is given.\n";
+  std::cerr
+      << "usage: holdfast_bench [--holdfast FILE] [--seconds S] [--json FILE] [--svg FILE] [--only redis|watch|near]\n"
+         "         [--peer http://HOST:PORT] [--peer-grpc PORT] [--peer-pid PID] [--peer-store NAME]\n"
+         "A peer is any sidecar that speaks Dapr's state API; its CPU is measured when its pid is given.\n";
   return 2;
 }
 
@@ -390,6 +425,8 @@ int bench_main(int argc, char** argv) {
       options.redis_only = true;
     else if (name == "--only" && value == "watch")
       options.watch_only = true;
+    else if (name == "--only" && value == "near")
+      options.near_only = true;
     else if (name == "--peer" && read_peer(value, options))
       continue;
     else if (name == "--peer-grpc")

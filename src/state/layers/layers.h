@@ -1,5 +1,6 @@
 // Behaviour that all stores share, as stores that wrap a store. The daemon builds the stack, in this order from
-// the caller: metrics, tracing, retry(breaker(timeout)), the store. Each layer lives on its store's loop.
+// the caller: metrics, tracing, the near cache (near_cache.h), retry(breaker(timeout)), the store. Each layer lives on
+// its store's loop.
 #pragma once
 
 #include <atomic>

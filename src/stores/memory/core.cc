@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <unordered_map>
 
+#include "base/hash.h"
 #include "base/random.h"
 #include "stores/memory/record.h"
 #include "stores/memory/shard_locks.h"

@@ -43,10 +43,6 @@ struct Entry {
   bool is_live(std::int64_t now_us) const { return expires_us > now_us; }
 };
 
-// A number that differs from process to process, so that nobody can choose keys that share a
-// bucket.
-std::uint64_t hash_of(std::string_view key);
-
 // Chained hash table that owns its entries. An entry never moves.
 class Table {
  public:

@@ -5,6 +5,8 @@
 #include <map>
 #include <random>
 
+#include "base/hash.h"
+
 namespace holdfast::stores::memory {
 namespace {
 
@@ -41,18 +43,6 @@ TEST(Table, EntriesThatShareAHashAreToldApartByTheirKeys) {
   EXPECT_NE(table.find("a", 7), nullptr);
   EXPECT_EQ(table.find("b", 7), nullptr);
   EXPECT_NE(table.find("c", 7), nullptr);
-}
-
-TEST(HashOf, KeysThatDifferInOneByteAnywhereDifferInHash) {
-  for (std::size_t length = 0; length < 70; ++length) {
-    const std::string key(length, 'x');
-    for (std::size_t at = 0; at < length; ++at) {
-      std::string other = key;
-      other[at] = 'y';
-      EXPECT_NE(hash_of(key), hash_of(other)) << length << " " << at;
-    }
-    EXPECT_NE(hash_of(key), hash_of(key + '\0'));
-  }
 }
 
 TEST(ExpiryHeap, AlwaysKnowsTheEarliestWhileTimesMoveAndEntriesLeave) {
