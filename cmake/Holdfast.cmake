@@ -86,16 +86,26 @@ function(holdfast_store name)
 endfunction()
 
 function(holdfast_test name)
-  cmake_parse_arguments(ARG "" "" "SOURCES;USES;RUNS" ${ARGN})
+  cmake_parse_arguments(ARG "" "" "SOURCES;USES;RUNS;WAITS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE holdfast_flags ${ARG_USES} GTest::gmock GTest::gtest_main)
   # RUNS cuts a long program into several, each the cases that match a pattern of GoogleTest; the rest is one more.
+  # WAITS are runs of cases that mostly wait for real time: each is shared out among processes side by side.
   set(taken "")
+  set(waiting "")
+  foreach(run ${ARG_WAITS})
+    string(REGEX REPLACE "[^A-Za-z0-9]+" "_" suffix "${run}")
+    add_test(NAME ${name}${suffix} COMMAND bash ${CMAKE_SOURCE_DIR}/cmake/tools/side_by_side.sh
+      $<TARGET_FILE:${name}> ${name}${suffix} ${run})
+    set_tests_properties(${name}${suffix} PROPERTIES TIMEOUT 300)
+    string(APPEND taken "${run}:")
+    set(waiting ":-${taken}")
+  endforeach()
   foreach(run ${ARG_RUNS})
     string(REGEX REPLACE "[^A-Za-z0-9]+" "_" suffix "${run}")
     # Under a name of its own, which is the name of its result file: runs go on side by side.
     add_test(NAME ${name}${suffix}
-      COMMAND bash -c "exec -a \"$1\" \"$0\" \"$2\"" $<TARGET_FILE:${name}> ${name}${suffix} --gtest_filter=${run})
+      COMMAND bash -c "exec -a \"$1\" \"$0\" \"$2\"" $<TARGET_FILE:${name}> ${name}${suffix} --gtest_filter=${run}${waiting})
     set_tests_properties(${name}${suffix} PROPERTIES TIMEOUT 300)
     string(APPEND taken "${run}:")
   endforeach()

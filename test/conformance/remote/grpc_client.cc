@@ -142,7 +142,9 @@ GrpcClient::~GrpcClient() {
   ::close(impl_->fd);
 }
 
-Result<GrpcAnswer> GrpcClient::call(std::string_view method, std::string_view message) {
+void GrpcClient::shut_down() { ::shutdown(impl_->fd, SHUT_RDWR); }
+
+Status GrpcClient::begin(std::string_view method, std::string_view message) {
   Impl& impl = *impl_;
   impl.out.clear();
   grpc::append_frame(impl.out, message);
@@ -160,6 +162,19 @@ Result<GrpcAnswer> GrpcClient::call(std::string_view method, std::string_view me
   provider.read_callback = Impl::read_body;
   if (nghttp2_submit_request(impl.h2, nullptr, head, std::size(head), &provider, nullptr) < 0)
     return fail(Errc::unavailable, "the connection takes no further call");
+  return {};
+}
+
+std::optional<std::string> GrpcClient::next_message() {
+  Impl& impl = *impl_;
+  for (;;) {
+    if (auto frame = grpc::take_frame(impl.in)) return std::move(frame->message);
+    if (impl.closed || !impl.flush() || !impl.receive()) return std::nullopt;
+  }
+}
+
+Result<GrpcAnswer> GrpcClient::finish() {
+  Impl& impl = *impl_;
   while (!impl.closed)
     if (!impl.flush() || !impl.receive()) return fail(Errc::unavailable, "the daemon closed the connection");
   GrpcAnswer answer;
@@ -170,10 +185,16 @@ Result<GrpcAnswer> GrpcClient::call(std::string_view method, std::string_view me
   answer.code = static_cast<grpc::Code>(code);
   answer.message = percent_decode(impl.fields["grpc-message"], Plus::literal).value_or("malformed grpc-message");
   read_details(impl.fields["grpc-status-details-bin"], answer);
-  if (answer.code != grpc::Code::ok) return answer;
-  auto frame = grpc::take_frame(impl.in);
-  if (!frame || frame->compressed || !impl.in.empty()) return fail(Errc::internal, "the answer is not one message");
-  answer.body = std::move(frame->message);
+  return answer;
+}
+
+Result<GrpcAnswer> GrpcClient::call(std::string_view method, std::string_view message) {
+  if (const Status begun = begin(method, message); !begun) return fail(begun.error());
+  auto answer = finish();
+  if (!answer || answer->code != grpc::Code::ok) return answer;
+  auto frame = grpc::take_frame(impl_->in);
+  if (!frame || frame->compressed || !impl_->in.empty()) return fail(Errc::internal, "the answer is not one message");
+  answer->body = std::move(frame->message);
   return answer;
 }
 

@@ -1,9 +1,10 @@
-// One HTTP/2 connection to a daemon on the loopback address, for unary gRPC calls one after the other. Blocking: for
+// One HTTP/2 connection to a daemon on the loopback address, for gRPC calls one after the other. Blocking: for
 // tests only.
 #pragma once
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -33,6 +34,12 @@ class GrpcClient {
   // Errc::unavailable when the connection breaks, Errc::internal when the answer is not gRPC. A status that is not OK
   // is an answer.
   Result<GrpcAnswer> call(std::string_view method, std::string_view message);
+  // A call whose answer is a stream: its messages, nothing after the last, and then its status.
+  Status begin(std::string_view method, std::string_view message);
+  std::optional<std::string> next_message();
+  Result<GrpcAnswer> finish();
+  // Whoever reads is told that the connection has ended. Any thread.
+  void shut_down();
 
  private:
   struct Impl;

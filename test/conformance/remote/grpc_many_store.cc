@@ -1,6 +1,7 @@
 #include "conformance/remote/grpc_many_store.h"
 
 #include "conformance/remote/grpc_forms.h"
+#include "conformance/remote/grpc_watch.h"
 #include "conformance/remote/reach.h"
 
 namespace holdfast::conformance {
@@ -180,6 +181,29 @@ Task<Result<std::uint64_t>> RemoteGrpcManyStore::erase_prefix(CallContext contex
   const auto response = ask<pb::DeletePrefixResponse>("DeletePrefix", erase);
   if (!response) co_return fail(response.error());
   co_return response->deleted();
+}
+
+Task<Result<QueryPage>> RemoteGrpcManyStore::query(CallContext context, const Query& query) {
+  pb::QueryRequest request;
+  request.set_store(store());
+  request.set_query(query_text(query));
+  request.set_limit(query.limit == 0 ? kPageMax : query.limit);
+  request.set_token(query.token);
+  request.set_prefix(query.key_prefix);
+  request.set_consistency(level_of(context.consistency));
+  const auto response = ask<pb::QueryResponse>("Query", request);
+  if (!response) co_return fail(response.error());
+  QueryPage page;
+  page.token = response->token();
+  for (const pb::Record& item : response->items())
+    page.items.push_back({item.key(), record_of(item, query.want_fields)});
+  co_return page;
+}
+
+Task<Result<std::unique_ptr<Watcher>>> RemoteGrpcManyStore::watch(CallContext, WatchRequest request) {
+  auto events = GrpcEvents::open(port_, store(), request);
+  if (!events) co_return fail(events.error());
+  co_return std::make_unique<RemoteWatcher>(std::move(*events), loop_);
 }
 
 }  // namespace holdfast::conformance

@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include <array>
+#include <charconv>
 
 #include "base/encoding.h"
 #include "base/number.h"
@@ -96,24 +97,50 @@ Result<HttpAnswer> HttpClient::read_head() {
   return answer;
 }
 
-Result<HttpAnswer> HttpClient::send(const HttpRequest& request) {
+Result<HttpAnswer> HttpClient::begin(const HttpRequest& request) {
   std::string out = fmt::format("{} {} HTTP/1.1\r\nHost: 127.0.0.1\r\n", request.method, request.target);
   for (const auto& [name, value] : request.headers) out += fmt::format("{}: {}\r\n", name, value);
   out += fmt::format("Content-Length: {}\r\n\r\n", request.body.size());
   out += request.body;
   if (!write(out)) return broken();
-  auto answer = read_head();
-  if (!answer) return answer;
-  const bool bodiless = request.method == "HEAD" || answer->status == 204 || answer->status == 304;
-  if (bodiless) return answer;
+  return read_head();
+}
+
+Status HttpClient::read_body(HttpAnswer& answer) {
   std::size_t size = 0;
-  if (!read_number(answer->header("content-length"), size))
+  if (!read_number(answer.header("content-length"), size))
     return fail(Errc::internal, "the answer has no Content-Length");
   while (in_.size() < size)
     if (!read_some()) return broken();
-  answer->body = in_.substr(0, size);
+  answer.body = in_.substr(0, size);
   in_.erase(0, size);
+  return {};
+}
+
+Result<HttpAnswer> HttpClient::send(const HttpRequest& request) {
+  auto answer = begin(request);
+  if (!answer) return answer;
+  const bool bodiless = request.method == "HEAD" || answer->status == 204 || answer->status == 304;
+  if (bodiless) return answer;
+  if (const Status read = read_body(*answer); !read) return fail(read.error());
   return answer;
 }
+
+// SIZE in hexadecimal, a line break, the bytes, a line break.
+std::optional<std::string> HttpClient::read_chunk() {
+  std::size_t end = 0;
+  while ((end = in_.find("\r\n")) == std::string::npos)
+    if (!read_some()) return std::nullopt;
+  std::size_t size = 0;
+  if (std::from_chars(in_.data(), in_.data() + end, size, 16).ptr != in_.data() + end || size == 0) return std::nullopt;
+  const std::size_t all = end + 2 + size + 2;
+  while (in_.size() < all)
+    if (!read_some()) return std::nullopt;
+  std::string chunk = in_.substr(end + 2, size);
+  in_.erase(0, all);
+  return chunk;
+}
+
+void HttpClient::shut_down() { ::shutdown(fd_, SHUT_RDWR); }
 
 }  // namespace holdfast::conformance

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -42,6 +43,12 @@ class HttpClient {
 
   // Errc::unavailable when the connection breaks, Errc::internal when the answer is not HTTP.
   Result<HttpAnswer> send(const HttpRequest& request);
+  // Its parts: the head alone, then the body, where its length was said, or its chunks; nothing after the last.
+  Result<HttpAnswer> begin(const HttpRequest& request);
+  Status read_body(HttpAnswer& answer);
+  std::optional<std::string> read_chunk();
+  // Whoever reads is told that the connection has ended. Any thread.
+  void shut_down();
 
  private:
   bool write(std::string_view bytes);

@@ -4,6 +4,7 @@
 
 #include "base/encoding.h"
 #include "conformance/remote/http_forms.h"
+#include "conformance/remote/http_watch.h"
 #include "conformance/remote/reach.h"
 
 namespace holdfast::conformance {
@@ -216,6 +217,37 @@ Task<Result<std::uint64_t>> RemoteHttpManyStore::erase_prefix(CallContext contex
   const auto document = many_parser_.parse(answer->body);
   if (!document || !document->is_object()) co_return fail(Errc::internal, "the answer is not an object");
   co_return (*document)["deleted"].get_uint64().value();
+}
+
+Task<Result<QueryPage>> RemoteHttpManyStore::query(CallContext context, const Query& query) {
+  std::string body = query_text(query);
+  body.pop_back();
+  body += body.size() > 1 ? "," : "";
+  body += R"("page":{"limit":)" + std::to_string(query.limit == 0 ? kPageMax : query.limit);
+  if (!query.token.empty()) body += R"(,"token":)" + json_text(query.token);
+  body += R"(},"prefix":)" + json_text(query.key_prefix) + "}";
+  HttpRequest ask{"POST", "/v2/state/" + percent_encode(store()) + ":query", {}, std::move(body)};
+  ask.headers.emplace_back("Content-Type", kJsonType);
+  add_level(ask.target, context.consistency);
+  const auto answer = client().send(ask);
+  if (!answer) co_return fail(answer.error());
+  if (answer->status != 200) co_return problem_of(*answer);
+  const auto document = many_parser_.parse(answer->body);
+  if (!document || !document->is_object()) co_return fail(Errc::internal, "the answer is not an object");
+  QueryPage page;
+  page.token = conformance::text_of(document->get_object().value(), "token");
+  for (const json::Element element : (*document)["items"].get_array().value()) {
+    auto item = read_record(element.get_object().value());
+    if (!item) co_return fail(item.error());
+    page.items.push_back(std::move(*item));
+  }
+  co_return page;
+}
+
+Task<Result<std::unique_ptr<Watcher>>> RemoteHttpManyStore::watch(CallContext, WatchRequest request) {
+  auto events = HttpEvents::open(port_, store(), request, capabilities().record_fields);
+  if (!events) co_return fail(events.error());
+  co_return std::make_unique<RemoteWatcher>(std::move(*events), loop_);
 }
 
 }  // namespace holdfast::conformance

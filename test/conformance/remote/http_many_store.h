@@ -1,5 +1,5 @@
 // As RemoteHttpStore, with /v2's own calls for many records in the place of Dapr's: batches, transactions with every
-// condition, patterns and deletion by prefix.
+// condition, patterns and deletion by prefix, queries and watches.
 #pragma once
 
 #include "conformance/remote/http_store.h"
@@ -8,7 +8,10 @@ namespace holdfast::conformance {
 
 class RemoteHttpManyStore final : public RemoteHttpStore {
  public:
-  using RemoteHttpStore::RemoteHttpStore;
+  // Watches come over connections of their own to `port`, and end on `loop`.
+  RemoteHttpManyStore(std::unique_ptr<HttpClient> client, std::string store, const state::Capabilities& can,
+                      std::uint16_t port, Scheduler& loop)
+      : RemoteHttpStore(std::move(client), std::move(store), can), port_(port), loop_(loop) {}
 
   Task<std::vector<Result<std::optional<state::Record>>>> get_many(
       state::CallContext context, std::span<const state::GetRequest> requests) override;
@@ -20,6 +23,8 @@ class RemoteHttpManyStore final : public RemoteHttpStore {
                                                      std::span<const state::Operation> operations) override;
   Task<Result<state::KeyPage>> keys_like(state::CallContext context, state::LikeRequest request) override;
   Task<Result<std::uint64_t>> erase_prefix(state::CallContext context, state::DeletePrefixRequest request) override;
+  Task<Result<state::QueryPage>> query(state::CallContext context, const state::Query& query) override;
+  Task<Result<std::unique_ptr<state::Watcher>>> watch(state::CallContext context, state::WatchRequest request) override;
 
  private:
   // The items of the answer, which has to hold as many; the document lives until the next call.
@@ -27,6 +32,8 @@ class RemoteHttpManyStore final : public RemoteHttpStore {
                            std::string_view list, std::size_t count);
   Result<state::Written> written_of(json::Object item);
 
+  const std::uint16_t port_;
+  Scheduler& loop_;
   json::Parser many_parser_;
 };
 

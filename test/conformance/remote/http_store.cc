@@ -122,12 +122,11 @@ std::string RemoteHttpStore::v1_target(std::string_view verb) const {
   return "/v1.0/state/" + percent_encode(store_) + std::string(verb);
 }
 
-// A record document; its value is JSON, or bytes in base64.
-Result<ListedRecord> RemoteHttpStore::read_record(json::Object from) {
+Result<ListedRecord> listed_record_of(json::Object from, bool has_fields) {
   ListedRecord item;
   item.key = text_of(from, "key");
   item.record.etag = etag_of(text_of(from, "etag"));
-  if (can_.record_fields) item.record.fields = fields_of(from);
+  if (has_fields) item.record.fields = fields_of(from);
   item.record.expires_at = parse_time(text_of(from, "expires"));
   if (json::Element value; from["value"].get(value) == simdjson::SUCCESS) {
     item.record.shape = Shape::json;

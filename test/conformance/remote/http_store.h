@@ -13,6 +13,10 @@
 
 namespace holdfast::conformance {
 
+// A record document; its value is JSON, or bytes in base64. `has_fields`: the store keeps creation and modification
+// data.
+Result<state::ListedRecord> listed_record_of(json::Object from, bool has_fields);
+
 class RemoteHttpStore : public state::StateStore {
  public:
   RemoteHttpStore(std::unique_ptr<HttpClient> client, std::string store, const state::Capabilities& can)
@@ -36,7 +40,9 @@ class RemoteHttpStore : public state::StateStore {
  protected:
   HttpClient& client() { return *client_; }
   const std::string& store() const { return store_; }
-  Result<state::ListedRecord> read_record(json::Object from);
+  Result<state::ListedRecord> read_record(json::Object from) const {
+    return listed_record_of(from, can_.record_fields);
+  }
 
  private:
   // `ask` has what else than the request restricts the listing.

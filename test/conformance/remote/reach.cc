@@ -1,5 +1,8 @@
 #include "conformance/remote/reach.h"
 
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
 #include <algorithm>
 #include <chrono>
 #include <cstdio>
@@ -54,7 +57,13 @@ state::Capabilities read_capabilities(json::Object from, Calls calls) {
   can.ordered_list = flag(from, "orderedList");
   can.keys_like = calls == Calls::ours && flag(from, "keysLike");
   can.delete_prefix = calls == Calls::ours && flag(from, "deletePrefix");
+  can.query = calls == Calls::ours && flag(from, "query");
+  can.query_sort_keys_max = static_cast<std::uint32_t>(number(from, "querySortKeysMax", state::kUnlimited));
+  can.query_by_index = flag(from, "queryByIndex");
   can.secondary_index = flag(from, "secondaryIndex");
+  can.watch = calls == Calls::ours && flag(from, "watch");
+  can.watch_resume = can.watch && flag(from, "watchResume");
+  can.watch_coalesces = can.watch && flag(from, "watchCoalesces");
   can.exact_json = flag(from, "exactJson");
   can.durable = flag(from, "durable");
   can.key_bytes_max = number(from, "keyBytesMax", 0);
@@ -64,7 +73,65 @@ state::Capabilities read_capabilities(json::Object from, Calls calls) {
   return can;
 }
 
+std::string text_of(const state::Scalar& value) {
+  std::string text = "null";
+  if (const auto* truth = std::get_if<bool>(&value)) text = *truth ? "true" : "false";
+  if (const auto* number = std::get_if<double>(&value)) text = fmt::format("{}", *number);
+  if (const auto* string = std::get_if<std::string>(&value)) {
+    text.clear();
+    json::append_string(text, *string);
+  }
+  return text;
+}
+
+constexpr std::string_view name_of(state::Filter::Op op) {
+  using Op = state::Filter::Op;
+  switch (op) {
+    case Op::eq:
+      return "EQ";
+    case Op::neq:
+      return "NEQ";
+    case Op::gt:
+      return "GT";
+    case Op::gte:
+      return "GTE";
+    case Op::lt:
+      return "LT";
+    case Op::lte:
+      return "LTE";
+    case Op::in:
+      return "IN";
+    case Op::all_of:
+      return "AND";
+    case Op::any_of:
+      return "OR";
+  }
+  return "";
+}
+
+std::string text_of(const state::Filter& filter) {
+  const bool is_unit = filter.filters.empty();
+  std::vector<std::string> parts;
+  for (const state::Filter& part : filter.filters) parts.push_back(text_of(part));
+  for (const state::Scalar& value : filter.values) parts.push_back(text_of(value));
+  std::string inside = fmt::format("{}", fmt::join(parts, ","));
+  if (!is_unit || filter.op == state::Filter::Op::in) inside = "[" + inside + "]";
+  if (is_unit) inside = fmt::format("{{{}:{}}}", text_of(state::Scalar(filter.path)), inside);
+  return fmt::format(R"({{"{}":{}}})", name_of(filter.op), inside);
+}
+
 }  // namespace
+
+std::string query_text(const state::Query& query) {
+  std::vector<std::string> members;
+  if (!query.filter.empty()) members.push_back("\"filter\":" + text_of(query.filter[0]));
+  std::vector<std::string> keys;
+  for (const state::Sort& sort : query.sort)
+    keys.push_back(fmt::format(R"({{"key":{},"order":"{}"}})", text_of(state::Scalar(sort.path)),
+                               sort.descending ? "DESC" : "ASC"));
+  if (!keys.empty()) members.push_back(fmt::format("\"sort\":[{}]", fmt::join(keys, ",")));
+  return fmt::format("{{{}}}", fmt::join(members, ","));
+}
 
 state::Capabilities reachable_of(std::uint16_t http_port, std::string_view store, Calls calls) {
   auto client = HttpClient::connect(http_port);

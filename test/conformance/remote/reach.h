@@ -11,15 +11,20 @@
 #include <vector>
 
 #include "base/clock.h"
+#include "state/query.h"
 #include "state/store.h"
 
 namespace holdfast::conformance {
 
-// What GET /v2/stores says that the store can do, without what no case here asks for over an API: queries and
-// watches, and through Dapr's calls for many records also patterns and deletion by prefix. Throws when the daemon
-// does not know the store.
+// What GET /v2/stores says that the store can do, without what the calls cannot reach: through Dapr's for many records
+// patterns, deletion by prefix, queries with a prefix and watches. Throws when the daemon does not know the store.
 enum class Calls : std::uint8_t { daprs, ours };
 state::Capabilities reachable_of(std::uint16_t http_port, std::string_view store, Calls calls);
+
+// The most that v2 gives of a query at a time.
+inline constexpr std::uint32_t kPageMax = 1000;
+// The filter and the sort keys of a query as JSON text, an object.
+std::string query_text(const state::Query& query);
 
 // Etags are kept as the store made them; the APIs show them as entity tags.
 std::string tag_of(std::string_view etag);

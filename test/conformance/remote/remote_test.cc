@@ -51,16 +51,20 @@ class RemoteInstance final : public Instance {
         store_(store),
         can_(reachable_of(daemon().sidecar().http_port(), store, calls)) {}
 
-  Result<std::unique_ptr<state::StateStore>> open(test::TestLoop&) override {
+  Result<std::unique_ptr<state::StateStore>> open(test::TestLoop& loop) override {
     if (protocol_ == Protocol::http) {
       auto client = HttpClient::connect(daemon().sidecar().http_port());
       if (!client) return fail(client.error());
-      if (calls_ == Calls::ours) return std::make_unique<RemoteHttpManyStore>(std::move(*client), store_, can_);
+      if (calls_ == Calls::ours)
+        return std::make_unique<RemoteHttpManyStore>(std::move(*client), store_, can_, daemon().sidecar().http_port(),
+                                                     loop);
       return std::make_unique<RemoteHttpStore>(std::move(*client), store_, can_);
     }
     auto client = GrpcClient::connect(daemon().sidecar().grpc_port());
     if (!client) return fail(client.error());
-    if (calls_ == Calls::ours) return std::make_unique<RemoteGrpcManyStore>(std::move(*client), store_, can_);
+    if (calls_ == Calls::ours)
+      return std::make_unique<RemoteGrpcManyStore>(std::move(*client), store_, can_, daemon().sidecar().grpc_port(),
+                                                   loop);
     return std::make_unique<RemoteGrpcStore>(std::move(*client), store_, can_);
   }
 

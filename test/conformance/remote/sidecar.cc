@@ -73,7 +73,8 @@ Sidecar::Sidecar(std::uint16_t redis_port) : folder_(make_folder()) {
   std::filesystem::create_directory(folder_ / "components");
   write_component(folder_ / "components/memory.yaml", kMemoryStore, "state.in-memory", "");
   write_component(folder_ / "components/sqlite.yaml", kSqliteStore, "state.sqlite",
-                  fmt::format("{{name: connectionString, value: '{}'}}", (folder_ / "state.db").string()));
+                  fmt::format("{{name: connectionString, value: '{}'}}, {{name: watch, value: log}}",
+                              (folder_ / "state.db").string()));
   write_component(folder_ / "components/redis.yaml", kRedisStore, "state.redis",
                   fmt::format("{{name: redisHost, value: '127.0.0.1:{}'}}", redis_port));
   for (int attempt = 0; attempt < kStartsMax; ++attempt) {
