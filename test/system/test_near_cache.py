@@ -4,11 +4,14 @@ import re
 import pytest
 import requests
 
-from conftest import COMPONENTS, Sidecar, wait_until
+from conftest import COMPONENTS, REDIS, Sidecar, wait_until
 from test_watch import LOGGED, PLACE
 from test_v2_http import at
 
 NEAR = LOGGED.replace("{{name: watch, value: log}}", "{{name: watch, value: log}}\n  - {{name: nearCache, value: true}}")
+
+
+NEAR_REDIS = REDIS.replace("{{name: failover,", "{{name: nearCache, value: true}}\n  - {{name: failover,")
 
 
 def near_counts(sidecar, store="lite"):
@@ -26,12 +29,12 @@ def read(sidecar, key, level="eventual", store="lite"):
     return answer.text if answer.status_code == 200 else None, answer.headers.get("Holdfast-Consistency")
 
 
-def warm(sidecar, key):
+def warm(sidecar, key, store="lite"):
     """Reads until a reading is served from memory."""
     def hits():
-        before = near_counts(sidecar).get("hit", 0)
-        read(sidecar, key)
-        return near_counts(sidecar)["hit"] > before
+        before = near_counts(sidecar, store).get("hit", 0)
+        read(sidecar, key, store=store)
+        return near_counts(sidecar, store)["hit"] > before
     wait_until(hits, "a reading from the near cache")
 
 
@@ -88,6 +91,20 @@ def test_the_level_is_declared(pair):
     assert stores["lite"]["reads"]["eventual"] == "eventual"
     assert stores["lite"]["reads"]["session"] == "strong"
     assert stores["mem"]["reads"]["eventual"] == "strong"
+
+
+def test_redis_keeps_it_right_too(own_sidecar, redis, key):
+    components = NEAR_REDIS.replace("PORT", str(redis.port))
+    one, two = (own_sidecar(components=components, args=["--loops", "1"]) for _ in range(2))
+    assert requests.put(at(one, "red", key), data="0").ok
+    for i in range(1, 6):
+        warm(two, key, "red")
+        assert requests.put(at(one, "red", key), data=str(i)).ok
+        assert read(one, key, store="red")[0] == str(i), "its own write"
+        wait_until(lambda: read(two, key, store="red")[0] == str(i), "the value of another")
+    warm(two, key, "red")
+    redis.command("DEL", f"test||{key}")
+    wait_until(lambda: read(two, key, store="red")[0] is None, "the deletion")
 
 
 @pytest.mark.parametrize("components, what", [

@@ -215,11 +215,13 @@ class NearCacheStore final : public ForwardingStore {
     forget(event.key);
   }
 
-  // Whether what was put is what is kept: it was read after the write, before the event came.
+  // Whether what was put is what is kept: it was read after the write, before the event came. Other programs may give a
+  // record another time to live without another etag.
   bool is_kept(const WatchEvent& event) {
     if (!event.record || event.record->etag.empty()) return false;
     const CachedRecord* const kept = cache_.peek(event.key);
-    return kept != nullptr && kept->record && kept->record->etag == event.record->etag;
+    return kept != nullptr && kept->record && kept->record->etag == event.record->etag &&
+           kept->record->expires_at == event.record->expires_at;
   }
 
   void tell_size() { tell_size(cache_.items(), cache_.bytes()); }

@@ -290,6 +290,11 @@ TEST_F(NearCacheTest, APutThatIsKeptAlreadyDropsNothing) {
   EXPECT_FALSE(misses("a"));
   tell(WatchEvent::Kind::put, "a", "another");
   EXPECT_TRUE(misses("a"));
+  inner_->records["a"].expires_at = WallTime{clock_.wall().us + 1'000'000};
+  EXPECT_FALSE(misses("a"));
+  WatchEvent event{.kind = WatchEvent::Kind::put, .key = "a", .record = inner_->records["a"], .resume = {}};
+  inner_->watcher->tell(std::move(event));
+  EXPECT_TRUE(misses("a")) << "it has another time to live now";
 }
 
 TEST_F(NearCacheTest, ResyncDropsEverything) {
