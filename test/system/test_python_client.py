@@ -17,6 +17,7 @@ from conftest import REPOSITORY, Sidecar, wait_until
 from dapr.clients import DaprClient
 from holdfast import Check, ConcurrencyMode, ConsistencyLevel, Delete, Put
 from test_isolation import components
+from test_sessions import Pair
 from test_tls import TlsSidecar
 
 sys.path.insert(0, str(REPOSITORY / "clients/python/tests"))
@@ -368,6 +369,26 @@ def test_a_guarded_write_is_repeated_and_its_outcome_known_where_it_can_be(throu
     there = through.get(key)
     assert gate.cut is None and there.text == "3" and unknown.value.current_etag == there.etag
     assert isinstance(unknown.value.__cause__, holdfast.PreconditionFailed)
+
+
+def test_a_session_of_calls_at_once_goes_on_at_another_sidecar(tmp_path, key):
+    """Each of the calls has a token of its own; another client, whose sidecar asks a replica that lacks them, is given all."""
+    pair = Pair(tmp_path)
+    names = [f"{key}-{number}" for number in range(20)]
+    pair.replica.command("REPLICAOF", "127.0.0.1", "1")  # nobody is there: it keeps its data and its history
+
+    async def write():
+        async with holdfast.aio.Client(f"127.0.0.1:{pair.sidecars[0].grpc_port}") as first:
+            await asyncio.gather(*(first.store("red").put(name, name) for name in names))
+            return first.session_token
+
+    token = asyncio.run(write())
+    assert token.count(",") > 0
+    with holdfast.Client(f"127.0.0.1:{pair.sidecars[1].grpc_port}") as second:
+        session = second.session(token)
+        assert [session.store("red").get(name).text for name in names] == names
+        assert session.session_token.count(",") == 0
+    pair.stop()
 
 
 def test_records_are_shared_with_daprs_sdk(records, sidecar, store, key, monkeypatch):

@@ -20,6 +20,7 @@ from holdfast import (
     Retry,
     Unavailable,
     _calls,
+    _session,
     _verbs,
 )
 from holdfast._calls import Failure, Nature, Pause, Reply, Send
@@ -61,7 +62,7 @@ def run(call, outcomes, timeout=10.0, retry=None, session=None, sending_seconds=
     """Result or error, what was sent, and the pauses."""
     clock = Clock()
     settings = _calls.Settings(timeout=timeout, retry=retry or Retry())
-    steps = _calls.attempts(call, settings, session or _calls.Session(), clock, lambda: 0.0)
+    steps = _calls.attempts(call, settings, session or _session.Session(), clock, lambda: 0.0)
     outcomes = list(outcomes)
     sent, pauses, told_it = [], [], None
     try:
@@ -236,7 +237,7 @@ def test_a_missing_record_is_none_and_a_missing_store_is_not():
 
 
 def test_the_session_of_every_answer_is_kept_and_sent():
-    session = _calls.Session("from-elsewhere")
+    session = _session.Session("from-elsewhere")
     failure = Failure(BUSY.code, BUSY.message, [*BUSY.metadata, ("holdfast-session", "told-with-an-error")])
     answer = Reply(RECORD.message, [("holdfast-session", "newest"), ("holdfast-consistency", "quorum")])
     result, sent, _ = run(READ, [failure, answer], session=session)

@@ -71,6 +71,47 @@ def test_sessions_of_their_own_do_not_mix(client, sidecar):
     assert (ours.session_token, first.session_token, second.session_token) == ("client", "first", "second")
 
 
+def test_calls_at_once_leave_all_they_were_told(sidecar):
+    together = threading.Barrier(2)
+
+    def told(token):
+        def answer(context):
+            together.wait(20)
+            return reply(RECORD, initial=[("holdfast-session", token)])(context)
+
+        return answer
+
+    def check_and_forget(sent):
+        assert sorted(sent.pop(-1).split(",")) == ["one", "two"] and sent == [None, None]
+        sidecar.asked.clear()
+
+    def sent():
+        return [metadata.get("holdfast-session") for _, _, metadata in sidecar.asked]
+
+    script = [told("one"), told("two"), reply(RECORD, initial=[("holdfast-session", "both")])]
+    sidecar.script += script
+    with holdfast.Client(sidecar.address) as blocking:
+        threads = [threading.Thread(target=blocking.store("s").get, args=("k",)) for _ in range(2)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert sorted(blocking.session_token.split(",")) == ["one", "two"]
+        blocking.store("s").get("k")
+        assert blocking.session_token == "both"
+        check_and_forget(sent())
+
+    async def at_once():
+        async with holdfast.aio.Client(sidecar.address) as awaited:
+            await asyncio.gather(*(awaited.store("s").get("k") for _ in range(2)))
+            await awaited.store("s").get("k")
+            return awaited.session_token
+
+    sidecar.script += script
+    assert asyncio.run(at_once()) == "both"
+    check_and_forget(sent())
+
+
 def test_the_level_that_was_served_stands_on_the_result(client, sidecar):
     sidecar.script += [
         reply(RECORD, initial=[("holdfast-consistency", "strong")]),

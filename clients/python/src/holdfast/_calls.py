@@ -16,6 +16,7 @@ from typing import Any, Generic, TypeVar
 import grpc
 
 from . import errors
+from ._session import Session
 from ._types import ConsistencyLevel, level_named
 
 T = TypeVar("T")
@@ -77,13 +78,6 @@ class Call(Generic[T]):
     timeout: float | None = None
 
 
-@dataclass
-class Session:
-    """The newest position that the sidecar told; opaque. Calls in flight at once leave that of the last to end."""
-
-    token: str | None = None
-
-
 @dataclass(frozen=True)
 class Settings:
     """What all calls of a client share."""
@@ -129,6 +123,10 @@ _NEVER_SENT = ("failed to connect to all addresses", "DNS resolution failed", "N
 _BROKEN = (grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.INTERNAL, grpc.StatusCode.UNKNOWN, grpc.StatusCode.CANCELLED)
 
 
+# The levels at which a reading that was sent without a token is served by a copy that has everything.
+_COMPLETE = (ConsistencyLevel.Strong, ConsistencyLevel.Quorum, ConsistencyLevel.Session)
+
+
 class Fate(enum.Enum):
     """What a failure says of the request that was sent."""
 
@@ -153,8 +151,8 @@ def _unknown(error: errors.HoldfastError) -> errors.OutcomeUnknown:
     )
 
 
-def metadata_of(settings: Settings, session: Session) -> tuple[tuple[str, str], ...]:
-    entries = ((TOKEN, settings.token), (ISOLATION, settings.isolation), (SESSION, session.token))
+def metadata_of(settings: Settings, session: str = "") -> tuple[tuple[str, str], ...]:
+    entries = ((TOKEN, settings.token), (ISOLATION, settings.isolation), (SESSION, session))
     return tuple((name, value) for name, value in entries if value)
 
 
@@ -177,13 +175,14 @@ def attempts(
     while True:
         attempt += 1
         left = None if deadline is None else max(deadline - clock(), 0.001)
-        outcome = yield Send(call.path, call.request, call.answer, metadata_of(settings, session), left)
+        sent = session.begin()
+        outcome = yield Send(call.path, call.request, call.answer, metadata_of(settings, sent.text), left)
         assert outcome is not None
         told = _text(outcome.metadata)
-        if told.get(SESSION):
-            session.token = told[SESSION]
+        level = level_named(told.get(CONSISTENCY, ""))
+        session.end(sent, told.get(SESSION), call.nature is not Nature.READ or level in _COMPLETE)
         if isinstance(outcome, Reply):
-            return call.read(outcome.message, Answered(level_named(told.get(CONSISTENCY, "")), lost))
+            return call.read(outcome.message, Answered(level, lost))
         error = errors.of_status(outcome.code, outcome.message, outcome.metadata)
         fate = fate_of(error)
         if call.nature is not Nature.READ:

@@ -10,7 +10,7 @@ from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import grpc
 
-from . import _calls, _verbs
+from . import _calls, _session, _verbs
 from ._calls import Call, Failure, Pause, Reply, Retry, Send, Settings
 from ._config import TLS, Target
 from ._scope import Exc, ExcType, Scope, Trace, settings_of
@@ -63,7 +63,7 @@ class _Channel:
             return Failure(told.code(), told.details() or "", metadata)
 
 
-def run(call: Call[T], channel: _Channel, settings: Settings, session: _calls.Session) -> T:
+def run(call: Call[T], channel: _Channel, settings: Settings, session: _session.Session) -> T:
     """Does what the call's attempts ask for, until there is a result or an error."""
     steps = _calls.attempts(call, settings, session)
     outcome: Reply | Failure | None = None
@@ -135,7 +135,7 @@ class Store:
 
 
 class _Scope(Scope):
-    def __init__(self, channel: _Channel, settings: Settings, session: _calls.Session) -> None:
+    def __init__(self, channel: _Channel, settings: Settings, session: _session.Session) -> None:
         super().__init__(settings, session)
         self._channel = channel
 
@@ -173,11 +173,11 @@ class Client(_Scope):
         retry: Retry | None = None,
     ) -> None:
         target, settings = settings_of(address, token, isolation, timeout, tls, retry)
-        super().__init__(_Channel(target), settings, _calls.Session())
+        super().__init__(_Channel(target), settings, _session.Session())
 
     def session(self, token: str | None = None) -> Session:
         """A session of its own over the same connection; `token` continues one that was begun elsewhere."""
-        return Session(self._channel, self._settings, _calls.Session(token))
+        return Session(self._channel, self._settings, _session.Session(token))
 
     def close(self) -> None:
         """Ends the connection, and calls that wait on it with Cancelled or OutcomeUnknown."""

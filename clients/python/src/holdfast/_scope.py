@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 from types import TracebackType
 
-from ._calls import Retry, Session, Settings
+from ._calls import Retry, Settings
 from ._config import TLS, Target, target_of, token_of
+from ._session import Session
 
 
 class Scope:
@@ -18,7 +19,7 @@ class Scope:
 
     @property
     def session_token(self) -> str | None:
-        """The newest position told by the sidecar: who passes it to `client.session` elsewhere reads what was written here."""
+        """How far these calls have come, as the sidecar told: who passes it to `client.session` elsewhere reads all of it."""
         return self._session.token
 
     def _settings_for(self, isolation: str | None) -> Settings:
