@@ -1,6 +1,7 @@
 """The Python client of clients/python against the sidecar: every verb, blocking and awaited, on every store."""
 import ast
 import asyncio
+import json
 import pickle
 import re
 import socket
@@ -165,6 +166,40 @@ def test_listing(records, key):
     assert deleted == 10 and len(list(records.scan(key + "/"))) == 2
     with pytest.raises(holdfast.InvalidArgument):
         records.delete_prefix("")
+
+
+def test_records_are_found_by_their_entries(records, key):
+    names = [f"{key}/{number}" for number in range(6)]
+    records.batch_write([Put(name, number, indexes={"all": key, "odd": f"{key}-{number % 2}"}) for number, name in enumerate(names)])
+    assert {record.key for record in records.scan(indexes={"odd": f"{key}-1"}, page=2)} == set(names[1::2])
+    found = {record.key: (record.json(), record.indexes["all"]) for record in records.scan(f"{key}/2", indexes={"all": key}, values=True)}
+    assert found == {names[2]: (2, key)}
+    records.put(names[1], 1)
+    assert {record.key for record in records.list(indexes={"odd": f"{key}-1"})} == {names[3], names[5]}
+    with pytest.raises(holdfast.InvalidArgument):
+        records.list(like="%", indexes={"all": key})
+
+
+def test_queries(records, key):
+    people = [{"n": number, "who": {"name": "ab"[number % 2], "age": 30 + number}} for number in range(6)]
+    for person in people:
+        name = f"{key}/{person['n']}"
+        records.put(name, person, tags={"small": str(person["n"] < 3)}, indexes={"all": key, "name": f"{key}-{person['who']['name']}"})
+    query = {"filter": {"EQ": {"who.name": "a"}}, "sort": [{"key": "n", "order": "DESC"}]}
+    if records.name == "red":
+        with pytest.raises(holdfast.Unsupported, match="scan"):
+            records.query(query, prefix=key)
+    more = {"prefix": f"{key}/", "scan": True}
+    whole = list(records.query_all(query, page=2, **more))
+    assert [record.json() for record in whole] == people[4::-2] and whole[0].etag == records.get(whole[0].key).etag
+    assert [record.json() for record in records.query(json.dumps(query), fields=["who.age"], **more)] == [{"who": {"age": age}} for age in (34, 32, 30)]
+    assert [record.json()["n"] for record in records.query_all(query, tags={"small": "True"}, **more)] == [2, 0]
+    by_entry = records.query({"filter": {"GTE": {"n": 1}}, "sort": [{"key": "n"}]}, indexes={"name": f"{key}-a"})
+    assert [record.json()["n"] for record in by_entry] == [2, 4], "no scan is needed where an entry is looked up"
+    assert len(list(records.query_all(**more))) == len(people)
+    for wrong in ({"filter": {"ISH": {"n": 1}}}, {"page": {"limit": 1}}, "no JSON"):
+        with pytest.raises(holdfast.InvalidArgument):
+            records.query(wrong, **more)
 
 
 def test_many_at_once(records, key):
@@ -411,9 +446,9 @@ def test_the_readmes_tour_runs(own_sidecar, monkeypatch, capsys):
     blocking, awaited = re.findall(r"```python\n(.*?)```", (PACKAGE / "README.md").read_text(), re.DOTALL)
     exec(compile(blocking, "README.md", "exec"), {})
     assert re.sub(r'"\d+"', "ETAG", capsys.readouterr().out).splitlines() == [
-        "12.5 test ETAG", "1", 'orders/17 {"total":13,"paid":true}', "orders/18 paid"]
+        "12.5 test ETAG", "1", 'orders/17 {"total":13,"paid":true}', "orders/18 paid", "['orders/19']", "orders/17 {'total': 13}"]
     asyncio.run(eval(compile(awaited, "README.md", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), {}))
-    assert capsys.readouterr().out.splitlines() == ["orders/17", "orders/18"]
+    assert capsys.readouterr().out.splitlines() == ["orders/17", "orders/18", "orders/19"]
 
 
 TYPED = """
@@ -426,7 +461,9 @@ store = holdfast.Client().store("s")
 assert_type(store.get("k", values=False), holdfast.Record | None)
 assert_type(store.put("k", 1, etag=["1"]), holdfast.Written)
 assert_type(store.batch_get(["k"]), tuple[holdfast.Got, ...])
-assert_type(store.scan("p"), Iterator[holdfast.Record])
+assert_type(store.scan("p", indexes={"a": "b"}), Iterator[holdfast.Record])
+assert_type(store.query({"filter": {}}, fields="a"), holdfast.Page)
+assert_type(store.query_all("{}", scan=True), Iterator[holdfast.Record])
 store.get("k", valves=False)  # type: ignore[call-arg]
 store.get(1)  # type: ignore[arg-type]
 
@@ -436,6 +473,7 @@ async def main() -> None:
         assert_type(await awaited.get("k"), holdfast.Record | None)
         assert_type(await awaited.transact([holdfast.Delete("k")]), tuple[holdfast.Result, ...])
         assert_type(awaited.scan("p"), AsyncIterator[holdfast.Record])
+        assert_type(awaited.query_all(), AsyncIterator[holdfast.Record])
         await awaited.put("k")  # type: ignore[call-arg]
 """
 

@@ -20,6 +20,7 @@ from holdfast import (
     Retry,
     Unavailable,
     _calls,
+    _selecting,
     _session,
     _verbs,
 )
@@ -205,7 +206,7 @@ def test_only_what_cannot_be_applied_twice_is_guarded():
         _verbs.batch_write("s", [Put("k", 1, etag="1"), Put("l", 1)]),
         _verbs.batch_write("s", []),
     ]
-    reads = [READ, _verbs.list_page("s"), _verbs.batch_get("s", ["k"])]
+    reads = [READ, _selecting.list_page("s"), _selecting.query_page("s"), _verbs.batch_get("s", ["k"])]
     assert {call.nature for call in guarded} == {Nature.GUARDED}
     assert {call.nature for call in plain} == {Nature.WRITE}
     assert {call.nature for call in reads} == {Nature.READ}
@@ -232,7 +233,7 @@ def test_a_missing_record_is_none_and_a_missing_store_is_not():
     assert run(READ, [told(Code.NOT_FOUND, "NOT_FOUND", "state store s holds no record under this key")])[0] is None
     error, _, _ = run(READ, [told(Code.NOT_FOUND, "NOT_FOUND", 'there is no state store "s"; loaded: none.')])
     assert type(error).__name__ == "StoreNotFound" and isinstance(error, NotFound) and error.status == 404
-    error, _, _ = run(_verbs.list_page("s"), [told(Code.NOT_FOUND, "NOT_FOUND", "cursor-expired")])
+    error, _, _ = run(_selecting.list_page("s"), [told(Code.NOT_FOUND, "NOT_FOUND", "cursor-expired")])
     assert type(error).__name__ == "CursorExpired" and error.status == 410
 
 

@@ -265,6 +265,25 @@ def test_pages_are_followed(client, sidecar):
     ]
 
 
+def test_pages_of_a_query_are_followed(client, sidecar):
+    pages = [(["a", "b"], "x"), ([], "y"), (["c"], "")]
+    sidecar.script += [reply(pb.QueryResponse(items=[pb.Record(key=key) for key in keys], token=token)) for keys, token in pages]
+    store = client(sidecar.address).store("s")
+    found = store.query_all(
+        {"filter": {"EQ": {"a": "ü"}}}, prefix="p", tags={"t": "1"}, indexes={"i": "2"}, fields="a.b", scan=True, page=2
+    )
+    assert [record.key for record in found] == ["a", "b", "c"]
+    asked = [pb.QueryRequest.FromString(request) for _, request, _ in sidecar.asked]
+    assert [(one.token, one.limit) for one in asked] == [("", 2), ("x", 2), ("y", 2)]
+    for one in asked:
+        assert (one.query, one.prefix, one.scan, list(one.fields)) == ('{"filter":{"EQ":{"a":"ü"}}}', "p", True, ["a.b"])
+        assert (dict(one.tags), dict(one.indexes)) == ({"t": "1"}, {"i": "2"})
+    sidecar.script.append(reply(pb.QueryResponse()))
+    page = store.query('{"sort":[]}', fields=["a", "b"])
+    last = pb.QueryRequest.FromString(sidecar.asked[-1][1])
+    assert (last.query, list(last.fields), last.limit) == ('{"sort":[]}', ["a", "b"], 100) and page.cursor is None
+
+
 def test_many_calls_share_a_client(sidecar):
     sidecar.script += [reply(RECORD)] * 60
     with holdfast.Client(sidecar.address) as blocking:

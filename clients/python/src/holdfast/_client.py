@@ -5,16 +5,18 @@ from __future__ import annotations
 import functools
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import grpc
 
-from . import _calls, _session, _verbs
+from . import _calls, _selecting, _session, _verbs
 from ._calls import Call, Failure, Pause, Reply, Retry, Send, Settings
 from ._config import TLS, Target
 from ._scope import Exc, ExcType, Scope, Trace, settings_of
+from ._selecting import Pairs, Query
 from ._types import Record
+from ._verbs import Level
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -108,7 +110,8 @@ class Store:
     increment = _blocking(_verbs.increment)
     append = _blocking(_verbs.append)
     append_element = _blocking(_verbs.append_element)
-    list = _blocking(_verbs.list_page)
+    list = _blocking(_selecting.list_page)
+    query = _blocking(_selecting.query_page)
     delete_prefix = _blocking(_verbs.delete_prefix)
     batch_get = _blocking(_verbs.batch_get)
     batch_write = _blocking(_verbs.batch_write)
@@ -121,14 +124,55 @@ class Store:
         like: str | None = None,
         page: int = 1000,
         values: bool = False,
-        tags: Mapping[str, str] | None = None,
-        consistency: _verbs.Level = None,
+        tags: Pairs = None,
+        indexes: Pairs = None,
+        consistency: Level = None,
     ) -> Iterator[Record]:
         """All records of a listing, page by page; the arguments are those of `list`."""
         cursor: str | None = None
         while True:
-            part = self.list(prefix, like=like, limit=page, cursor=cursor, values=values, tags=tags, consistency=consistency)
-            yield from part.items
+            part = self.list(
+                prefix,
+                like=like,
+                limit=page,
+                cursor=cursor,
+                values=values,
+                tags=tags,
+                indexes=indexes,
+                consistency=consistency,
+            )
+            yield from part
+            cursor = part.cursor
+            if cursor is None:
+                return
+
+    def query_all(
+        self,
+        query: Query | None = None,
+        *,
+        prefix: str = "",
+        tags: Pairs = None,
+        indexes: Pairs = None,
+        fields: str | Sequence[str] | None = None,
+        scan: bool = False,
+        page: int = 1000,
+        consistency: Level = None,
+    ) -> Iterator[Record]:
+        """All records that a query finds, page by page; the arguments are those of `query`."""
+        cursor: str | None = None
+        while True:
+            part = self.query(
+                query,
+                prefix=prefix,
+                tags=tags,
+                indexes=indexes,
+                fields=fields,
+                scan=scan,
+                limit=page,
+                cursor=cursor,
+                consistency=consistency,
+            )
+            yield from part
             cursor = part.cursor
             if cursor is None:
                 return

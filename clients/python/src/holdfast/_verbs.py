@@ -1,7 +1,7 @@
 """What can be done with a store: each verb says what it sends and how the answer reads. Client and aio.Client run them.
 
 The first argument is the store's name, which the handle supplies. Every verb takes `timeout` in seconds, in place of the
-client's, and where it matters `consistency`, a ConsistencyLevel or its name.
+client's, and where it matters `consistency`, a ConsistencyLevel or its name. _selecting.py has those that find records.
 """
 
 from __future__ import annotations
@@ -20,7 +20,6 @@ from ._types import (
     DeletedPrefix,
     Got,
     Number,
-    Page,
     Patched,
     Put,
     Record,
@@ -39,7 +38,7 @@ from .v2 import state_pb2 as pb
 Level = ConsistencyLevel | str | None
 Etag = str | Sequence[str] | None
 
-_SERVICE = "/holdfast.v2.State/"
+SERVICE = "/holdfast.v2.State/"
 # How the sidecar says that the store is there and the record is not.
 _NO_RECORD = "holds no record under this key"
 
@@ -74,7 +73,7 @@ def _nature(when: pb.Precondition | None, is_put: bool = True) -> Nature:
     return Nature.GUARDED if _is_guard(when, is_put) else Nature.WRITE
 
 
-def _record(message: Any, consistency: ConsistencyLevel | None) -> Record:
+def record_of(message: Any, consistency: ConsistencyLevel | None) -> Record:
     def time(name: str) -> Any:
         return getattr(message, name).ToDatetime(tzinfo=timezone.utc) if message.HasField(name) else None
 
@@ -102,7 +101,7 @@ def _optional(message: Any, name: str) -> Any:
 
 
 def _optional_record(message: Any, consistency: ConsistencyLevel | None) -> Record | None:
-    return _record(message.record, consistency) if message.HasField("record") else None
+    return record_of(message.record, consistency) if message.HasField("record") else None
 
 
 def put(
@@ -150,7 +149,7 @@ def put(
         record = _optional_record(answer, told.consistency)
         return Written(key, answer.etag, _optional(answer, "created"), record, told.consistency)
 
-    return Call(_SERVICE + "Put", request, pb.PutResponse, _nature(when), read, timeout=timeout)
+    return Call(SERVICE + "Put", request, pb.PutResponse, _nature(when), read, timeout=timeout)
 
 
 def get(
@@ -160,13 +159,13 @@ def get(
     request = pb.GetRequest(store=store, key=key, without_value=not values, consistency=level_name(consistency))
 
     def read(answer: pb.Record, told: Answered) -> Record:
-        return _record(answer, told.consistency)
+        return record_of(answer, told.consistency)
 
     def absent(error: HoldfastError) -> None:
         if not isinstance(error, NotFound) or not error.message.endswith(_NO_RECORD):
             raise error
 
-    return Call(_SERVICE + "Get", request, pb.Record, Nature.READ, read, absent, timeout)
+    return Call(SERVICE + "Get", request, pb.Record, Nature.READ, read, absent, timeout)
 
 
 def delete(
@@ -186,7 +185,7 @@ def delete(
     def read(answer: pb.DeleteResponse, told: Answered) -> Deleted:
         return Deleted(key, _optional(answer, "existed"), told.consistency)
 
-    return Call(_SERVICE + "Delete", request, pb.DeleteResponse, _nature(when, is_put=False), read, timeout=timeout)
+    return Call(SERVICE + "Delete", request, pb.DeleteResponse, _nature(when, is_put=False), read, timeout=timeout)
 
 
 def _deletion_condition(etag: Etag, if_present: bool, concurrency: ConcurrencyMode | None) -> pb.Precondition | None:
@@ -310,41 +309,7 @@ def _patch(
         record = _optional_record(answer, told.consistency)
         return Patched(key, answer.etag, _optional(answer, "created"), record, told.consistency, answer.value)
 
-    return Call(_SERVICE + "Patch", request, pb.PatchResponse, _nature(when), read, timeout=timeout)
-
-
-def list_page(
-    store: str,
-    prefix: str = "",
-    *,
-    like: str | None = None,
-    limit: int = 100,
-    cursor: str | None = None,
-    values: bool = False,
-    tags: Mapping[str, str] | None = None,
-    consistency: Level = None,
-    timeout: float | None = None,
-) -> Call[Page]:
-    """One page of at most 1000 keys and etags that begin with the prefix; with values=True whole records.
-
-    `like` takes an SQL pattern in place of the prefix; `tags` lets only records pass that have all of them.
-    """
-    request = pb.ListRequest(
-        store=store,
-        prefix=prefix,
-        limit=limit,
-        cursor=cursor,
-        want_values=values,
-        like=like,
-        tags=tags,
-        consistency=level_name(consistency),
-    )
-
-    def read(answer: pb.ListResponse, told: Answered) -> Page:
-        items = tuple(_record(item, told.consistency) for item in answer.items)
-        return Page(items, answer.cursor or None, told.consistency)
-
-    return Call(_SERVICE + "List", request, pb.ListResponse, Nature.READ, read, timeout=timeout)
+    return Call(SERVICE + "Patch", request, pb.PatchResponse, _nature(when), read, timeout=timeout)
 
 
 def delete_prefix(
@@ -365,7 +330,7 @@ def delete_prefix(
     def read(answer: pb.DeletePrefixResponse, _: Answered) -> DeletedPrefix:
         return DeletedPrefix(answer.deleted, answer.more)
 
-    path = _SERVICE + "DeletePrefix"
+    path = SERVICE + "DeletePrefix"
     return Call(path, request, pb.DeletePrefixResponse, Nature.WRITE, read, timeout=timeout)
 
 
@@ -383,14 +348,14 @@ def batch_get(
     def read(answer: pb.BatchGetResponse, told: Answered) -> tuple[Got, ...]:
         return tuple(_got(item, told.consistency) for item in answer.items)
 
-    return Call(_SERVICE + "BatchGet", request, pb.BatchGetResponse, Nature.READ, read, timeout=timeout)
+    return Call(SERVICE + "BatchGet", request, pb.BatchGetResponse, Nature.READ, read, timeout=timeout)
 
 
 def _got(item: Any, consistency: ConsistencyLevel | None) -> Got:
     if item.HasField("failure"):
         error = _failure(item.failure)
         return Got(item.key, None, None if isinstance(error, NotFound) else error)
-    return Got(item.key, _record(item.record, consistency))
+    return Got(item.key, record_of(item.record, consistency))
 
 
 def _failure(failure: Any) -> HoldfastError:
@@ -413,7 +378,7 @@ def batch_write(
     def read(answer: pb.BatchWriteResponse, told: Answered) -> tuple[Result, ...]:
         return tuple(_result(item, told) for item in answer.items)
 
-    return Call(_SERVICE + "BatchWrite", request, pb.BatchWriteResponse, nature, read, timeout=timeout)
+    return Call(SERVICE + "BatchWrite", request, pb.BatchWriteResponse, nature, read, timeout=timeout)
 
 
 def transact(
@@ -435,7 +400,7 @@ def transact(
     def read(answer: pb.TransactResponse, told: Answered) -> tuple[Result, ...]:
         return tuple(_result(result, told) for result in answer.results)
 
-    return Call(_SERVICE + "Transact", request, pb.TransactResponse, nature, read, timeout=timeout)
+    return Call(SERVICE + "Transact", request, pb.TransactResponse, nature, read, timeout=timeout)
 
 
 def _operation(item: Put | Delete | Check) -> pb.WriteOperation:

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import functools
-from collections.abc import AsyncIterator, Callable, Coroutine, Mapping
+from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import grpc
 import grpc.aio
 
-from . import _calls, _session, _verbs
+from . import _calls, _selecting, _session, _verbs
 from ._calls import Call, Failure, Pause, Reply, Retry, Send, Settings
 from ._config import TLS, Target
 from ._scope import Exc, ExcType, Scope, Trace, settings_of
+from ._selecting import Pairs, Query
 from ._types import Record
+from ._verbs import Level
 
 __all__ = ["Client", "Session", "Store"]
 
@@ -115,7 +117,8 @@ class Store:
     increment = _awaited(_verbs.increment)
     append = _awaited(_verbs.append)
     append_element = _awaited(_verbs.append_element)
-    list = _awaited(_verbs.list_page)
+    list = _awaited(_selecting.list_page)
+    query = _awaited(_selecting.query_page)
     delete_prefix = _awaited(_verbs.delete_prefix)
     batch_get = _awaited(_verbs.batch_get)
     batch_write = _awaited(_verbs.batch_write)
@@ -128,16 +131,56 @@ class Store:
         like: str | None = None,
         page: int = 1000,
         values: bool = False,
-        tags: Mapping[str, str] | None = None,
-        consistency: _verbs.Level = None,
+        tags: Pairs = None,
+        indexes: Pairs = None,
+        consistency: Level = None,
     ) -> AsyncIterator[Record]:
         """All records of a listing, page by page; the arguments are those of `list`."""
         cursor: str | None = None
         while True:
             part = await self.list(
-                prefix, like=like, limit=page, cursor=cursor, values=values, tags=tags, consistency=consistency
+                prefix,
+                like=like,
+                limit=page,
+                cursor=cursor,
+                values=values,
+                tags=tags,
+                indexes=indexes,
+                consistency=consistency,
             )
-            for record in part.items:
+            for record in part:
+                yield record
+            cursor = part.cursor
+            if cursor is None:
+                return
+
+    async def query_all(
+        self,
+        query: Query | None = None,
+        *,
+        prefix: str = "",
+        tags: Pairs = None,
+        indexes: Pairs = None,
+        fields: str | Sequence[str] | None = None,
+        scan: bool = False,
+        page: int = 1000,
+        consistency: Level = None,
+    ) -> AsyncIterator[Record]:
+        """All records that a query finds, page by page; the arguments are those of `query`."""
+        cursor: str | None = None
+        while True:
+            part = await self.query(
+                query,
+                prefix=prefix,
+                tags=tags,
+                indexes=indexes,
+                fields=fields,
+                scan=scan,
+                limit=page,
+                cursor=cursor,
+                consistency=consistency,
+            )
+            for record in part:
                 yield record
             cursor = part.cursor
             if cursor is None:
