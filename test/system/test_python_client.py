@@ -1,6 +1,7 @@
 """The Python client of clients/python against the sidecar: every verb, blocking and awaited, on every store."""
 import ast
 import asyncio
+import dataclasses
 import json
 import pickle
 import re
@@ -14,12 +15,13 @@ import grpc
 import holdfast
 import pytest
 from certificates import Authority
-from conftest import REPOSITORY, Sidecar, wait_until
+from conftest import REDIS, REPOSITORY, Sidecar, redis_or_none, wait_until
 from dapr.clients import DaprClient
-from holdfast import Check, ConcurrencyMode, ConsistencyLevel, Delete, Put
+from holdfast import Check, ConcurrencyMode, ConsistencyLevel, Delete, EventKind, Put
 from test_isolation import components
 from test_sessions import Pair
 from test_tls import TlsSidecar
+from test_watch import LOGGED
 
 sys.path.insert(0, str(REPOSITORY / "clients/python/tests"))
 from drive import KINDS, Clients  # noqa: E402
@@ -321,11 +323,105 @@ def test_a_sidecar_that_starts_again_is_found(client, own_sidecar):
     assert records.get("k").text == "after"
 
 
+@pytest.fixture(scope="module")
+def watching(request, tmp_path_factory):
+    """A sidecar whose stores can be watched where they can at all."""
+    server = redis_or_none(request)
+    with Sidecar(tmp_path_factory.mktemp("watching"), components=LOGGED + (REDIS.replace("PORT", str(server.port)) if server else "")) as running:
+        yield running
+        assert running.stop() == 0, running.log()
+
+
+@pytest.fixture
+def watched(client, watching, store):
+    records = client(f"127.0.0.1:{watching.grpc_port}").store(store)
+    watch = records.watch(key="nothing")
+    try:
+        assert next(watch).kind is EventKind.Ready
+    except holdfast.Unsupported as unsupported:
+        pytest.skip(f"{store} refuses: {unsupported.message}")
+    watch.close()
+    return records
+
+
+def until(watch, kind, key):
+    """The next event of this kind and key; others may come before, of writes that were told as several."""
+    return next(event for event in watch if (event.kind, event.key) == (kind, key))
+
+
+def test_a_watch_tells_what_happens(watched, key):
+    watch = watched.watch(key + "/")
+    assert next(watch).kind is EventKind.Ready
+    watched.put(key, "of another")
+    written = watched.put(f"{key}/a", {"n": 1})
+    event = next(watch)
+    assert (event.kind, event.key, event.record.etag, event.record.value) == (EventKind.Put, f"{key}/a", written.etag, b"")
+    watched.delete(f"{key}/a")
+    deleted = next(watch)
+    assert (deleted.kind, deleted.key, deleted.record) == (EventKind.Delete, f"{key}/a", None)
+    watched.put(f"{key}/b", 1, ttl=0.2)
+    until(watch, EventKind.Expire, f"{key}/b")
+    watch.close()
+    again = watched.watch(f"{key}/", resume=deleted.resume)
+    assert next(again).kind is EventKind.Ready
+    until(again, EventKind.Expire, f"{key}/b")
+    again.close()
+    of_nobody = watched.watch(key, resume="of-nobody.1")
+    assert next(of_nobody).kind is EventKind.Resync
+    of_nobody.close()
+
+
+def test_a_watch_with_values_brings_records(watched, key):
+    watch = watched.watch(key=key, values=True)
+    assert next(watch).kind is EventKind.Ready
+    watched.put(key + "x", 1)
+    watched.put(key, {"n": 1}, tags={"color": "red"})
+    assert until(watch, EventKind.Put, key).record == dataclasses.replace(watched.get(key), consistency=None)
+    watch.close()
+
+
+def test_a_watch_outlives_the_sidecar(client, own_sidecar):
+    sidecar = own_sidecar(components=LOGGED)
+    ours = client(f"127.0.0.1:{sidecar.grpc_port}")
+    stores = {name: ours.store(name) for name in ("lite", "mem")}
+    watches = {name: store.watch("a") for name, store in stores.items()}
+    for watch in watches.values():
+        assert next(watch).kind is EventKind.Ready
+    stores["lite"].put("a1", 1)
+    assert next(watches["lite"]).key == "a1"
+    stores["lite"].put("a2", 2)
+    sidecar.kill()
+    restart = threading.Thread(target=sidecar.start)
+    restart.start()
+    assert (event := next(watches["lite"])).kind is EventKind.Put and event.key == "a2", "its log outlives it, too"
+    assert next(watches["mem"]).kind is EventKind.Resync, "what was in memory is gone"
+    restart.join()
+    sidecar.stop()
+    sidecar.start()
+    stores["lite"].put("a3", 3)
+    assert next(watches["lite"]).key == "a3"
+    for watch in watches.values():
+        watch.close()
+
+
+def test_a_watch_notices_that_nobody_is_there_any_more(client, gate, monkeypatch):
+    """Neither end of its connection is told: a network that is gone, or a machine."""
+    options = [(name, 200 if "timeout" in name or "keepalive" in name else value) for name, value in holdfast._config.CHANNEL_OPTIONS]
+    monkeypatch.setattr(holdfast._config, "CHANNEL_OPTIONS", options)
+    ours = client(f"127.0.0.1:{gate.port}").store("mem")
+    watch = ours.watch("silent/")
+    assert next(watch).kind is EventKind.Ready
+    gate.swallow()
+    client(f"127.0.0.1:{gate.target}").store("mem").put("silent/1", 1)
+    assert next(watch).key == "silent/1"
+    watch.close()
+
+
 class Gate:
     """Passes one TCP address on to another, and cuts the connection at the next request: before it arrives, or before its answer does."""
 
     def __init__(self, port):
-        self.target, self.cut = port, None
+        self.target, self.cut, self.silent = port, None, set()
         self.listener = socket.create_server(("127.0.0.1", 0))
         self.port = self.listener.getsockname()[1]
         threading.Thread(target=self.accept, daemon=True).start()
@@ -337,6 +433,7 @@ class Gate:
             except OSError:
                 return
             server = socket.create_connection(("127.0.0.1", self.target))
+            self.open = client, server
             for args in ((client, server, "request"), (server, client, "answer")):
                 threading.Thread(target=self.pump, args=args, daemon=True).start()
 
@@ -347,7 +444,8 @@ class Gate:
                 if self.cut == kind and len(data) > 60:
                     self.cut = None
                     break
-                sink.sendall(data)
+                if source not in self.silent:
+                    sink.sendall(data)
         except OSError:
             pass
         for one in (source, sink):
@@ -355,6 +453,10 @@ class Gate:
                 one.shutdown(socket.SHUT_RDWR)
             except OSError:
                 pass
+
+    def swallow(self):
+        """The connection stays, and nothing passes any more."""
+        self.silent.update(self.open)
 
     def close(self):
         self.listener.close()
@@ -446,9 +548,10 @@ def test_the_readmes_tour_runs(own_sidecar, monkeypatch, capsys):
     blocking, awaited = re.findall(r"```python\n(.*?)```", (PACKAGE / "README.md").read_text(), re.DOTALL)
     exec(compile(blocking, "README.md", "exec"), {})
     assert re.sub(r'"\d+"', "ETAG", capsys.readouterr().out).splitlines() == [
-        "12.5 test ETAG", "1", 'orders/17 {"total":13,"paid":true}', "orders/18 paid", "['orders/19']", "orders/17 {'total': 13}"]
+        "12.5 test ETAG", "1", 'orders/17 {"total":13,"paid":true}', "orders/18 paid", "['orders/19']", "orders/17 {'total': 13}",
+        "orders/20 new"]
     asyncio.run(eval(compile(awaited, "README.md", "exec", ast.PyCF_ALLOW_TOP_LEVEL_AWAIT), {}))
-    assert capsys.readouterr().out.splitlines() == ["orders/17", "orders/18", "orders/19"]
+    assert capsys.readouterr().out.splitlines() == ["orders/17", "orders/18", "orders/19", "orders/20"]
 
 
 TYPED = """
@@ -464,6 +567,7 @@ assert_type(store.batch_get(["k"]), tuple[holdfast.Got, ...])
 assert_type(store.scan("p", indexes={"a": "b"}), Iterator[holdfast.Record])
 assert_type(store.query({"filter": {}}, fields="a"), holdfast.Page)
 assert_type(store.query_all("{}", scan=True), Iterator[holdfast.Record])
+assert_type(next(store.watch(key="k")), holdfast.WatchEvent)
 store.get("k", valves=False)  # type: ignore[call-arg]
 store.get(1)  # type: ignore[arg-type]
 
@@ -474,6 +578,7 @@ async def main() -> None:
         assert_type(await awaited.transact([holdfast.Delete("k")]), tuple[holdfast.Result, ...])
         assert_type(awaited.scan("p"), AsyncIterator[holdfast.Record])
         assert_type(awaited.query_all(), AsyncIterator[holdfast.Record])
+        assert_type([event.resume async for event in awaited.watch("p")], list[str | None])
         await awaited.put("k")  # type: ignore[call-arg]
 """
 

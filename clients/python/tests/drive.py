@@ -1,6 +1,7 @@
 """What several tests need: both clients behind one blocking face, and a sidecar whose answers are written down beforehand."""
 
 import asyncio
+import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import grpc
@@ -28,11 +29,26 @@ class Awaited:
             outcome = found(*arguments, **named)
             if asyncio.iscoroutine(outcome):
                 return self._loop.run_until_complete(outcome)
+            if isinstance(outcome, holdfast.aio.Watch):
+                return AwaitedWatch(outcome, self._loop)
             if hasattr(outcome, "__aiter__"):
                 return self._loop.run_until_complete(collect(outcome))
             return Awaited(outcome, self._loop)
 
         return call
+
+
+class AwaitedWatch(Awaited):
+    """Has no end, and gives one event after the other."""
+
+    def __iter__(self):
+        return self
+
+    def __next__(self):
+        try:
+            return self._loop.run_until_complete(anext(self._inner))
+        except StopAsyncIteration:
+            raise StopIteration from None
 
 
 async def collect(items):
@@ -83,6 +99,25 @@ def reply(message, initial=(), trailing=()):
     return answer
 
 
+def stream(*messages, then=None):
+    """The answer to a Watch: messages, and what follows them, which is the stream's end."""
+
+    def answer(context):
+        for message in messages:
+            yield message.SerializeToString()
+        if then is not None:
+            then(context)
+
+    return answer
+
+
+def stay(context):
+    """A stream that goes on until its client has gone, which is not later than a test waits."""
+    gone = threading.Event()
+    if context.add_callback(gone.set):
+        gone.wait(20)
+
+
 class ScriptedSidecar(grpc.GenericRpcHandler):
     """A gRPC server on a free port of loopback that gives the answers of `script`, one a call, and keeps what was asked."""
 
@@ -101,6 +136,8 @@ class ScriptedSidecar(grpc.GenericRpcHandler):
             self.asked.append((details.method.rpartition("/")[2], request, dict(context.invocation_metadata())))
             return self.script.pop(0)(context)
 
+        if details.method.endswith("/Watch"):
+            return grpc.unary_stream_rpc_method_handler(answer)
         return grpc.unary_unary_rpc_method_handler(answer)
 
     def __enter__(self):

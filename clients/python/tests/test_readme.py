@@ -14,7 +14,15 @@ import holdfast.seed
 README = (pathlib.Path(__file__).parents[1] / "README.md").read_text()
 CODE = " ".join(re.findall(r"`([^`\n]+)`", README))
 OWNERS = [holdfast.Client, holdfast.Store, holdfast.seed.DaprClient]
-RESULTS = [holdfast.Record, holdfast.Written, holdfast.Deleted, holdfast.Page, holdfast.Got, holdfast.Result]
+RESULTS = [
+    holdfast.Record,
+    holdfast.Written,
+    holdfast.Deleted,
+    holdfast.Page,
+    holdfast.Got,
+    holdfast.Result,
+    holdfast.WatchEvent,
+]
 
 
 @pytest.mark.parametrize("module", [holdfast, holdfast.aio, holdfast.seed], ids=lambda module: module.__name__)
@@ -30,9 +38,7 @@ def test_every_method_is_listed_and_explained(owner):
     assert names and not [name for name in names if f"{owner.__name__}.{name}" not in CODE]
 
 
-@pytest.mark.parametrize(
-    "result", [holdfast.Record, holdfast.Written, holdfast.Deleted, holdfast.Page, holdfast.Got, holdfast.Result]
-)
+@pytest.mark.parametrize("result", RESULTS, ids=lambda result: result.__name__)
 def test_every_field_is_listed(result):
     row = next(line for line in README.splitlines() if line.startswith(f"| `{result.__name__}` |"))
     assert not [name for name in result.__dataclass_fields__ if f"`{name}`" not in row]
@@ -48,7 +54,11 @@ def test_the_status_of_every_error_is_right():
 
 
 def test_both_clients_have_the_same_verbs():
-    for blocking, awaited in ((holdfast.Store, holdfast.aio.Store), (holdfast.Client, holdfast.aio.Client)):
+    for blocking, awaited in (
+        (holdfast.Store, holdfast.aio.Store),
+        (holdfast.Client, holdfast.aio.Client),
+        (holdfast.Watch, holdfast.aio.Watch),
+    ):
         public = [name for name in dir(blocking) if not name.startswith("_")]
         assert public == [name for name in dir(awaited) if not name.startswith("_")]
     assert holdfast.Store.put.__doc__ == holdfast.aio.Store.put.__doc__

@@ -9,7 +9,7 @@
 """
 
 from ._calls import Retry
-from ._client import Client, Session, Store
+from ._client import Client, Session, Store, Watch
 from ._config import TLS
 from ._types import (
     Check,
@@ -18,12 +18,14 @@ from ._types import (
     Delete,
     Deleted,
     DeletedPrefix,
+    EventKind,
     Got,
     Page,
     Patched,
     Put,
     Record,
     Result,
+    WatchEvent,
     Written,
 )
 from .errors import (
@@ -62,6 +64,7 @@ __all__ = [
     "Deleted",
     "DeletedPrefix",
     "EtagInvalid",
+    "EventKind",
     "Got",
     "HoldfastError",
     "Internal",
@@ -85,5 +88,7 @@ __all__ = [
     "Unauthenticated",
     "Unavailable",
     "Unsupported",
+    "Watch",
+    "WatchEvent",
     "Written",
 ]

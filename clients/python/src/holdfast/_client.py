@@ -5,17 +5,18 @@ from __future__ import annotations
 import functools
 import threading
 import time
+import weakref
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import grpc
 
-from . import _calls, _selecting, _session, _verbs
+from . import _calls, _selecting, _session, _verbs, _watch, errors
 from ._calls import Call, Failure, Pause, Reply, Retry, Send, Settings
 from ._config import TLS, Target
 from ._scope import Exc, ExcType, Scope, Trace, settings_of
 from ._selecting import Pairs, Query
-from ._types import Record
+from ._types import Record, WatchEvent
 from ._verbs import Level
 
 P = ParamSpec("P")
@@ -30,13 +31,21 @@ class _Channel:
         self._lock = threading.Lock()
         self._channel: Any = None
         self._methods: dict[str, Any] = {}
+        self._watches: weakref.WeakSet[Watch] = weakref.WeakSet()
+
+    def add(self, watch: Watch) -> None:
+        """It ends with the client."""
+        with self._lock:
+            self._watches.add(watch)
 
     def method(self, send: Send) -> Any:
         with self._lock:
             if self._channel is None:
                 self._channel = self._open()
             if send.path not in self._methods:
-                self._methods[send.path] = self._channel.unary_unary(
+                is_stream = isinstance(send, _watch.Listen)
+                kind = self._channel.unary_stream if is_stream else self._channel.unary_unary
+                self._methods[send.path] = kind(
                     send.path,
                     request_serializer=type(send.request).SerializeToString,
                     response_deserializer=send.answer.FromString,
@@ -51,6 +60,10 @@ class _Channel:
 
     def close(self) -> None:
         with self._lock:
+            watches = list(self._watches)
+        for watch in watches:  # first: one that goes on would connect again
+            watch._end(errors.Cancelled("the client was closed", grpc.StatusCode.CANCELLED))
+        with self._lock:
             channel, self._channel, self._methods = self._channel, None, {}
         if channel is not None:
             channel.close()
@@ -60,9 +73,12 @@ class _Channel:
             message, call = self.method(send).with_call(send.request, timeout=send.timeout, metadata=send.metadata)
             return Reply(message, (*call.initial_metadata(), *call.trailing_metadata()))
         except grpc.RpcError as error:
-            told: Any = error
-            metadata = (*(told.initial_metadata() or ()), *(told.trailing_metadata() or ()))
-            return Failure(told.code(), told.details() or "", metadata)
+            return _failure(error)
+
+
+def _failure(error: Any) -> Failure:
+    metadata = (*(error.initial_metadata() or ()), *(error.trailing_metadata() or ()))
+    return Failure(error.code(), error.details() or "", metadata)
 
 
 def run(call: Call[T], channel: _Channel, settings: Settings, session: _session.Session) -> T:
@@ -90,6 +106,86 @@ def _blocking(verb: Callable[Concatenate[str, P], Call[T]]) -> Callable[Concaten
         return self._run(verb(self.name, *args, **kwargs))
 
     return method
+
+
+class Watch:
+    """Events as they happen, of one watch: iterate over it, and close it, which any thread may do, or use it in a `with`.
+
+    When its connection is lost, or the sidecar starts again, it goes on by itself where it was. Where that is not to be
+    had any more it says so by a Resync, as it does for who does not keep up. It ends when it is closed, and raises what
+    the sidecar refuses it for.
+    """
+
+    def __init__(self, channel: _Channel, steps: _watch.Steps, resume: str | None) -> None:
+        self._channel = channel
+        self._steps = steps
+        self._resume = resume
+        self._lock = threading.Lock()  # of the three below
+        self._call: Any = None
+        self._ended = threading.Event()
+        self._why: errors.HoldfastError | None = None
+        channel.add(self)
+
+    @property
+    def resume(self) -> str | None:
+        """Continues after the last event that was given out, also in another process; None: this store cannot."""
+        return self._resume
+
+    def __iter__(self) -> Watch:
+        return self
+
+    def __next__(self) -> WatchEvent:
+        outcome: Reply | Failure | None = None
+        while not self._ended.is_set():
+            try:
+                step = self._steps.send(outcome)
+            except errors.HoldfastError:
+                self._end(None)
+                raise
+            outcome = None
+            if isinstance(step, WatchEvent):
+                self._resume = step.resume
+                return step
+            if isinstance(step, Pause):
+                self._ended.wait(step.seconds)
+            elif isinstance(step, _watch.Next):
+                outcome = self._next()
+            else:
+                self._listen(step)
+        if self._why is not None:
+            raise self._why
+        raise StopIteration
+
+    def _listen(self, step: _watch.Listen) -> None:
+        with self._lock:
+            if not self._ended.is_set():
+                self._call = self._channel.method(step)(step.request, metadata=step.metadata)
+
+    def _next(self) -> Reply | Failure:
+        try:
+            return Reply(next(self._call), ())
+        except StopIteration:
+            return Failure(grpc.StatusCode.UNAVAILABLE, "the sidecar has ended the watch", ())
+        except grpc.RpcError as error:
+            return _failure(error)
+
+    def _end(self, why: errors.HoldfastError | None) -> None:
+        with self._lock:
+            if not self._ended.is_set():
+                self._why = why
+                self._ended.set()
+            if self._call is not None:
+                self._call.cancel()
+
+    def close(self) -> None:
+        """Ends it, and who waits for its next event."""
+        self._end(None)
+
+    def __enter__(self) -> Watch:
+        return self
+
+    def __exit__(self, kind: ExcType, error: Exc, trace: Trace) -> None:
+        self.close()
 
 
 class Store:
@@ -176,6 +272,23 @@ class Store:
             cursor = part.cursor
             if cursor is None:
                 return
+
+    def watch(
+        self,
+        prefix: str = "",
+        *,
+        key: str | None = None,
+        values: bool = False,
+        resume: str | None = None,
+        timeout: float | None = None,
+    ) -> Watch:
+        """What happens to the keys with the prefix, or to one key, from when its first event comes: that is Ready.
+
+        With values=True a put has its whole record. `resume`, that of an event or of a Watch, goes on after that event.
+        Nothing is sent before the first event is asked for. timeout: seconds until the watch has to be in place.
+        """
+        request = _watch.request_of(self.name, prefix, key, resume, values)
+        return Watch(self._scope._channel, _watch.watching(request, self._settings, timeout), resume)
 
 
 class _Scope(Scope):

@@ -12,13 +12,18 @@ DEFAULT_ADDRESS = "127.0.0.1:50001"
 
 # Reconnects start at once and are at most a second apart: a sidecar is on the same machine, and is restarted there.
 # Names are resolved to addresses only; no policy for retries is taken from DNS, as what may be repeated is decided here.
-# Messages are bounded by the sidecar.
+# Messages are bounded by the sidecar. A connection that has been silent under a call for half a minute is asked whether it
+# is still there, however seldom a watch has something to tell.
 CHANNEL_OPTIONS: list[tuple[str, str | int]] = [
     ("grpc.initial_reconnect_backoff_ms", 50),
     ("grpc.max_reconnect_backoff_ms", 1000),
     ("grpc.service_config_disable_resolution", 1),
     ("grpc.max_receive_message_length", -1),
     ("grpc.max_send_message_length", -1),
+    ("grpc.keepalive_time_ms", 30_000),
+    ("grpc.keepalive_timeout_ms", 10_000),
+    ("grpc.http2.ping_timeout_ms", 10_000),  # of those that gRPC sends by itself, instead of ours
+    ("grpc.http2.max_pings_without_data", 0),
 ]
 
 

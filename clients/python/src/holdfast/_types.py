@@ -173,6 +173,31 @@ class Result:
     error: HoldfastError | None = None
 
 
+class EventKind(enum.Enum):
+    """What an event of a watch tells."""
+
+    Ready = "ready"
+    """The watch is in place: who lists now and goes on with the events misses nothing. The first event, and only once."""
+    Put = "put"
+    Delete = "delete"
+    Expire = "expire"
+    Resync = "resync"
+    """Events may be missing from before this point: list again, then go on."""
+
+
+@dataclass(frozen=True)
+class WatchEvent:
+    """Something that happened to a key, or to the watch itself. Events of one key come in the order of its writes."""
+
+    kind: EventKind
+    key: str = ""
+    """Of a put, a deletion, an expiry."""
+    record: Record | None = None
+    """Of a put: key and etag; with values=True all of it."""
+    resume: str | None = None
+    """A watch with it goes on after this event; None: this store cannot."""
+
+
 @dataclass(frozen=True)
 class Put:
     """A put of a batch or transaction; the fields are the arguments of `Store.put`."""

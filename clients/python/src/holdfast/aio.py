@@ -3,22 +3,24 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import functools
+import weakref
 from collections.abc import AsyncIterator, Callable, Coroutine, Sequence
 from typing import Any, Concatenate, ParamSpec, TypeVar
 
 import grpc
 import grpc.aio
 
-from . import _calls, _selecting, _session, _verbs
+from . import _calls, _selecting, _session, _verbs, _watch, errors
 from ._calls import Call, Failure, Pause, Reply, Retry, Send, Settings
 from ._config import TLS, Target
 from ._scope import Exc, ExcType, Scope, Trace, settings_of
 from ._selecting import Pairs, Query
-from ._types import Record
+from ._types import Record, WatchEvent
 from ._verbs import Level
 
-__all__ = ["Client", "Session", "Store"]
+__all__ = ["Client", "Session", "Store", "Watch"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -31,12 +33,15 @@ class _Channel:
         self._target = target
         self._channel: Any = None
         self._methods: dict[str, Any] = {}
+        self.watches: weakref.WeakSet[Watch] = weakref.WeakSet()
 
     def method(self, send: Send) -> Any:
         if self._channel is None:
             self._channel = self._open()
         if send.path not in self._methods:
-            self._methods[send.path] = self._channel.unary_unary(
+            is_stream = isinstance(send, _watch.Listen)
+            kind = self._channel.unary_stream if is_stream else self._channel.unary_unary
+            self._methods[send.path] = kind(
                 send.path,
                 request_serializer=type(send.request).SerializeToString,
                 response_deserializer=send.answer.FromString,
@@ -50,6 +55,8 @@ class _Channel:
         return grpc.aio.insecure_channel(self._target.address, options)
 
     async def close(self) -> None:
+        for watch in list(self.watches):  # first: one that goes on would connect again
+            watch._end(errors.Cancelled("the client was closed", grpc.StatusCode.CANCELLED))
         channel, self._channel, self._methods = self._channel, None, {}
         if channel is not None:
             await channel.close()
@@ -62,12 +69,16 @@ class _Channel:
             message = await call
             return Reply(message, (*await call.initial_metadata(), *await call.trailing_metadata()))
         except grpc.aio.AioRpcError as error:
-            metadata = (*(error.initial_metadata() or ()), *(error.trailing_metadata() or ()))
-            return Failure(error.code(), error.details() or "", metadata)
+            return _failure(error)
         except asyncio.CancelledError:
             if self._channel is channel:
                 raise
             return Failure(grpc.StatusCode.CANCELLED, "the client was closed", ())
+
+
+def _failure(error: grpc.aio.AioRpcError) -> Failure:
+    metadata = (*(error.initial_metadata() or ()), *(error.trailing_metadata() or ()))
+    return Failure(error.code(), error.details() or "", metadata)
 
 
 async def run(call: Call[T], channel: _Channel, settings: Settings, session: _session.Session) -> T:
@@ -97,6 +108,91 @@ def _awaited(
         return await self._run(verb(self.name, *args, **kwargs))
 
     return method
+
+
+class Watch:
+    """Events as they happen: `holdfast.Watch`, awaited, by one task at a time.
+
+    Who is cancelled while it waits may ask for the next event again: the watch goes on after the last one it gave out.
+    """
+
+    def __init__(self, channel: _Channel, steps: _watch.Steps, resume: str | None) -> None:
+        self._channel = channel
+        self._steps = steps
+        self._step: _watch.Listen | _watch.Next | Pause | None = None  # what a task that was cancelled has left undone
+        self._resume = resume
+        self._call: Any = None
+        self._ended = asyncio.Event()
+        self._why: errors.HoldfastError | None = None
+        channel.watches.add(self)
+
+    @property
+    def resume(self) -> str | None:
+        """Continues after the last event that was given out, also in another process; None: this store cannot."""
+        return self._resume
+
+    def __aiter__(self) -> Watch:
+        return self
+
+    async def __anext__(self) -> WatchEvent:
+        outcome: Reply | Failure | None = None
+        while not self._ended.is_set():
+            try:
+                step = self._step or self._steps.send(outcome)
+            except errors.HoldfastError:
+                self._end(None)
+                raise
+            outcome = None
+            if isinstance(step, WatchEvent):
+                self._resume = step.resume
+                return step
+            self._step = step
+            if isinstance(step, Pause):
+                await self._pause(step.seconds)
+            elif isinstance(step, _watch.Next):
+                outcome = await self._next()
+            else:
+                self._call = self._channel.method(step)(step.request, metadata=step.metadata)
+            self._step = None
+        if self._why is not None:
+            raise self._why
+        raise StopAsyncIteration
+
+    async def _pause(self, seconds: float) -> None:
+        with contextlib.suppress(asyncio.TimeoutError):
+            await asyncio.wait_for(self._ended.wait(), seconds)
+
+    async def _next(self) -> Reply | Failure:
+        if self._call.cancelled():  # with the task that waited for it
+            return Failure(grpc.StatusCode.CANCELLED, "the wait for an event was cancelled", ())
+        try:
+            message = await self._call.read()
+        except grpc.aio.AioRpcError as error:
+            return _failure(error)
+        except asyncio.CancelledError:
+            if not self._ended.is_set():
+                raise
+            return Failure(grpc.StatusCode.CANCELLED, "the watch was closed", ())
+        if message is grpc.aio.EOF:
+            return Failure(grpc.StatusCode.UNAVAILABLE, "the sidecar has ended the watch", ())
+        return Reply(message, ())
+
+    def _end(self, why: errors.HoldfastError | None) -> None:
+        if not self._ended.is_set():
+            self._why = why
+            self._ended.set()
+        if self._call is not None:
+            self._call.cancel()
+
+    async def close(self) -> None:
+        """Ends it, and who waits for its next event."""
+        self._end(None)
+
+    async def __aenter__(self) -> Watch:
+        return self
+
+    async def __aexit__(self, kind: ExcType, error: Exc, trace: Trace) -> None:
+        await self.close()
 
 
 class Store:
@@ -185,6 +281,23 @@ class Store:
             cursor = part.cursor
             if cursor is None:
                 return
+
+    def watch(
+        self,
+        prefix: str = "",
+        *,
+        key: str | None = None,
+        values: bool = False,
+        resume: str | None = None,
+        timeout: float | None = None,
+    ) -> Watch:
+        """What happens to the keys with the prefix, or to one key, from when its first event comes: that is Ready.
+
+        With values=True a put has its whole record. `resume`, that of an event or of a Watch, goes on after that event.
+        Nothing is sent before the first event is asked for. timeout: seconds until the watch has to be in place.
+        """
+        request = _watch.request_of(self.name, prefix, key, resume, values)
+        return Watch(self._scope._channel, _watch.watching(request, self._settings, timeout), resume)
 
 
 class _Scope(Scope):

@@ -143,7 +143,7 @@ class DeadlineExceeded(HoldfastError):
 
 
 class Cancelled(HoldfastError):
-    """The client was closed under a read. Of a write that is an OutcomeUnknown."""
+    """The client was closed under a read or a watch. Of a write that is an OutcomeUnknown."""
 
     status = 499
 
