@@ -13,6 +13,7 @@
 #include <boost/beast/http/write.hpp>
 
 #include "base/encoding.h"
+#include "cli/http_message.h"
 
 namespace holdfast::cli {
 
@@ -21,26 +22,11 @@ namespace {
 namespace asio = boost::asio;
 namespace beast = boost::beast;
 using ErrorCode = boost::system::error_code;
-using Request = beast::http::request<beast::http::string_body>;
 using Parser = beast::http::response_parser<beast::http::string_body>;
 
 std::string host_field(const Address& address) {
   const bool v6 = address.host.find(':') != std::string::npos;
   return v6 ? fmt::format("[{}]:{}", address.host, address.port) : fmt::format("{}:{}", address.host, address.port);
-}
-
-Request message_of(const Address& address, const HttpRequest& request) {
-  Request message;
-  message.version(11);
-  message.method_string(request.method);
-  message.target(request.target);
-  message.set(beast::http::field::host, host_field(address));
-  message.set(beast::http::field::user_agent, "holdfast/" HOLDFAST_VERSION);
-  message.keep_alive(false);
-  for (const auto& [name, value] : request.headers) message.set(name, value);
-  message.body() = request.body;
-  message.prepare_payload();
-  return message;
 }
 
 // Runs one asynchronous operation to its end: Beast's time limits exist only for those.
@@ -54,13 +40,27 @@ ErrorCode finish(asio::io_context& context, beast::tcp_stream& stream, std::chro
   return result;
 }
 
+}  // namespace
+
+HttpMessage message_of(const Address& address, const HttpRequest& request) {
+  HttpMessage message;
+  message.version(11);
+  message.method_string(request.method);
+  message.target(request.target);
+  message.set(beast::http::field::host, host_field(address));
+  message.set(beast::http::field::user_agent, "holdfast/" HOLDFAST_VERSION);
+  message.keep_alive(false);
+  for (const auto& [name, value] : request.headers) message.set(name, value);
+  message.body() = request.body;
+  message.prepare_payload();
+  return message;
+}
+
 std::unexpected<Error> unreachable(const Address& address, const ErrorCode& error) {
   return fail(Errc::unavailable, fmt::format("no answer from a sidecar at {}: {}. Is it running there? --address or "
                                              "DAPR_HTTP_PORT say where to look",
                                              host_field(address), error.message()));
 }
-
-}  // namespace
 
 std::string_view HttpResponse::header(std::string_view name) const {
   const auto found = std::ranges::find_if(headers, [&](const auto& field) { return iequals(field.first, name); });
@@ -107,7 +107,7 @@ Result<HttpResponse> send(const Address& address, const HttpRequest& request, st
   beast::tcp_stream stream(context);
   error = finish(context, stream, limit, [&](auto done) { stream.async_connect(endpoints, std::move(done)); });
   if (error) return unreachable(address, error);
-  const Request message = message_of(address, request);
+  const HttpMessage message = message_of(address, request);
   error =
       finish(context, stream, limit, [&](auto done) { beast::http::async_write(stream, message, std::move(done)); });
   // A sidecar that refuses a body may answer before it has read all of it: the answer is what counts.
@@ -119,13 +119,7 @@ Result<HttpResponse> send(const Address& address, const HttpRequest& request, st
   error = finish(context, stream, limit,
                  [&](auto done) { beast::http::async_read(stream, buffer, parser, std::move(done)); });
   if (error) return unreachable(address, write_error ? write_error : error);
-  HttpResponse response;
-  response.status = static_cast<int>(parser.get().result_int());
-  for (const auto& field : parser.get()) {
-    const auto name = field.name_string();
-    const auto value = field.value();
-    response.headers.emplace_back(std::string(name.data(), name.size()), std::string(value.data(), value.size()));
-  }
+  HttpResponse response = head_of(parser.get());
   response.body = std::move(parser.get().body());
   return response;
 }

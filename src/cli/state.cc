@@ -15,6 +15,7 @@
 #include "cli/state_command.h"
 #include "cli/state_migrate.h"
 #include "cli/state_show.h"
+#include "cli/state_watch.h"
 #include "cli/store_files.h"
 #include "daemon/defaults.h"
 #include "stores/sqlite/backup.h"
@@ -146,6 +147,11 @@ Result<state::Component> find_component(const StateCommand& command) {
   return find_store(paths, command.store, command.app_id);
 }
 
+int run_watch(const StateCommand& command) {
+  auto address = parse_address(command.address);
+  return address ? run_watch(command, std::move(*address)) : complain(address.error().message, kMisused);
+}
+
 int run_backup(const StateCommand& command) {
   const auto component = find_component(command);
   if (!component) return complain(printable(component.error().message), exit_code_of(component.error()));
@@ -174,6 +180,7 @@ int run_state(const std::vector<std::string>& arguments) {
   if (!command) return complain(command.error().message + "\n\"holdfast state help\" says how it is used", kMisused);
   if (command->verb == Verb::help) return print_or_complain(command_help(*find_row(commands(), "state")));
   if (command->verb == Verb::backup) return run_backup(*command);
+  if (command->verb == Verb::watch) return run_watch(*command);
   const auto api = api_of(*command);
   if (!api)
     return complain(printable(api.error().message),

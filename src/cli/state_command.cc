@@ -75,7 +75,8 @@ constexpr OptionRow kClearOptions[] = {{.name = "all", .help = "without PREFIX: 
                                        kAppIdOption};
 constexpr OptionRow kTransactOptions[] = {kIsolation, kJsonOption, kAddress, kResourcesPath, kAppIdOption};
 constexpr OptionRow kInfoOptions[] = {kJsonOption, kAddress, kResourcesPath, kAppIdOption};
-constexpr OptionRow kListOptions[] = {{.name = "values", .help = "values beside the keys"},
+constexpr OptionRow kValues{.name = "values", .help = "values beside the keys"};
+constexpr OptionRow kListOptions[] = {kValues,
                                       {.name = "index",
                                        .argument = "NAME=VALUE",
                                        .help = "only records that carry this index entry; may be given several times"},
@@ -85,6 +86,13 @@ constexpr OptionRow kListOptions[] = {{.name = "values", .help = "values beside 
                                       kAddress,
                                       kResourcesPath,
                                       kAppIdOption};
+constexpr OptionRow kWatchOptions[] = {
+    {.name = "key", .argument = "KEY", .help = "this key alone, in the place of a prefix"},
+    kValues,
+    {.name = "after", .argument = "TOKEN", .help = "what came after the event with this token comes first"},
+    kIsolation,
+    kJsonOption,
+    kAddress};
 constexpr OptionRow kBackupOptions[] = {kResourcesPath, kAppIdOption, kJsonOption};
 
 constexpr CommandRow kSidecarVerbs[] = {
@@ -124,6 +132,12 @@ constexpr CommandRow kSidecarVerbs[] = {
      .options = kListOptions,
      .words_min = 1,
      .words_max = 2},
+    {.name = "watch",
+     .arguments = "STORE [PREFIX]",
+     .summary = "show changes as they happen, a line each, until it is interrupted",
+     .options = kWatchOptions,
+     .words_min = 1,
+     .words_max = 2},
     {.name = "txn",
      .arguments = "STORE [OPERATIONS|-]",
      .summary = "apply a JSON array of puts, deletions and checks, all or nothing",
@@ -145,13 +159,13 @@ constexpr CommandRow kSidecarVerbs[] = {
 };
 
 constexpr std::string_view kVerbNames =
-    "get, put, patch, delete, clear, ls, txn, info, backup, migrate, export, import";
+    "get, put, patch, delete, clear, ls, watch, txn, info, backup, migrate, export, import";
 
 Verb verb_of(std::string_view name) {
   constexpr std::pair<std::string_view, Verb> kVerbs[] = {
-      {"get", Verb::get},      {"put", Verb::put},     {"patch", Verb::patch},
-      {"delete", Verb::erase}, {"clear", Verb::clear}, {"ls", Verb::list},
-      {"txn", Verb::transact}, {"info", Verb::info},   {"backup", Verb::backup}};
+      {"get", Verb::get},     {"put", Verb::put},      {"patch", Verb::patch}, {"delete", Verb::erase},
+      {"clear", Verb::clear}, {"ls", Verb::list},      {"watch", Verb::watch}, {"txn", Verb::transact},
+      {"info", Verb::info},   {"backup", Verb::backup}};
   const auto found = std::ranges::find(kVerbs, name, &std::pair<std::string_view, Verb>::first);
   return found == std::end(kVerbs) ? Verb::help : found->second;
 }
@@ -180,6 +194,8 @@ Status take_options(StateCommand& command, const ParsedArguments& parsed) {
     return refuse("--isolation takes 1 to 128 of A-Z a-z 0-9 . _ -");
   command.address = parsed.value("address", command.address);
   command.app_id = parsed.value("app-id", command.app_id);
+  if (parsed.has("key")) command.watched_key = parsed.value("key");
+  command.after = parsed.value("after");
   for (const auto& [name, value] : parsed.options) {
     if (name != "index") continue;
     const std::size_t sign = value.find('=');
@@ -211,6 +227,7 @@ Status place_words(StateCommand& command, std::vector<std::string> words) {
   } else if (words.size() > 1) {
     command.key = std::move(words[1]);
   }
+  if (!command.key.empty() && command.watched_key) return refuse("PREFIX and --key exclude each other");
   if (command.verb == Verb::clear && command.key.empty() != command.all)
     return refuse(command.all ? "PREFIX and --all exclude each other" : "name a PREFIX, or say --all");
   if (command.verb == Verb::patch && patch_type(command.type).empty())
@@ -260,6 +277,9 @@ std::string_view state_description() {
          "  holdfast state patch statestore visits --as increment 1\n"
          "  holdfast state txn statestore "
          "'[{\"op\":\"put\",\"key\":\"a\",\"value\":1},{\"op\":\"delete\",\"key\":\"b\"}]'\n\n"
+         "watch shows each event on a line, waits for a sidecar that starts again, and ends by Ctrl-C. \"resync\" says "
+         "that events may be missing.\n\n"
+         "  holdfast state watch statestore orders/ --values\n\n"
          "The API token is taken from the variable DAPR_API_TOKEN.\n\n"
          "With --resources-path no sidecar is needed: the store of the component file is opened here, as a sidecar of "
          "--app-id would, also while sidecars use it.\n\n"
@@ -346,6 +366,16 @@ HttpRequest request_of(const StateCommand& command) {
 HttpRequest clear_request(const StateCommand& command) {
   const std::string what = command.all ? "all=true" : "prefix=" + percent_encode(command.key);
   return start_request(command, "DELETE", fmt::format("{}?limit=1000&{}", store_path(command), what));
+}
+
+HttpRequest watch_request(const StateCommand& command, std::string_view after) {
+  const std::string what =
+      command.watched_key ? "key=" + percent_encode(*command.watched_key) : "prefix=" + percent_encode(command.key);
+  HttpRequest request = start_request(
+      command, "GET", fmt::format("{}:watch?{}{}", store_path(command), what, command.values ? "&values=true" : ""));
+  request.headers.emplace_back("Accept", "text/event-stream");
+  if (!after.empty()) request.headers.emplace_back("Last-Event-ID", after);
+  return request;
 }
 
 HttpRequest stores_request(const StateCommand& command) { return start_request(command, "GET", "/v2/stores"); }

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <optional>
 #include <span>
 #include <string>
 #include <string_view>
@@ -15,10 +16,10 @@
 namespace holdfast::cli {
 
 struct StateCommand {
-  enum class Verb : std::uint8_t { help, get, put, patch, erase, clear, list, transact, info, backup };
+  enum class Verb : std::uint8_t { help, get, put, patch, erase, clear, list, watch, transact, info, backup };
   Verb verb = Verb::help;
   std::string store;
-  std::string key;    // of get, put, patch and delete; the prefix of ls and clear
+  std::string key;    // of get, put, patch and delete; the prefix of ls, clear and watch
   std::string value;  // of put and patch; the operations of txn
   bool value_from_input = false;
   std::string file;  // of backup
@@ -33,6 +34,8 @@ struct StateCommand {
   std::string isolation;    // empty: of records that belong to none
   std::vector<std::pair<std::string, std::string>> indexes;  // of ls: entries that the records carry
   std::uint64_t limit = 0;                                   // of ls; 0: everything
+  std::optional<std::string> watched_key;                    // of watch: in the place of a prefix
+  std::string after;                                         // of watch: the id of an event
   std::string address;
   std::string token;
   std::string app_id = "app";
@@ -53,6 +56,8 @@ std::string_view state_description();
 HttpRequest request_of(const StateCommand& command);
 HttpRequest page_request(const StateCommand& command, std::uint64_t limit, std::string_view cursor);
 HttpRequest clear_request(const StateCommand& command);
+// `after`: the id of the last event that was seen, or nothing.
+HttpRequest watch_request(const StateCommand& command, std::string_view after);
 HttpRequest stores_request(const StateCommand& command);
 HttpRequest health_request(const StateCommand& command);
 

@@ -199,5 +199,22 @@ TEST(StateRequest, TheTypeOfAValueIsGuessedFromItsBytes) {
   EXPECT_EQ(guessed_type("\xff"), "application/octet-stream");
 }
 
+TEST(StateCommand, AWatchIsOfAPrefixOrOfAKey) {
+  const auto all = parse({"watch", "s"}, {{"DAPR_API_TOKEN", "t"}});
+  ASSERT_TRUE(all) << all.error().message;
+  EXPECT_EQ(watch_request(*all, "").target, "/v2/state/s:watch?prefix=");
+  EXPECT_THAT(watch_request(*all, "a.1").headers,
+              UnorderedElementsAre(Pair("dapr-api-token", "t"), Pair("Accept", "text/event-stream"),
+                                   Pair("Last-Event-ID", "a.1")));
+  EXPECT_EQ(watch_request(*parse({"watch", "s", "a b/", "--values"}), "").target,
+            "/v2/state/s:watch?prefix=a%20b%2F&values=true");
+  const auto one = parse({"watch", "s", "--key", "k", "--after", "a.1", "--json"});
+  ASSERT_TRUE(one) << one.error().message;
+  EXPECT_EQ(watch_request(*one, "").target, "/v2/state/s:watch?key=k");
+  EXPECT_EQ(one->after, "a.1");
+  EXPECT_FALSE(parse({"watch", "s", "p", "--key", "k"}));
+  EXPECT_FALSE(parse({"watch"}));
+}
+
 }  // namespace
 }  // namespace holdfast::cli

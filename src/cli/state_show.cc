@@ -144,6 +144,30 @@ Result<Cleared> cleared_of(std::string_view body) {
   return cleared;
 }
 
+Result<std::string> event_text(const ServerEvent& event, bool with_values, bool as_json) {
+  json::Parser parser;
+  const auto parsed = parser.parse(event.data, json::Reading::whole_text);
+  Object object;
+  if (!parsed || parsed->get(object) != simdjson::SUCCESS)
+    return fail(Errc::internal, "the sidecar told something that is not an event");
+  const std::string key = text_member(object, "key");
+  const std::string etag = text_member(object, "etag");
+  const bool has_record = with_values && event.kind == "put";
+  if (!as_json) {
+    if (key.empty()) return event.kind + (event.kind == "resync" ? "  events may be missing: list again\n" : "\n");
+    const std::string value = has_record ? '\t' + value_line(object) : std::string();
+    return fmt::format("{:<7} {}{}{}{}\n", printable(event.kind), printable(key), etag.empty() ? "" : " ",
+                       printable(etag), value);
+  }
+  std::string out = "{";
+  json::append_member(out, "event", event.kind);
+  if (!key.empty()) json::append_member(out, "key", key);
+  if (!etag.empty()) json::append_member(out, "etag", etag);
+  if (has_record) out += ",\"record\":" + std::string(simdjson::minify(object));
+  if (!event.id.empty()) json::append_member(out, "resume", event.id);
+  return out + "}\n";
+}
+
 Result<std::string> transaction_text(std::string_view body) {
   json::Parser parser;
   const auto parsed = parser.parse(body, json::Reading::whole_text);

@@ -149,5 +149,21 @@ TEST(StateClear, CountsAndSaysWhetherToGoOn) {
   EXPECT_FALSE(cleared_of("{}"));
 }
 
+TEST(StateEvent, IsALineForPeopleOrForPrograms) {
+  const ServerEvent put{"put", "a.2", R"({"key":"k\n","etag":"\"7\""})"};
+  EXPECT_EQ(event_text(put, false, false), "put     k\\x0a \"7\"\n");
+  EXPECT_EQ(event_text(put, false, true), R"({"event":"put","key":"k\n","etag":"\"7\"","resume":"a.2"})"
+                                          "\n");
+  const ServerEvent record{"put", "", R"({"key":"k","etag":"\"7\"","value":{"a": 1}})"};
+  EXPECT_EQ(event_text(record, true, false), "put     k \"7\"\t{\"a\":1}\n");
+  EXPECT_EQ(event_text(record, true, true),
+            R"({"event":"put","key":"k","etag":"\"7\"","record":{"key":"k","etag":"\"7\"","value":{"a":1}}})"
+            "\n");
+  EXPECT_EQ(event_text({"expire", "a.3", R"({"key":"k"})"}, true, false), "expire  k\n");
+  EXPECT_EQ(event_text({"ready", "a.1", "{}"}, false, false), "ready\n");
+  EXPECT_EQ(event_text({"resync", "a.1", "{}"}, false, true), "{\"event\":\"resync\",\"resume\":\"a.1\"}\n");
+  EXPECT_FALSE(event_text({"put", "a.1", "no JSON"}, false, false));
+}
+
 }  // namespace
 }  // namespace holdfast::cli

@@ -1,18 +1,23 @@
 """holdfast state: what a person at a shell sees, of a running sidecar and of the component files that it runs on."""
+import functools
 import json
 import os
+import re
 import shlex
+import signal
 import socket
 import sqlite3
 import subprocess
+import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 import requests
 
-from conftest import BINARY, REPOSITORY, Sidecar, free_port, redis_or_none
+from conftest import BINARY, REPOSITORY, Sidecar, free_port, redis_or_none, wait_until
 import test_isolation
+from test_watch import LOGGED
 
 
 def holdfast(sidecar, *args, stdin=None, env=None):
@@ -107,6 +112,103 @@ def test_info_shows_stores_and_what_they_can_do(state):
     assert "etag                    yes" in state("info", state.store)[1].decode()
     assert json.loads(state("info", state.store, "--json")[1])["health"] == "up"
     assert state("info", "nowhere")[0] == 3
+
+
+class Watch:
+    """`holdfast state watch` at work: the lines it has printed so far, and its standard error once it has ended."""
+
+    def __init__(self, sidecar, *args):
+        self.process = subprocess.Popen([BINARY, "state", "watch", *args], stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True,
+                                        env={**os.environ, "DAPR_HTTP_PORT": str(sidecar.http_port)})
+        self.lines = []
+        self.reader = threading.Thread(target=lambda: self.lines.extend(iter(self.process.stdout.readline, "")))
+        self.reader.start()
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.reader.join()
+        self.process.communicate()
+
+    def until(self, count):
+        """At least so many lines."""
+        wait_until(lambda: len(self.lines) >= count or self.process.poll() is not None, f"{count} lines")
+        assert len(self.lines) >= count, self.process.stderr.read()
+        return self.lines
+
+    def end(self, signal_=signal.SIGINT):
+        self.process.send_signal(signal_)
+        self.reader.join()
+        _, err = self.process.communicate(timeout=20)
+        return self.process.returncode, err
+
+
+def test_watch_shows_events_and_goes_on_in_the_next_run(sidecar, key):
+    put = functools.partial(holdfast, sidecar, "put", "mem")
+    with Watch(sidecar, "mem", key, "--values") as watch:
+        assert watch.until(1) == ["ready\n"]
+        put(f"{key}\n1", '{"a": 1}')
+        holdfast(sidecar, "delete", "mem", f"{key}\n1")
+        put(f"{key}2", "x", "--ttl", "1s")
+        lines = watch.until(5)
+        assert re.sub(r'"\d+"', "ETAG", lines[1]) == f'put     {key}\\x0a1 ETAG\t{{"a":1}}\n'
+        assert lines[2] == f"delete  {key}\\x0a1\n" and lines[3].endswith("\tx\n") and lines[4] == f"expire  {key}2\n"
+        code, err = watch.end()
+        assert code == 0
+    after = re.search(r"--after (\S+) goes on from here", err)[1]
+    put(f"{key}3", "1")
+    with Watch(sidecar, "mem", key, "--json", "--after", after) as watch, Watch(sidecar, "mem", "--key", f"{key}5") as one:
+        ready, missed = map(json.loads, watch.until(2))
+        etag = json.loads(holdfast(sidecar, "get", "mem", f"{key}3", "--json")[1])["etag"]
+        assert ready == {"event": "ready", "resume": after}
+        assert missed == {"event": "put", "key": f"{key}3", "etag": etag, "resume": missed["resume"]}
+        one.until(1)
+        put(f"{key}4", "1")
+        put(f"{key}5", "1")
+        assert one.until(2)[1].startswith(f"put     {key}5 ") and json.loads(watch.until(4)[3])["key"] == f"{key}5"
+        assert watch.end(signal.SIGTERM)[0] == 0
+
+
+def test_watch_goes_on_when_the_sidecar_starts_again(own_sidecar):
+    sidecar = own_sidecar(components=LOGGED)
+    with Watch(sidecar, "lite", "--json") as logged, Watch(sidecar, "mem") as lost:
+        logged.until(1), lost.until(1)
+        holdfast(sidecar, "put", "lite", "a1", "1")
+        logged.until(2)
+        assert sidecar.stop() == 0
+        sidecar.start()
+        holdfast(sidecar, "put", "lite", "a2", "1")
+        assert [json.loads(line)["key"] for line in logged.until(3)[1:]] == ["a1", "a2"]
+        assert lost.until(2)[1].startswith("resync")
+        sidecar.kill()
+        code, err = logged.end()
+        assert code == 0 and "tried again" in err and "--after" in err
+
+
+@pytest.mark.parametrize("args, code", [(["nowhere"], 3), (["lite"], 1), (["mem", "a", "--key", "b"], 2), (["mem", "--key", "a||b"], 1)])
+def test_watch_is_refused(sidecar, args, code):
+    got, _, err = holdfast(sidecar, "watch", *args)
+    assert got == code and err and "--after" not in err
+
+
+def test_watch_without_a_sidecar_ends_at_once(sidecar):
+    code, _, err = holdfast(sidecar, "watch", "mem", env={"DAPR_HTTP_PORT": str(free_port())})
+    assert code == 1 and "127.0.0.1" in err
+
+
+def test_watch_ends_when_nobody_reads_it(sidecar, key):
+    line = f"set -o pipefail; {shlex.quote(BINARY)} state watch mem {key} | head -1"
+    with subprocess.Popen(["bash", "-c", line], stdout=subprocess.PIPE, env={**os.environ, "DAPR_HTTP_PORT": str(sidecar.http_port)}) as both:
+        assert both.stdout.readline() == b"ready\n"
+
+        def has_ended():
+            holdfast(sidecar, "put", "mem", key, "1")
+            return both.poll() is not None
+
+        wait_until(has_ended, "the watch to end with its reader")
+        assert both.returncode != 0
 
 
 def test_backup_is_a_database_of_its_own(sidecar, key, tmp_path):

@@ -67,7 +67,7 @@ def complete_in_bash(script, *words, cwd=None):
 @pytest.mark.parametrize("words, offered", [
     ([""], ["serve", "state", "token", "check", "init", "schema", "completion", "version", "help"]),
     (["ch"], ["check"]),
-    (["state", ""], ["get", "put", "patch", "delete", "clear", "ls", "txn", "info", "backup", "migrate", "export", "import"]),
+    (["state", ""], ["get", "put", "patch", "delete", "clear", "ls", "watch", "txn", "info", "backup", "migrate", "export", "import"]),
     (["state", "g"], ["get"]),
     (["token", ""], ["create", "list", "revoke"]),
     (["state", "get", "--"], ["--record", "--isolation", "--json", "--address", "--resources-path", "--app-id"]),
