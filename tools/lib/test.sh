@@ -246,7 +246,12 @@ soak_system() {
 
 # Servers that fail under load, each test for as long as told and cuts at every byte.
 soak_faults() {
-  HOLDFAST_SOAK_SECONDS=$1 run_ctest dev faults -R '^redis_(faults|moving|sessions)_test$'
+  HOLDFAST_SOAK_SECONDS=$1 run_ctest dev faults -R '^redis_(faults|moving)_test$'
+}
+
+# Sessions over two sidecars and replicas that lag: so many random histories, and the other promises for as long as told.
+soak_sessions() {
+  HOLDFAST_SESSION_HISTORIES=$1 HOLDFAST_SOAK_SECONDS=$2 run_ctest dev sessions -R '^redis_sessions_test$' --verbose
 }
 
 # A million records from SQLite to Redis and back, killed five times each way.
@@ -281,6 +286,7 @@ dev_soak() {
   local fault_seconds=$((seconds / 10))
   [[ $fault_seconds -ge 1 ]] || fault_seconds=1
   step "faults of servers, $fault_seconds s a test" soak_faults "$fault_seconds"
+  step "10,000 session histories" soak_sessions 10000 "$fault_seconds"
   step "a million records moved" soak_migration
   step "a million keys listed" soak_listing
   step "fuzz, $seconds s a target" soak_fuzz "$seconds"
