@@ -73,3 +73,43 @@ sdk_clients() {
 }
 
 dev_clients() { timed "build the programs that use Dapr's SDKs" sdk_clients; }
+
+# What clients/cpp needs beside the packages of a build; g++ only reads its public headers.
+CPP_CLIENT_PACKAGES="libgrpc++-dev=1.51.1-3+b1 protobuf-compiler-grpc=1.51.1-3+b1 g++"
+
+cpp_client_packages() {
+  local missing
+  # shellcheck disable=SC2086
+  mapfile -t missing < <(missing_packages $CPP_CLIENT_PACKAGES)
+  [[ ${#missing[@]} -gt 0 ]] || return 0
+  as_root apt-get update -q && mapfile -t missing < <(available "${missing[@]}") &&
+    as_root apt-get install -y -q --no-install-recommends "${missing[@]}"
+}
+
+# The library with its tests, as sanitizers see it; installed; and the examples, which find it where it was installed.
+cpp_client_build() {
+  local build="$ROOT/build/cpp-client" wrapper=${HOLDFAST_BUILD_WRAPPER:-} settings=(
+    -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_COMPILER=clang++-19 -DCMAKE_CXX_COMPILER_LAUNCHER=ccache
+    "-DCMAKE_CXX_FLAGS=-Werror -fsanitize=address,undefined -fno-sanitize-recover=all"
+    -DCMAKE_EXE_LINKER_FLAGS=-fuse-ld=lld-19 -DCMAKE_EXPORT_COMPILE_COMMANDS=ON)
+  cpp_client_packages &&
+    $wrapper cmake -S clients/cpp -B "$build" "${settings[@]}" -DHOLDFAST_CLIENT_TESTS=ON &&
+    $wrapper ninja -C "$build" -j "$JOBS" &&
+    cmake --install "$build" --prefix "$build/prefix" &&
+    $wrapper cmake -S clients/cpp/examples -B "$build/examples" "${settings[@]}" -DCMAKE_PREFIX_PATH="$build/prefix" &&
+    $wrapper ninja -C "$build/examples" -j "$JOBS"
+}
+
+# In build/cpp-client, where test/system/test_cpp_client.py looks for its programs.
+cpp_client() {
+  local log="$ROOT/build/cpp-client.log"
+  mkdir -p "$ROOT/build"
+  cpp_client_build >"$log" 2>&1 && return
+  note "clients/cpp cannot be built, and its tests will fail; $log says:"
+  grep -E 'error|Error' "$log" | head -5
+  tail -5 "$log"
+  rm -rf "$ROOT/build/cpp-client"
+  return 1
+}
+
+dev_client_cpp() { timed "build clients/cpp and its examples" cpp_client; }

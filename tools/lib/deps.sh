@@ -2,10 +2,10 @@
 
 wanted_packages() { grep -v '^#' "$ROOT/tools/lib/packages.txt"; }
 
-# The wanted packages that are not installed in any version.
+# missing_packages [NAME=VERSION...]: those of these, or of the list, that are not installed in any version.
 missing_packages() {
   local wanted
-  for wanted in $(wanted_packages); do
+  for wanted in ${*:-$(wanted_packages)}; do
     [[ $(dpkg-query -W -f '${db:Status-Status}' "${wanted%%=*}" 2>/dev/null) == installed ]] || echo "$wanted"
   done
 }

@@ -42,11 +42,19 @@ dev_lint() {
   [[ -e build/dev/compile_commands.json ]] || timed "configure dev" configure dev
   # Headers that the build generates have to exist before a source that includes them can be read.
   timed "build what is generated" build_preset dev protos
+  if [[ " ${files[*]}" == *" clients/cpp/"* ]]; then dev_client_cpp; fi
   timed "clang-tidy on ${#files[@]} files" lint_files "${files[@]}"
 }
 
+# The client for C++ is a build of its own.
 lint_files() {
-  printf '%s\0' "$@" | xargs -0 -n 1 -P "$JOBS" clang-tidy-19 -p build/dev --quiet --warnings-as-errors='*' 2>/dev/null
+  local file build
+  for file in "$@"; do
+    build=dev
+    [[ $file != clients/cpp/* ]] || build=cpp-client
+    [[ $file != clients/cpp/examples/* ]] || build=cpp-client/examples
+    printf '%s\0' "build/$build" "$file"
+  done | xargs -0 -n 2 -P "$JOBS" clang-tidy-19 --quiet --warnings-as-errors='*' -p 2>/dev/null
 }
 
 # Each store's run of the conformance suite writes its column of the table in doc/stores.md.
