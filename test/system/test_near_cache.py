@@ -103,6 +103,10 @@ def test_redis_keeps_it_right_too(own_sidecar, redis, key):
         assert read(one, key, store="red")[0] == str(i), "its own write"
         wait_until(lambda: read(two, key, store="red")[0] == str(i), "the value of another")
     warm(two, key, "red")
+    drops = near_counts(two, "red")["invalidation"]
+    redis.command("PEXPIRE", f"test||{key}", "600000")  # and nothing else, by another program
+    wait_until(lambda: near_counts(two, "red")["invalidation"] > drops, "the record with the old time to live to be dropped")
+    warm(two, key, "red")
     redis.command("DEL", f"test||{key}")
     wait_until(lambda: read(two, key, store="red")[0] is None, "the deletion")
 
