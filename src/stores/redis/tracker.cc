@@ -45,10 +45,10 @@ bool PrefixCover::add(std::string_view prefix) {
 // One connection to one primary.
 struct Tracker::Line {
   Address address;
-  std::string server;               // the address as text
-  std::vector<std::string> wanted;  // what the next greeting asks for
-  PrefixCover told;                 // what the server was asked to tell
-  bool is_up = false;               // since arrange() has seen it connected
+  std::string server;  // the address as text
+  PrefixCover wanted;  // what the next greeting asks for
+  PrefixCover told;    // what the server was asked to tell
+  bool is_up = false;  // since arrange() has seen it connected
   std::unique_ptr<net::Pipeline> pipeline;
 };
 
@@ -59,11 +59,10 @@ Tracker::~Tracker() = default;
 
 Place Tracker::place(const Line& line) const { return {settings_.component, line.server}; }
 
-std::unique_ptr<Tracker::Line> Tracker::make_line(const Address& address, const PrefixCover& cover) {
+std::unique_ptr<Tracker::Line> Tracker::make_line(const Address& address) {
   auto line = std::make_unique<Line>();
   line->address = address;
   line->server = address.text();
-  line->wanted.assign(cover.prefixes().begin(), cover.prefixes().end());
   net::PipelineOptions options = connection_to(address, settings_, tls_);
   options.name += ", watch";
   options.greeting = [this, &line = *line](net::Pipeline& connected) { return greet(line, connected); };
@@ -80,7 +79,7 @@ Task<Status> Tracker::greet(Line& line, net::Pipeline& connected) {
   std::string request;
   append_hello(request, settings_.login);
   resp::append_command(request, {"CLIENT", "SETNAME", fmt::format("holdfast-{}-watch", settings_.component)});
-  append_tracking(request, line.wanted);
+  append_tracking(request, line.wanted.prefixes());
   auto answers = co_await connected.call_first(request, 3, SteadyTime::max());
   if (!answers) co_return fail(std::move(answers.error()));
   std::string_view rest = *answers;
@@ -105,8 +104,7 @@ Task<Status> Tracker::greet(Line& line, net::Pipeline& connected) {
     co_return fail(Errc::unavailable, fmt::format("component \"{}\" (state.redis): cannot {}: {} is a replica now; the "
                                                   "new primary is being looked for",
                                                   settings_.component, kDoing, line.server));
-  line.told = {};
-  for (const std::string& prefix : line.wanted) line.told.add(prefix);
+  line.told = line.wanted;
   co_return Status();
 }
 
@@ -128,7 +126,8 @@ Task<Status> Tracker::ask(Line& line, std::string_view request, SteadyTime deadl
   co_return fail(describe(place(line), kDoing, reply->root().text()));
 }
 
-Task<Status> Tracker::connect(Line& line, SteadyTime deadline) {
+Task<Status> Tracker::connect(Line& line, const PrefixCover& cover, SteadyTime deadline) {
+  line.wanted = cover;
   auto connected = co_await line.pipeline->connect(deadline);
   if (!connected) co_return connected;
   // From before this moment nobody has told us anything.
@@ -137,8 +136,7 @@ Task<Status> Tracker::connect(Line& line, SteadyTime deadline) {
 }
 
 Task<Status> Tracker::bring(std::unique_ptr<Line>& line, const PrefixCover& cover, SteadyTime deadline) {
-  line->wanted.assign(cover.prefixes().begin(), cover.prefixes().end());
-  if (auto connected = co_await connect(*line, deadline); !connected) co_return connected;
+  if (auto connected = co_await connect(*line, cover, deadline); !connected) co_return connected;
   std::vector<std::string> missing;
   for (const std::string& prefix : cover.prefixes())
     if (!line->told.covers(prefix)) missing.push_back(prefix);
@@ -156,9 +154,9 @@ Task<Status> Tracker::bring(std::unique_ptr<Line>& line, const PrefixCover& cove
     return std::ranges::any_of(missing, [&](const std::string& prefix) { return told.starts_with(prefix); });
   });
   if (overlaps) {
-    auto next = make_line(line->address, cover);
+    auto next = make_line(line->address);
     next->is_up = true;  // no gap
-    auto connected = co_await next->pipeline->connect(deadline);
+    auto connected = co_await connect(*next, cover, deadline);
     if (connected) std::swap(line, next);
     next->is_up = false;
     co_await next->pipeline->close(deadline);
@@ -186,7 +184,7 @@ Task<Status> Tracker::arrange(const PrefixCover& cover, SteadyTime deadline) {
   }
   for (const Address& address : primaries)
     if (std::ranges::none_of(lines_, [&](const auto& line) { return line->address == address; }))
-      lines_.push_back(make_line(address, cover));
+      lines_.push_back(make_line(address));
   Status all;
   for (auto& line : lines_)
     if (auto brought = co_await bring(line, cover, deadline); !brought) all = std::move(brought);

@@ -56,10 +56,10 @@ class Tracker {
 
  private:
   struct Line;
-  std::unique_ptr<Line> make_line(const Address& address, const PrefixCover& cover);
+  std::unique_ptr<Line> make_line(const Address& address);
   Task<Status> greet(Line& line, net::Pipeline& connected);
   Task<Status> bring(std::unique_ptr<Line>& line, const PrefixCover& cover, SteadyTime deadline);
-  Task<Status> connect(Line& line, SteadyTime deadline);
+  Task<Status> connect(Line& line, const PrefixCover& cover, SteadyTime deadline);
   Task<Status> ask(Line& line, std::string_view request, SteadyTime deadline);
   void hear(std::string_view push);
   Place place(const Line& line) const;
