@@ -144,7 +144,7 @@ Result<Cleared> cleared_of(std::string_view body) {
   return cleared;
 }
 
-Result<std::string> event_text(const ServerEvent& event, bool with_values, bool as_json) {
+Result<std::string> event_text(const http::ServerEvent& event, bool with_values, bool as_json) {
   json::Parser parser;
   const auto parsed = parser.parse(event.data, json::Reading::whole_text);
   Object object;

@@ -5,9 +5,9 @@
 #include <string_view>
 
 #include "base/result.h"
-#include "cli/event_stream.h"
 #include "cli/http_client.h"
 #include "cli/output.h"
+#include "wire/http/event_stream.h"
 #include "wire/json/json.h"
 
 namespace holdfast::cli {
@@ -37,7 +37,7 @@ Result<Cleared> cleared_of(std::string_view body);
 
 // An event of a watch on one line: "put     orders/17 \"17\"", and its value behind a tab; or as JSON, the record whole
 // `with_values`. Errc::internal when it is none.
-Result<std::string> event_text(const ServerEvent& event, bool with_values, bool as_json);
+Result<std::string> event_text(const http::ServerEvent& event, bool with_values, bool as_json);
 
 // What became of each operation: "created  \"17\"  orders/17", a line each.
 Result<std::string> transaction_text(std::string_view body);

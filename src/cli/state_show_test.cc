@@ -150,11 +150,11 @@ TEST(StateClear, CountsAndSaysWhetherToGoOn) {
 }
 
 TEST(StateEvent, IsALineForPeopleOrForPrograms) {
-  const ServerEvent put{"put", "a.2", R"({"key":"k\n","etag":"\"7\""})"};
+  const http::ServerEvent put{"put", "a.2", R"({"key":"k\n","etag":"\"7\""})"};
   EXPECT_EQ(event_text(put, false, false), "put     k\\x0a \"7\"\n");
   EXPECT_EQ(event_text(put, false, true), R"({"event":"put","key":"k\n","etag":"\"7\"","resume":"a.2"})"
                                           "\n");
-  const ServerEvent record{"put", "", R"({"key":"k","etag":"\"7\"","value":{"a": 1}})"};
+  const http::ServerEvent record{"put", "", R"({"key":"k","etag":"\"7\"","value":{"a": 1}})"};
   EXPECT_EQ(event_text(record, true, false), "put     k \"7\"\t{\"a\":1}\n");
   EXPECT_EQ(event_text(record, true, true),
             R"({"event":"put","key":"k","etag":"\"7\"","record":{"key":"k","etag":"\"7\"","value":{"a":1}}})"

@@ -4,7 +4,6 @@
 
 #include <algorithm>
 
-#include "cli/event_stream.h"
 #include "cli/http_stream.h"
 #include "cli/output.h"
 #include "cli/state_show.h"
@@ -37,7 +36,7 @@ class Watching {
 
  private:
   Result<HttpResponse> listen() {
-    EventStream events;
+    http::EventStream events;
     return stream_.get(watch_request(command_, resume_), kSilenceMax, [&](std::string_view bytes) {
       if (!events.feed(bytes)) return give_up("an event is too long to be shown");
       while (const auto event = events.next())
@@ -54,7 +53,7 @@ class Watching {
 
   // That the watch is in place again, with nothing lost, is no news. Where the store cannot go on from where it was,
   // what happened meanwhile is lost.
-  bool show(ServerEvent event) {
+  bool show(http::ServerEvent event) {
     pause_ = kFirstPause;
     is_outage_told_ = false;
     if (event.kind == "ready" && std::exchange(is_in_place_, true)) {

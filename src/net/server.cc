@@ -156,9 +156,7 @@ void Server::Impl::place(Socket socket) {
   for (std::size_t i = 0; i < lists.size(); ++i)
     if (lists[i]->count.load(std::memory_order_relaxed) < lists[best]->count.load(std::memory_order_relaxed)) best = i;
   const auto protocol = socket.local_endpoint().protocol();
-  if (protocol.family() != AF_UNIX) {
-    set_options(socket);
-  }
+  if (protocol.family() != AF_UNIX) set_options(socket);
   ErrorCode error;
   const int fd = socket.release(error);
   if (error) return;

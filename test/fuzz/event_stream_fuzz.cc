@@ -5,10 +5,10 @@
 #include <string_view>
 #include <vector>
 
-#include "cli/event_stream.h"
 #include "require.h"
+#include "wire/http/event_stream.h"
 
-using holdfast::cli::EventStream;
+using holdfast::http::EventStream;
 
 namespace {
 

@@ -23,7 +23,7 @@ class V2Routes {
   Task<http::Response> handle(http::Request& request, const Target& target);
   // GET of /v2/state/{store}:watch, whose answer flows.
   static bool is_watch(const http::Request& request);
-  // The answer where no watch came to be; else what flowed is all of it.
+  // Fills `response` where no watch came to be; else what flowed is all of it.
   Task<void> watch(http::Request& request, net::BodyStream& stream, http::Response& response);
 
  private:

@@ -14,23 +14,11 @@ using state::WatchEvent;
 
 namespace {
 
-constexpr std::string_view kEndOfEvent = "\n\n";
-
 constexpr std::array<std::pair<std::string_view, WatchEvent::Kind>, 5> kKinds{{{"put", WatchEvent::Kind::put},
                                                                                {"delete", WatchEvent::Kind::erase},
                                                                                {"expire", WatchEvent::Kind::expire},
                                                                                {"resync", WatchEvent::Kind::resync},
                                                                                {"ready", WatchEvent::Kind::ready}}};
-
-// Of "name: value" lines; empty when there is none.
-std::string_view value_in(std::string_view text, std::string_view name) {
-  while (!text.empty()) {
-    const std::string_view line = text.substr(0, text.find('\n'));
-    text.remove_prefix(std::min(text.size(), line.size() + 1));
-    if (line.starts_with(name) && line.substr(name.size()).starts_with(": ")) return line.substr(name.size() + 2);
-  }
-  return {};
-}
 
 }  // namespace
 
@@ -55,28 +43,21 @@ Result<std::unique_ptr<EventSource>> HttpEvents::open(std::uint16_t port, std::s
 
 std::optional<WatchEvent> HttpEvents::next() {
   for (;;) {
-    const std::size_t end = in_.find(kEndOfEvent);
-    if (end == std::string::npos) {
-      const auto chunk = client_->read_chunk();
-      if (!chunk) return std::nullopt;
-      in_ += *chunk;
-      continue;
-    }
-    const std::string text = in_.substr(0, end);
-    in_.erase(0, end + kEndOfEvent.size());
-    if (!text.starts_with(':')) return event_of(text);
+    if (const auto event = stream_.next()) return event_of(*event);
+    const auto chunk = client_->read_chunk();
+    if (!chunk || !stream_.feed(*chunk)) return std::nullopt;
   }
 }
 
 // Nothing when it is malformed, which ends the watch.
-std::optional<WatchEvent> HttpEvents::event_of(std::string_view text) {
+std::optional<WatchEvent> HttpEvents::event_of(const http::ServerEvent& told) {
   WatchEvent event;
-  const std::string_view kind = value_in(text, "event");
-  const auto* const known = std::ranges::find(kKinds, kind, &std::pair<std::string_view, WatchEvent::Kind>::first);
+  const auto* const known =
+      std::ranges::find(kKinds, std::string_view(told.kind), &std::pair<std::string_view, WatchEvent::Kind>::first);
   if (known == kKinds.end()) return std::nullopt;
   event.kind = known->second;
-  event.resume = value_in(text, "id");
-  if (!read_data(value_in(text, "data"), event)) return std::nullopt;
+  event.resume = told.id;
+  if (!read_data(told.data, event)) return std::nullopt;
   return event;
 }
 

@@ -2,10 +2,10 @@
 #pragma once
 
 #include <memory>
-#include <string>
 
 #include "conformance/remote/http_client.h"
 #include "conformance/remote/watcher.h"
+#include "wire/http/event_stream.h"
 #include "wire/json/json.h"
 
 namespace holdfast::conformance {
@@ -22,13 +22,13 @@ class HttpEvents final : public EventSource {
   void stop() override { client_->shut_down(); }
 
  private:
-  std::optional<state::WatchEvent> event_of(std::string_view text);
+  std::optional<state::WatchEvent> event_of(const http::ServerEvent& told);
   bool read_data(std::string_view data, state::WatchEvent& event);
 
   std::unique_ptr<HttpClient> client_;
   const bool want_values_;
   const bool has_fields_;
-  std::string in_;
+  http::EventStream stream_;
   json::Parser parser_;
 };
 

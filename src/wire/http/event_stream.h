@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-namespace holdfast::cli {
+namespace holdfast::http {
 
 struct ServerEvent {
   std::string kind;  // of its field `event`
@@ -36,4 +36,4 @@ class EventStream {
   bool has_data_ = false;
 };
 
-}  // namespace holdfast::cli
+}  // namespace holdfast::http

@@ -1,10 +1,10 @@
-#include "cli/event_stream.h"
+#include "wire/http/event_stream.h"
 
 #include <gtest/gtest.h>
 
 #include <vector>
 
-namespace holdfast::cli {
+namespace holdfast::http {
 namespace {
 
 constexpr std::string_view kText =
@@ -38,4 +38,4 @@ TEST(EventStream, AnEventWithoutAnEndIsBounded) {
 }
 
 }  // namespace
-}  // namespace holdfast::cli
+}  // namespace holdfast::http

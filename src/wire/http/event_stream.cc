@@ -1,8 +1,8 @@
-#include "cli/event_stream.h"
+#include "wire/http/event_stream.h"
 
 #include <utility>
 
-namespace holdfast::cli {
+namespace holdfast::http {
 
 bool EventStream::feed(std::string_view bytes) {
   bytes_.erase(0, at_);
@@ -44,4 +44,4 @@ bool EventStream::take_line(std::string_view line) {
   return false;
 }
 
-}  // namespace holdfast::cli
+}  // namespace holdfast::http
