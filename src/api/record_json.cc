@@ -69,7 +69,8 @@ void append_record_json(std::string& out, const RecordPlace& place, std::string_
     append_member(text, "expires", rfc3339_ticks(*record.expires_at));
   else
     append_null(text, "expires");
-  append_member(text, "etag", entity_tag(record.etag));
+  append_name(text, "etag");
+  append_entity_tag_json(text, record.etag);
   append_member(text, "contentType", content_type_of(record));
   const std::size_t before = text.size();
   append_name(text, "value");

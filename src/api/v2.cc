@@ -22,10 +22,12 @@ namespace {
 constexpr std::string_view kEncoded = "b64.";
 
 bool may_stand_in_entity_tag(std::string_view etag) {
-  return !etag.starts_with(kEncoded) && std::ranges::all_of(etag, [](char c) {
+  bool may = !etag.starts_with(kEncoded);
+  for (const char c : etag) {
     const auto byte = static_cast<unsigned char>(c);
-    return byte == 0x21 || (byte >= 0x23 && byte <= 0x7e);
-  });
+    may &= (byte >= 0x21) & (byte <= 0x7e) & (byte != '"');
+  }
+  return may;
 }
 
 }  // namespace
@@ -39,6 +41,17 @@ void append_entity_tag(std::string& out, std::string_view etag) {
     out += base64url_encode(etag);
   }
   out += '"';
+}
+
+void append_entity_tag_json(std::string& out, std::string_view etag) {
+  out += R"("\")";
+  if (may_stand_in_entity_tag(etag)) {
+    json::append_escaped(out, etag);
+  } else {
+    out += kEncoded;
+    out += base64url_encode(etag);
+  }
+  out += R"(\"")";
 }
 
 std::string entity_tag(std::string_view etag) {

@@ -26,6 +26,8 @@ inline constexpr std::string_view kBytesType = "application/octet-stream";
 // Never weak.
 std::string entity_tag(std::string_view etag);
 void append_entity_tag(std::string& out, std::string_view etag);
+// As a string of JSON, where its quotes are escaped.
+void append_entity_tag_json(std::string& out, std::string_view etag);
 // Back again, with or without the quotes.
 std::string from_entity_tag(std::string_view tag);
 // The members of an If-Match or If-None-Match field; "*" is a member of its own.

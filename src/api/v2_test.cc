@@ -4,6 +4,7 @@
 #include <gtest/gtest.h>
 
 #include "api/record_json.h"
+#include "wire/json/json.h"
 
 namespace holdfast::api {
 namespace {
@@ -22,6 +23,16 @@ TEST(EntityTag, BytesThatMayNotStandInATagAreEncoded) {
   EXPECT_EQ(entity_tag("a b"), "\"b64.YSBi\"");
   EXPECT_EQ(entity_tag("a\"b"), "\"b64.YSJi\"");
   EXPECT_EQ(entity_tag(std::string_view("\0\xff", 2)), "\"b64.AP8\"");
+}
+
+TEST(EntityTag, InJsonItIsTheSame) {
+  for (const std::string_view etag : {"17", "", "a<b\\c&", "a b", "a\"b", "b64.x", "1795759427015120"}) {
+    std::string expected;
+    json::append_string(expected, entity_tag(etag));
+    std::string out;
+    append_entity_tag_json(out, etag);
+    EXPECT_EQ(out, expected);
+  }
 }
 
 TEST(EntityTag, AnEtagThatLooksEncodedIsEncodedSoThatItComesBack) {

@@ -39,7 +39,7 @@ void append_error(std::string& out, const Error& error, int status) {
   }
   if (!error.current_etag.empty()) {
     out += R"(,"etag":)";
-    json::append_string(out, entity_tag(error.current_etag));
+    append_entity_tag_json(out, error.current_etag);
   }
   if (error.operation >= 0) out += R"(,"operation":)" + std::to_string(error.operation);
 }

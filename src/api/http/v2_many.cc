@@ -34,7 +34,7 @@ Task<Response> V2Routes::list(Request& request, StoreRef entry, std::string_view
     out += R"({"key":)";
     json::append_string(out, item.key);
     out += R"(,"etag":)";
-    json::append_string(out, entity_tag(item.record.etag));
+    append_entity_tag_json(out, item.record.etag);
     out += '}';
   }
   out += R"(],"cursor":)";
@@ -71,7 +71,7 @@ void append_failure(std::string& out, std::string_view key, const Error& error) 
   begin_item(out, key, v2_http_status(error.code));
   if (!error.current_etag.empty()) {
     out += R"(,"etag":)";
-    json::append_string(out, entity_tag(error.current_etag));
+    append_entity_tag_json(out, error.current_etag);
   }
   out += R"(,"problem":)";
   append_problem(out, error);
@@ -120,7 +120,7 @@ Task<Response> V2Routes::batch_get(Request& request, StoreRef entry, std::string
     } else {
       begin_item(out, key, 200);
       out += R"(,"etag":)";
-      json::append_string(out, entity_tag((*found)->etag));
+      append_entity_tag_json(out, (*found)->etag);
       if (command->want_values) {
         out += R"(,"record":)";
         append_record_json(out, {*entry, context->isolation}, key, **found, (*found)->value, v2_.clock().wall());

@@ -48,9 +48,16 @@ class ServerSentEvents final : public WatchForm {
   void append_data(std::string& out, const state::WatchEvent& event) const {
     if (event.record && want_values_)
       return append_record_json(out, place_, event.key, *event.record, event.record->value, clock_.wall());
-    out += '{';
-    if (!event.key.empty()) json::append_member(out, "key", event.key);
-    if (event.record) json::append_member(out, "etag", entity_tag(event.record->etag));
+    if (event.key.empty()) {
+      out += "{}";
+      return;
+    }
+    out += R"({"key":)";
+    json::append_string(out, event.key);
+    if (event.record) {
+      out += R"(,"etag":)";
+      append_entity_tag_json(out, event.record->etag);
+    }
     out += '}';
   }
 

@@ -51,6 +51,8 @@ Result<std::string> tolerate(std::string_view text, Reading reading = Reading::f
 void append_go(std::string& out, Element value);
 // Appends a quoted string as Go escapes it (HTML-safe); bad UTF-8 becomes \ufffd.
 void append_string(std::string& out, std::string_view text);
+// What stands between the quotes.
+void append_escaped(std::string& out, std::string_view text);
 // Appends what stands before the value of an object's next member: the name, with a comma before it unless `out` ends
 // with the bracket that opens the object.
 void append_name(std::string& out, std::string_view name);

@@ -275,19 +275,24 @@ TEST(AppendString, WritesBadUtf8AsAnEscape) {
   EXPECT_EQ(out, "x\"a\\ufffd\\u2028\\\"\\u0001\"");
 }
 
-// Long strings are looked through in blocks; what is special must be seen at every place in one.
+// Strings are looked through in blocks; what is special must be seen at every place in one, whatever their length.
 TEST(AppendString, SeesASpecialByteAtEveryPlace) {
   const std::vector<std::pair<std::string, std::string>> specials{
       {"<", "\\u003c"}, {"\"", "\\\""}, {"\x1f", "\\u001f"}, {"\xff", "\\ufffd"}, {"\xe2\x80\xa9", "\\u2029"},
       {"é", "é"}};
   for (const auto& [special, written] : specials)
-    for (std::size_t place = 0; place < 40; ++place) {
-      const std::string before(place, 'x');
-      const std::string after(40 - place, 'y');
-      std::string out;
-      append_string(out, before + special + after);
-      ASSERT_EQ(out, '"' + before + written + after + '"') << place;
-    }
+    for (std::size_t length = 0; length <= 40; ++length)
+      for (std::size_t place = 0; place <= length; ++place) {
+        const std::string before(place, 'x');
+        const std::string after(length - place, 'y');
+        std::string out;
+        append_string(out, before + special + after);
+        ASSERT_EQ(out, '"' + before + written + after + '"') << place << " of " << length;
+        // A copy sees what ends a string, and rewrites what Go rewrites, at the same places.
+        std::string copy;
+        ASSERT_TRUE(append_compact(copy, out)) << out;
+        ASSERT_EQ(copy, out) << place << " of " << length;
+      }
 }
 
 TEST(AppendCompact, SeesAnHtmlByteAtEveryPlace) {

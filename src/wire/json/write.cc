@@ -3,6 +3,7 @@
 #include <array>
 #include <charconv>
 #include <cmath>
+#include <cstring>
 #include <vector>
 
 #include "wire/json/json.h"
@@ -268,6 +269,15 @@ void append_go(std::string& out, Element value) {
 
 void append_string(std::string& out, std::string_view text) {
   out += '"';
+  append_escaped(out, text);
+  out += '"';
+}
+
+void append_escaped(std::string& out, std::string_view text) {
+  if (text.size() <= kShortBytes && has_no_stop_in_short(text, kSpecial, is_special)) {
+    out += text;
+    return;
+  }
   std::size_t at = 0;
   while (at < text.size()) {
     const std::size_t start = at;
@@ -275,7 +285,6 @@ void append_string(std::string& out, std::string_view text) {
     out += text.substr(start, at - start);
     if (at < text.size()) at += append_special(out, text, at);
   }
-  out += '"';
 }
 
 void append_name(std::string& out, std::string_view name) {
