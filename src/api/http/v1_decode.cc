@@ -135,6 +135,7 @@ Result<BulkGetBody> decode_bulk_get(json::Parser& parser, std::string_view body)
       if (member.get(array) != simdjson::SUCCESS)
         return type_error(member, "BulkGetRequest.keys", "[]string");
       out.keys.clear();
+      out.keys.reserve(array.size());
       for (const Element element : array) {
         out.keys.emplace_back();
         if (auto read = read_string(element, "BulkGetRequest.keys", out.keys.back()); !read) return fail(read.error());

@@ -125,6 +125,17 @@ void append_bulk_item(std::string& out, std::string_view key, const Result<std::
   out += '}';
 }
 
+// About what the answer takes, so that it grows once.
+std::size_t bytes_of_bulk(std::span<const std::string_view> keys,
+                          std::span<const Result<std::optional<state::Record>>> records) {
+  constexpr std::size_t kAround = 64;  // names, quotes, the etag
+  std::size_t bytes = kAround;
+  for (const std::string_view key : keys) bytes += key.size() + kAround;
+  for (const auto& record : records)
+    if (record && *record) bytes += (*record)->value.size();
+  return bytes;
+}
+
 }  // namespace
 
 Task<Response> V1Routes::bulk_get(Request& request, std::string store, std::string_view) {
@@ -137,7 +148,9 @@ Task<Response> V1Routes::bulk_get(Request& request, std::string store, std::stri
   const std::vector<std::string_view> keys(body->keys.begin(), body->keys.end());
   const auto records = co_await v1_.bulk_get(**entry, context_of(request), keys);
   if (!records) co_return error_response(records.error());
-  std::string out = "[";
+  std::string out;
+  out.reserve(bytes_of_bulk(keys, *records));
+  out += '[';
   for (std::size_t i = 0; i < keys.size(); ++i) {
     if (i > 0) out += ',';
     append_bulk_item(out, keys[i], (*records)[i]);

@@ -32,7 +32,7 @@ class ReplyReader {
 
   // The first thing that is wrong; empty when a reply was read.
   std::string_view read() {
-    value(0);
+    if (!take_usual()) value(0);
     return reason_;
   }
   // What stands behind it.
@@ -73,6 +73,32 @@ class ReplyReader {
     }
   }
 
+  // A string or a number as nearly all are, or an array of a few such. False, and nothing taken, for everything else.
+  bool take_usual() {
+    const char* at = left_.data();
+    const char* const end = at + left_.size();
+    std::uint64_t count = 1;
+    Node* node = reply_.few_.data();
+    if (const char* const behind = read_short_array(at, end, count)) {
+      if (count >= Reply::kFew) return false;
+      const auto members = static_cast<std::uint32_t>(count);
+      *node++ = {.text = nullptr, .text_bytes = 0, .children = members, .nodes = members + 1, .kind = Kind::array};
+      at = behind;
+    }
+    for (ShortScalar scalar; count > 0; --count) {
+      at = read_short_scalar(at, end, scalar);
+      if (at == nullptr) return false;
+      *node++ = node_of(scalar.kind, scalar.text);
+    }
+    reply_.size_ = static_cast<std::size_t>(node - reply_.few_.data());
+    left_ = left_.substr(static_cast<std::size_t>(at - left_.data()));
+    return true;
+  }
+
+  static Node node_of(Kind kind, std::string_view text) {
+    return {.text = text.data(), .text_bytes = text.size(), .children = 0, .nodes = 1, .kind = kind};
+  }
+
   // A string or a number as nearly all are. False for everything else, also for what is wrong.
   bool take_short_scalar() {
     ShortScalar scalar;
@@ -83,9 +109,7 @@ class ReplyReader {
     return true;
   }
 
-  void add(Kind kind, std::string_view text) {
-    reply_.append({.text = text.data(), .text_bytes = text.size(), .children = 0, .nodes = 1, .kind = kind});
-  }
+  void add(Kind kind, std::string_view text) { reply_.append(node_of(kind, text)); }
 
   std::optional<Element> next() {
     const std::size_t end = left_.find('\n');
@@ -196,8 +220,13 @@ Kind kind_of(std::string_view whole) {
 
 }  // namespace
 
-bool is_error(std::string_view whole) { return kind_of(whole) == Kind::error; }
-bool is_push(std::string_view whole) { return kind_of(whole) == Kind::push; }
+// Nothing is read of what begins as most do.
+bool is_error(std::string_view whole) {
+  return !whole.empty() && (whole[0] == '-' || whole[0] == '!' || whole[0] == '|') && kind_of(whole) == Kind::error;
+}
+bool is_push(std::string_view whole) {
+  return !whole.empty() && (whole[0] == '>' || whole[0] == '|') && kind_of(whole) == Kind::push;
+}
 
 std::string_view error_word(std::string_view message) { return message.substr(0, message.find(' ')); }
 
