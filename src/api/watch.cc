@@ -7,6 +7,7 @@ namespace holdfast::api {
 namespace {
 
 constexpr std::size_t kBatchBytes = 16 * 1024;
+constexpr std::size_t kFirstBytes = 480;  // room for a few events
 
 }  // namespace
 
@@ -34,11 +35,10 @@ class WatchList::Entry {
   // What there is, up to a bound. False when nothing more can be sent.
   bool send_batch() {
     std::string out;
-    while (out.size() < kBatchBytes) {
-      const auto event = watch_.poll();
-      if (!event) break;
-      form_.append(out, *event);
-    }
+    out.reserve(kFirstBytes);
+    state::WatchEvent& event = list_.event_;
+    while (out.size() < kBatchBytes && watch_.take(event)) form_.append(out, event);
+    if (event.record && event.record->value.capacity() > kBatchBytes) event = {};
     quiet_ = false;
     return out.empty() || stream_.write(std::move(out), form_.content_type());
   }

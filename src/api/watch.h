@@ -49,6 +49,7 @@ class WatchList {
   void pulse();
 
   Scheduler& loop_;
+  state::WatchEvent event_;  // the one that is being sent
   std::vector<Entry*> entries_;
   Scheduler::TimerId timer_ = 0;  // while there are entries
 };

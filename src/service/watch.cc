@@ -18,10 +18,10 @@ Watch::~Watch() {
   watcher_.reset();
 }
 
-std::optional<WatchEvent> Watch::poll() {
-  std::optional<WatchEvent> event = watcher_->poll();
-  if (event) event->key.erase(0, own_bytes_);
-  return event;
+bool Watch::take(WatchEvent& event) {
+  if (!watcher_->take(event)) return false;
+  if (own_bytes_ > 0) event.key.erase(0, own_bytes_);
+  return true;
 }
 
 Task<Result<std::unique_ptr<Watch>>> Service::watch(StoreRef entry, CallContext context, WatchWhat what) {

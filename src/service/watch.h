@@ -30,7 +30,7 @@ class Watch final : public StoreUser {
 
   // As of state::Watcher. Nothing also when the store is replaced or removed.
   Task<bool> wait() { return watcher_->wait(); }
-  std::optional<state::WatchEvent> poll();
+  bool take(state::WatchEvent& event);
   void cancel() { watcher_->cancel(); }
   StoreEntry& entry() { return *entry_; }
 

@@ -49,7 +49,8 @@ class WatchTest : public ::testing::Test {
   }
   std::optional<state::WatchEvent> event_of(Watch& watch) {
     if (!loop_.run(watch.wait())) return std::nullopt;
-    return watch.poll();
+    state::WatchEvent event;
+    return watch.take(event) ? std::optional(event) : std::nullopt;
   }
   std::string next(Watch& watch) {
     const auto event = event_of(watch);
@@ -74,8 +75,9 @@ TEST_F(WatchTest, KeysAreTheCallersAndOthersAreNotShown) {
   put("a");
   EXPECT_EQ(next(**plain), "a");
   EXPECT_EQ(next(**tenant), "mine");
-  EXPECT_FALSE((*plain)->poll());
-  EXPECT_FALSE((*tenant)->poll());
+  state::WatchEvent event;
+  EXPECT_FALSE((*plain)->take(event));
+  EXPECT_FALSE((*tenant)->take(event));
 }
 
 TEST_F(WatchTest, AnExactKeyHasNoNeighbours) {

@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
+#include <charconv>
 
 #include "base/number.h"
 #include "base/parked.h"
@@ -49,17 +51,23 @@ std::uint64_t Feed::head() const {
 std::optional<FeedEvents> Feed::since(std::uint64_t number) const {
   const std::lock_guard lock(mutex_);
   if (number < gone_ || number > head_) return std::nullopt;
-  const auto first = std::ranges::upper_bound(ring_, number, {}, [](const auto& event) { return event->number; });
+  auto first = ring_.end();  // mostly, only the last few are new
+  while (first != ring_.begin() && (*std::prev(first))->number > number) --first;
   return FeedEvents(first, ring_.end());
 }
 
 std::string Feed::token(std::uint64_t number) const {
   std::string token;
-  token.reserve(id_.size() + 12);
-  token += id_;
-  token += '.';
-  token += std::to_string(number);
+  append_token(token, number);
   return token;
+}
+
+void Feed::append_token(std::string& out, std::uint64_t number) const {
+  std::array<char, 20> digits;
+  const char* const end = std::to_chars(digits.data(), digits.data() + digits.size(), number).ptr;
+  const auto count = static_cast<std::size_t>(end - digits.data());
+  out.reserve(out.size() + id_.size() + 1 + count);
+  out.append(id_).append(1, '.').append(digits.data(), count);
 }
 
 std::optional<std::uint64_t> Feed::parse_token(std::string_view token) const {
@@ -140,50 +148,59 @@ Task<bool> FeedWatcher::wait() {
   co_return !cancelled_;
 }
 
-std::optional<WatchEvent> FeedWatcher::poll() {
-  if (cancelled_) return std::nullopt;
+bool FeedWatcher::take(WatchEvent& event) {
+  if (cancelled_) return false;
   if (lost_after_) {
     ready_after_.reset();
-    return mark(WatchEvent::Kind::resync, *std::exchange(lost_after_, std::nullopt));
+    mark(event, WatchEvent::Kind::resync, *std::exchange(lost_after_, std::nullopt));
+    return true;
   }
-  if (ready_after_) return mark(WatchEvent::Kind::ready, *std::exchange(ready_after_, std::nullopt));
+  if (ready_after_) {
+    mark(event, WatchEvent::Kind::ready, *std::exchange(ready_after_, std::nullopt));
+    return true;
+  }
   if (!backlog_.empty()) {
-    const std::shared_ptr<const FeedEvent> event = std::move(backlog_.back());
+    const std::shared_ptr<const FeedEvent> from = std::move(backlog_.back());
     backlog_.pop_back();
     if (backlog_.empty()) backlog_ = {};
-    return event_of(*event);
+    tell(event, *from);
+    return true;
   }
-  if (queue_at_ == queue_.size()) return std::nullopt;
-  const FeedEvent* event = listener_->at(queue_[queue_at_++]);
-  if (event == nullptr) {
-    queue_ = {};
-    queue_at_ = 0;
-    return mark(WatchEvent::Kind::resync, listener_->position_);
-  }
-  if (queue_at_ == queue_.size()) {
+  if (queue_at_ == queue_.size()) return false;
+  const FeedEvent* from = listener_->at(queue_[queue_at_++]);
+  if (from == nullptr || queue_at_ == queue_.size()) {
     queue_ = {};  // an idle watcher holds nothing
     queue_at_ = 0;
   }
-  return event_of(*event);
-}
-
-WatchEvent FeedWatcher::mark(WatchEvent::Kind kind, std::uint64_t number) const {
-  WatchEvent event;
-  event.kind = kind;
-  event.resume = listener_->feed_.token(number);
-  return event;
-}
-
-WatchEvent FeedWatcher::event_of(const FeedEvent& from) const {
-  WatchEvent event = mark(from.kind, from.number);
-  event.key = from.key;
-  if (from.record && want_values_) event.record = from.record;
-  if (from.record && !want_values_) {
-    Record& record = event.record.emplace();
-    record.etag = from.record->etag;
-    record.expires_at = from.record->expires_at;
+  if (from == nullptr) {
+    mark(event, WatchEvent::Kind::resync, listener_->position_);
+  } else {
+    tell(event, *from);
   }
-  return event;
+  return true;
+}
+
+void FeedWatcher::mark(WatchEvent& event, WatchEvent::Kind kind, std::uint64_t number) const {
+  event.kind = kind;
+  event.key.clear();
+  event.record.reset();
+  event.resume.clear();
+  listener_->feed_.append_token(event.resume, number);
+}
+
+void FeedWatcher::tell(WatchEvent& event, const FeedEvent& from) const {
+  std::string etag = event.record ? std::move(event.record->etag) : std::string();  // for its memory
+  mark(event, from.kind, from.number);
+  event.key = from.key;
+  if (!from.record) return;
+  if (want_values_) {
+    event.record = from.record;
+    return;
+  }
+  etag = from.record->etag;
+  Record& record = event.record.emplace();
+  record.etag = std::move(etag);
+  record.expires_at = from.record->expires_at;
 }
 
 void FeedWatcher::cancel() {

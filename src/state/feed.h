@@ -68,6 +68,7 @@ class Feed {
   std::optional<FeedEvents> since(std::uint64_t number) const;
 
   std::string token(std::uint64_t number) const;
+  void append_token(std::string& out, std::uint64_t number) const;
   // Nothing for a text that is no token of this id.
   std::optional<std::uint64_t> parse_token(std::string_view token) const;
 
@@ -123,7 +124,7 @@ class FeedWatcher final : public Watcher {
   ~FeedWatcher() override;
 
   Task<bool> wait() override;
-  std::optional<WatchEvent> poll() override;
+  bool take(WatchEvent& event) override;
   void cancel() override;
 
   // Before the first event is taken. Whether the token could not be continued; then an engine that keeps a log may hand
@@ -141,8 +142,8 @@ class FeedWatcher final : public Watcher {
   void take_backlog(FeedEvents missed);
   void lose(std::uint64_t number);
   bool has_something() const;
-  WatchEvent event_of(const FeedEvent& event) const;
-  WatchEvent mark(WatchEvent::Kind kind, std::uint64_t number) const;
+  void tell(WatchEvent& event, const FeedEvent& from) const;
+  void mark(WatchEvent& event, WatchEvent::Kind kind, std::uint64_t number) const;
 
   std::shared_ptr<Listener> listener_;
   const std::string prefix_;

@@ -80,6 +80,12 @@ bool LikeRequest::covers(std::string_view key) const {
   return !own_bytes || is_listable(key, *own_bytes, hides_isolated);
 }
 
+std::optional<WatchEvent> Watcher::poll() {
+  std::optional<WatchEvent> event(std::in_place);
+  if (!take(*event)) event.reset();
+  return event;
+}
+
 Task<Result<std::optional<WatchEvent>>> Watcher::next() {
   std::optional<WatchEvent> event = poll();
   while (!event && co_await wait()) event = poll();

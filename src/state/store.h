@@ -229,11 +229,15 @@ struct WatchRequest {
 class Watcher {
  public:
   virtual ~Watcher() = default;
-  // Waits until poll() has an event; false once cancel() was called, or the store was closed. One call at a time.
+  // Waits until take() has an event; false once cancel() was called, or the store was closed. One call at a time.
   virtual Task<bool> wait() = 0;
-  // The next event if it is there already.
-  virtual std::optional<WatchEvent> poll() = 0;
+  // The next event, in the place of what `event` was, if it is there already. Who takes many keeps one event for them,
+  // and its memory is used again.
+  virtual bool take(WatchEvent& event) = 0;
   virtual void cancel() = 0;
+
+  // take() for who wants only one.
+  std::optional<WatchEvent> poll();
 
   // Both: the next event; nothing at the end.
   Task<Result<std::optional<WatchEvent>>> next();

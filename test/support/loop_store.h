@@ -18,7 +18,7 @@ namespace holdfast::test {
 
 using net::LoopThread;
 
-// A watcher of the other loop. Each wait() fetches the event that the next poll() answers.
+// A watcher of the other loop. Each wait() fetches the event that the next take() gives.
 class LoopWatcher final : public state::Watcher {
  public:
   LoopWatcher(std::unique_ptr<Watcher> inner, LoopThread& there, Scheduler& here)
@@ -41,9 +41,10 @@ class LoopWatcher final : public state::Watcher {
     event_ = std::move(event);
     co_return event_ && !cancelled_;
   }
-  std::optional<state::WatchEvent> poll() override {
-    if (cancelled_) return std::nullopt;
-    return std::exchange(event_, std::nullopt);
+  bool take(state::WatchEvent& event) override {
+    if (cancelled_ || !event_) return false;
+    event = std::move(*std::exchange(event_, std::nullopt));
+    return true;
   }
   void cancel() override {
     cancelled_ = true;

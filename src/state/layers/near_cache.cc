@@ -188,8 +188,9 @@ class NearCacheStore final : public ForwardingStore {
     auto watcher = co_await inner().watch({}, request);
     if (!watcher || closing_) co_return;
     watcher_ = std::move(*watcher);
+    WatchEvent event;
     while (co_await watcher_->wait()) {
-      while (const auto event = watcher_->poll()) take(*event);
+      while (watcher_->take(event)) take(event);
       tell_size();
     }
     watcher_.reset();

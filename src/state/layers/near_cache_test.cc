@@ -25,11 +25,11 @@ class ToldWatcher final : public Watcher {
     while (events_.empty() && !ended_) co_await Parked{waiter_};
     co_return !ended_;
   }
-  std::optional<WatchEvent> poll() override {
-    if (ended_ || events_.empty()) return std::nullopt;
-    WatchEvent event = std::move(events_.front());
+  bool take(WatchEvent& event) override {
+    if (ended_ || events_.empty()) return false;
+    event = std::move(events_.front());
     events_.pop_front();
-    return event;
+    return true;
   }
   void cancel() override {
     ended_ = true;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <array>
 #include <boost/beast/http/basic_parser.hpp>
 #include <charconv>
 #include <new>
@@ -239,9 +240,11 @@ void append_http1_stream_head(std::string& out, const Response& response, bool c
 }
 
 void append_http1_chunk(std::string& out, std::string_view bytes) {
-  out += fmt::format("{:x}\r\n", bytes.size());
-  out += bytes;
-  out += "\r\n";
+  std::array<char, 20> head;
+  char* const end = std::to_chars(head.data(), head.data() + head.size() - 2, bytes.size(), 16).ptr;
+  const std::string_view digits(head.data(), end);
+  out.reserve(out.size() + digits.size() + bytes.size() + 4);
+  out.append(digits).append("\r\n").append(bytes).append("\r\n");
 }
 
 }  // namespace holdfast::http

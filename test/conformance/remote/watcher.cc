@@ -46,12 +46,12 @@ Task<bool> RemoteWatcher::wait() {
   co_return !cancelled_ && !events_.empty();
 }
 
-std::optional<state::WatchEvent> RemoteWatcher::poll() {
+bool RemoteWatcher::take(state::WatchEvent& event) {
   const std::lock_guard lock(mutex_);
-  if (cancelled_ || events_.empty()) return std::nullopt;
-  state::WatchEvent event = std::move(events_.front());
+  if (cancelled_ || events_.empty()) return false;
+  event = std::move(events_.front());
   events_.pop_front();
-  return event;
+  return true;
 }
 
 void RemoteWatcher::cancel() {

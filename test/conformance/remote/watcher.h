@@ -29,7 +29,7 @@ class RemoteWatcher final : public state::Watcher {
   ~RemoteWatcher() override;
 
   Task<bool> wait() override;
-  std::optional<state::WatchEvent> poll() override;
+  bool take(state::WatchEvent& event) override;
   void cancel() override;
 
  private:
