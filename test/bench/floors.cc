@@ -4,6 +4,8 @@
 #include <sqlite3.h>
 #include <unistd.h>
 
+#include <boost/asio/post.hpp>
+#include <memory>
 #include <stdexcept>
 
 #include "bench/bare.h"
@@ -23,6 +25,33 @@ Awaitable<void> serve_http(Tcp socket, const std::string& response) {
       while (whole_request(in, used)) {
         in.erase(0, used);
         co_await asio::async_write(socket, asio::buffer(response), kAwait);
+      }
+    }
+  } catch (const std::exception&) {
+    // The client has gone.
+  }
+}
+
+Awaitable<void> serve_watch(std::shared_ptr<Tcp> socket, std::shared_ptr<Tcp>& watcher, const std::string& event) {
+  static const std::string head = "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nevent: ready\n\n";
+  static const std::string answer = "HTTP/1.1 204 No Content\r\nDate: Sun, 22 Nov 2026 04:49:17 GMT\r\n\r\n";
+  try {
+    std::string in;
+    char buffer[16384];
+    for (;;) {
+      in.append(buffer, co_await socket->async_read_some(asio::buffer(buffer), kAwait));
+      std::size_t used = 0;
+      while (whole_request(in, used)) {
+        const bool watches = in.starts_with("GET");
+        const bool tells = in.find(R"("key":"k)") < used;
+        in.erase(0, used);
+        if (watches) watcher = socket;
+        co_await asio::async_write(*socket, asio::buffer(watches ? head : answer), kAwait);
+        if (!tells || !watcher) continue;
+        asio::post(socket->get_executor(), [told = watcher, &event] {
+          boost::system::error_code gone;
+          told->write_some(asio::buffer(event), gone);
+        });
       }
     }
   } catch (const std::exception&) {
@@ -50,6 +79,12 @@ Awaitable<void> serve_grpc(Tcp socket, const std::string& message) {
 void serve_http_floor(int port, const std::string& response) {
   asio::io_context context(1);
   serve_port(context, port, [&response](Tcp socket) { return serve_http(std::move(socket), response); });
+}
+void serve_watch_floor(int port, const std::string& event) {
+  asio::io_context context(1);
+  std::shared_ptr<Tcp> watcher;
+  serve_port(context, port,
+             [&](Tcp socket) { return serve_watch(std::make_shared<Tcp>(std::move(socket)), watcher, event); });
 }
 void serve_grpc_floor(int port, const std::string& framed_message) {
   asio::io_context context(1);

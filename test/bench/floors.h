@@ -12,6 +12,10 @@ namespace holdfast::bench {
 // A bare nghttp2 server on the same loop: canned gRPC message and trailers.
 [[noreturn]] void serve_grpc_floor(int port, const std::string& framed_message);
 
+// A bare Asio loop with one watcher, who asked with GET: a POST is answered with 204, and one of a key that begins with
+// "k" is told the watcher as `event`, from a handler of its own.
+[[noreturn]] void serve_watch_floor(int port, const std::string& event);
+
 // The least that a relay does: asks Redis for each request, over one connection on which all that is there leaves in
 // one write, and answers with the same canned bytes when the replies have come.
 struct RelayTo {

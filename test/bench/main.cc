@@ -99,7 +99,7 @@ class Bench {
       words.insert(words.end(), {"--loops", "1"});
       return words;
     };
-    measure_watch(command, kServerCore, report_);
+    measure_watch(command, kServerCore, workspace_.path.string(), report_);
   }
   void compare();
   const Row* find(const std::string& server, const std::string& protocol, const std::string& store,
@@ -395,6 +395,7 @@ std::string bytes_of(const std::string& name) {
 int floor_main(char** argv) {
   const std::string canned = bytes_of(argv[4]);
   if (std::string(argv[2]) == "http") serve_http_floor(std::stoi(argv[3]), canned);
+  if (std::string(argv[2]) == "watch") serve_watch_floor(std::stoi(argv[3]), canned);
   serve_grpc_floor(std::stoi(argv[3]), canned);
 }
 

@@ -5,6 +5,7 @@
 #include <unistd.h>
 
 #include <cstring>
+#include <fstream>
 #include <memory>
 #include <stdexcept>
 
@@ -166,62 +167,114 @@ class GrpcWatchers {
   int told_ = 0;
 };
 
+struct Side {
+  pid_t pid = 0;
+  Load load;
+};
+
 // A client that saves, one request after the other.
 class Writer {
  public:
   // So many records in one request; `key` is what their keys begin with.
-  Writer(const Sidecar& sidecar, std::string_view key, std::size_t items)
-      : sidecar_(sidecar),
-        connection_(sidecar.load()),
+  Writer(const Side& side, std::string_view key, std::size_t items)
+      : pid_(side.pid),
+        connection_(side.load),
         request_(http_request("POST", "/v1.0/state/memory", Sidecar::body(key, items))),
         items_(items) {}
 
-  // CPU of the sidecar for `rounds` requests, in seconds. With a watcher, which reads what each has caused.
-  double cost(int rounds, Conversation* watcher) {
-    const double before = cpu_seconds(sidecar_.pid());
-    for (int i = 0; i < rounds; ++i) {
+  // CPU of the server for kRounds requests, in microseconds each. With a watcher, which reads what each has caused.
+  double cost(Conversation* watcher) {
+    const double before = cpu_seconds(pid_);
+    for (int i = 0; i < kRounds; ++i) {
       connection_.send(request_);
       connection_.read_until("\r\n\r\n", 1);
       if (watcher != nullptr) watcher->read_until("event: put", items_);
     }
-    return cpu_seconds(sidecar_.pid()) - before;
+    return (cpu_seconds(pid_) - before) * 1e6 / kRounds;
   }
 
  private:
-  const Sidecar& sidecar_;
+  const pid_t pid_;
   Conversation connection_;
   const std::string request_;
   const std::size_t items_;
 };
 
 // What a watcher adds for each event: saves that it is told of, and saves of other keys.
-double event_cost(const Sidecar& sidecar, std::size_t items) {
-  const auto watcher = watch_by_events(sidecar.load(), "k");
-  Writer watched(sidecar, "k", items);
-  Writer unwatched(sidecar, "x", items);
-  std::vector<double> costs;
-  for (int turn = 0; turn < kPairs; ++turn) {
-    const double more = watched.cost(kRounds, watcher.get()) - unwatched.cost(kRounds, nullptr);
-    costs.push_back(more * 1e6 / kRounds / static_cast<double>(items));
+class EventCost {
+ public:
+  EventCost(const Side& side, std::size_t items)
+      : items_(items),
+        watcher_(watch_by_events(side.load, "k")),
+        watched_(side, "k", items),
+        unwatched_(side, "x", items) {}
+
+  double once() {
+    const double told = watched_.cost(watcher_.get());
+    return (told - unwatched_.cost(nullptr)) / static_cast<double>(items_);
   }
+
+ private:
+  const std::size_t items_;
+  std::unique_ptr<Conversation> watcher_;
+  Writer watched_;
+  Writer unwatched_;
+};
+
+double event_cost(const Side& side, std::size_t items) {
+  EventCost cost(side, items);
+  std::vector<double> costs;
+  for (int turn = 0; turn < kPairs; ++turn) costs.push_back(cost.once());
   return middle(std::move(costs), fmt::format("{} events a wake-up, us each", items));
 }
 
+// The same of an event that is sent alone, and what a bare loop takes to send one.
+struct Alone {
+  double ours = 0;
+  double bare = 0;
+};
+Alone alone_cost(const Side& side, const Side& floor) {
+  EventCost cost(side, 1);
+  EventCost bare_cost(floor, 1);
+  std::vector<double> ours;
+  std::vector<double> bare;
+  for (int turn = 0; turn < kPairs; ++turn) {
+    ours.push_back(cost.once());
+    bare.push_back(bare_cost.once());
+  }
+  return {middle(std::move(ours), "an event alone, us"), middle(std::move(bare), "an event alone, bare, us")};
+}
+
+// A server that tells its one watcher canned bytes.
+class BareServer {
+ public:
+  BareServer(const std::string& file, int core)
+      : process_({"/proc/self/exe", "--floor", "watch", std::to_string(port_), file}, core, "") {
+    wait_for_port(port_);
+  }
+  Side side() const { return {process_.pid(), {"127.0.0.1", port_, 1, 1}}; }
+
+ private:
+  const int port_ = free_port();
+  Process process_;
+};
+
 // A save on the first over the same on the second.
-double save_ratio(const Sidecar& one, const Sidecar& other) {
+double save_ratio(const Side& one, const Side& other) {
   Writer to_one(one, "k", 1);
   Writer to_other(other, "k", 1);
   std::vector<double> ratios;
   for (int turn = 0; turn < kPairs; ++turn) {
-    const double first = to_one.cost(kRounds, nullptr);
-    ratios.push_back(first / to_other.cost(kRounds, nullptr));
+    const double first = to_one.cost(nullptr);
+    ratios.push_back(first / to_other.cost(nullptr));
   }
   return middle(std::move(ratios), "idle watchers");
 }
 
 }  // namespace
 
-void measure_watch(const std::function<std::vector<std::string>(int, int)>& command, int core, Report& report) {
+void measure_watch(const std::function<std::vector<std::string>(int, int)>& command, int core,
+                   const std::string& workspace, Report& report) {
   const auto bar = [&report](std::string name, double value, std::string unit, double limit) {
     report.facts.push_back({std::move(name), value, std::move(unit), limit, false});
   };
@@ -245,14 +298,23 @@ void measure_watch(const std::function<std::vector<std::string>(int, int)>& comm
     bar("watch: 500 server-sent watchers, each", (sidecar.kib() - before) / kServerSentWatchers, "KiB", 4);
   }
   const Sidecar sidecar(command, core);
-  bar("watch: an event that is sent alone", event_cost(sidecar, 1), "us", 6);
-  bar("watch: an event of 20 that are sent together", event_cost(sidecar, kTogether), "us", 1);
+  const Side side{sidecar.pid(), sidecar.load()};
+  const std::string event = workspace + "/event";
+  std::ofstream(event) << "event: put\nid: 349493e8c284e1b7.1234567\n"
+                          R"(data: {"key":"k0","etag":"\"123456789012345\""})"
+                          "\n\n";
+  const BareServer bare(event, core);
+  const Alone alone = alone_cost(side, bare.side());
+  bar("watch: an event that is sent alone", alone.ours, "us", 6);
+  bar("watch: an event that a bare loop sends alone", alone.bare, "us", 0);
+  bar("watch: an event of 20 that are sent together", event_cost(side, kTogether), "us", 1);
 
   const Sidecar watched(command, core);
   std::vector<std::unique_ptr<Conversation>> idle;
   for (int i = 0; i < kIdleWatchers; ++i)
     idle.push_back(watch_by_events(watched.load(), fmt::format("idle/{}/", i)));
-  bar("watch: a save beside 1,000 idle watchers: CPU over one without", save_ratio(watched, sidecar), "x", 1.03);
+  bar("watch: a save beside 1,000 idle watchers: CPU over one without",
+      save_ratio({watched.pid(), watched.load()}, side), "x", 1.03);
 }
 
 }  // namespace holdfast::bench

@@ -11,6 +11,7 @@ namespace holdfast::bench {
 
 // `command` is that of a sidecar on these two ports, with the store "memory"; it is pinned to `core`, and has one loop:
 // two on one core would measure how they wake each other.
-void measure_watch(const std::function<std::vector<std::string>(int http, int grpc)>& command, int core, Report& report);
+void measure_watch(const std::function<std::vector<std::string>(int http, int grpc)>& command, int core,
+                   const std::string& workspace, Report& report);
 
 }  // namespace holdfast::bench

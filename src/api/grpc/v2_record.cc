@@ -174,7 +174,9 @@ void append_record(std::string& out, const RecordPlace& place, std::string_view 
 
 void append_record_field(std::string& out, int field, const RecordPlace& place, std::string_view key,
                          const state::Record& record, std::string_view value) {
+  constexpr std::size_t kAround = 224;  // what is not the value
   std::string message;
+  message.reserve(kAround + value.size());
   append_record(message, place, key, record, value);
   protobuf::append_message(out, static_cast<std::uint32_t>(field), message);
 }
