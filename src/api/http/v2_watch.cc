@@ -12,14 +12,20 @@ namespace {
 
 constexpr std::string_view kVerb = ":watch";
 
-std::string_view name_of(state::WatchEvent::Kind kind) {
+// The first line of an event.
+std::string_view line_of(state::WatchEvent::Kind kind) {
   using Kind = state::WatchEvent::Kind;
   switch (kind) {
-    case Kind::put: return "put";
-    case Kind::erase: return "delete";
-    case Kind::expire: return "expire";
-    case Kind::resync: return "resync";
-    case Kind::ready: return "ready";
+    case Kind::put:
+      return "event: put\n";
+    case Kind::erase:
+      return "event: delete\n";
+    case Kind::expire:
+      return "event: expire\n";
+    case Kind::resync:
+      return "event: resync\n";
+    case Kind::ready:
+      return "event: ready\n";
   }
   return "";
 }
@@ -30,13 +36,13 @@ class ServerSentEvents final : public WatchForm {
       : place_(place), want_values_(want_values), clock_(clock) {}
 
   void append(std::string& out, const state::WatchEvent& event) override {
-    out += "event: ";
-    out += name_of(event.kind);
+    out += line_of(event.kind);
     if (!event.resume.empty()) {
-      out += "\nid: ";
+      out += "id: ";
       out += event.resume;
+      out += '\n';
     }
-    out += "\ndata: ";
+    out += "data: ";
     append_data(out, event);
     out += "\n\n";
   }

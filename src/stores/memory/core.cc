@@ -147,18 +147,26 @@ Written MemoryCore::write(Shard& shard, Entry* entry, std::uint64_t hash, std::s
   assign(*entry, request);
   shard.by_entry.add(entry);
   if (*written.created || !request.keep_expiry) set_expiry(shard, entry, expiry_at(request.ttl, now));
-  announce_put(*entry);
   written.etag = etag_of(*entry);
+  announce_put(*entry, written.etag);
   written.expires_at = expiry_of(*entry);
   if (request.want_record) written.fields = fields_of(*entry);
   return written;
 }
 
-void MemoryCore::announce_put(const Entry& entry) {
+void MemoryCore::announce_put(const Entry& entry, const std::string& etag) {
   if (!feed_.wants(entry.key)) return;
-  const bool whole = feed_.wants_values();
-  feed_.publish(
-      {.kind = WatchEvent::Kind::put, .key = entry.key, .record = record_of(entry, whole, whole), .has_value = whole});
+  state::FeedEvent event{.kind = WatchEvent::Kind::put, .key = entry.key, .record = std::nullopt};
+  event.has_value = feed_.wants_values();
+  if (event.has_value) {
+    event.record = record_of(entry, true, true);
+  } else {
+    event.record.emplace();
+    event.record->shape = entry.shape;
+    event.record->etag = etag;
+    event.record->expires_at = expiry_of(entry);
+  }
+  feed_.publish(std::move(event));
 }
 
 void MemoryCore::announce(WatchEvent::Kind kind, const std::string& key) {

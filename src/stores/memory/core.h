@@ -101,7 +101,7 @@ class MemoryCore final : public state::StoreCore {
                                                    std::span<const state::Operation> operations);
   state::Written write(Shard& shard, Entry* entry, std::uint64_t hash, std::string_view principal,
                        const state::SetRequest& request, WallTime now);
-  void announce_put(const Entry& entry);
+  void announce_put(const Entry& entry, const std::string& etag);
   // That it is gone.
   void announce(state::WatchEvent::Kind kind, const std::string& key);
   void remove(Shard& shard, Entry* entry, state::WatchEvent::Kind why);
