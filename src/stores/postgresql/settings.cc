@@ -1,0 +1,230 @@
+#include "stores/postgresql/settings.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <array>
+#include <limits>
+#include <optional>
+
+#include "base/encoding.h"
+#include "state/field_groups.h"
+
+namespace holdfast::stores::postgresql {
+namespace {
+
+using state::Setting;
+using state::SettingKind;
+
+constexpr std::string_view kNoTokens =
+    "asks to sign in with a token, which this version does not do; remove the field and sign in with a password or a "
+    "certificate";
+
+constexpr auto kConnectionFields = std::to_array<Setting>({
+    {.name = "connectionString",
+     .help = "postgres://user:password@host:port/database, or key=value words",
+     .alias = "url",
+     .secret = true},
+    {.name = "host",
+     .help = "host, or directory of a Unix socket; this and the next six override the connection string"},
+    {.name = "hostaddr", .help = "its IP address, which spares looking the name up"},
+    {.name = "port", .help = "port, 5432 if nothing else is said"},
+    {.name = "database", .help = "name of the database"},
+    {.name = "user", .help = "user to sign in as"},
+    {.name = "password", .help = "password of the user", .secret = true},
+    {.name = "sslRootCert", .help = "path of the certificates to trust, for sslmode verify-ca and verify-full"},
+    {.name = "timeout",
+     .kind = SettingKind::duration,
+     .fallback = "20s",
+     .help = "the longest that one operation may take; at least 1s",
+     .alias = "timeoutInSeconds"},
+    {.name = "maxConns",
+     .kind = SettingKind::integer,
+     .help =
+         "connections of the whole process, used if more than 1; by default as many as the machine has cores, and at "
+         "least 4",
+     .alias = "maxOpenConns"},
+    {.name = "maxIdleConns", .kind = SettingKind::integer, .help = "of Dapr's older pool; not used here"},
+    {.name = "connectionMaxIdleTime",
+     .kind = SettingKind::duration,
+     .help = "idle time after which a connection is closed; by default 30m"},
+    {.name = "queryExecMode",
+     .help =
+         "how Dapr prepares statements; simple_protocol, exec and describe_exec prepare none here, as a pooler such as "
+         "PgBouncer may need",
+     .choices = "cache_statement cache_describe describe_exec exec simple_protocol"},
+});
+
+constexpr auto kTableFields = std::to_array<Setting>({
+    {.name = "metadataTableName",
+     .fallback = "dapr_metadata",
+     .help = "table of the schema level and the time of the last cleanup; may be schema.table"},
+    {.name = "tablePrefix", .help = "what the table's name begins with, in front of state; may begin with a schema."},
+    {.name = "cleanupInterval",
+     .kind = SettingKind::duration,
+     .fallback = "1h",
+     .help = "how often expired rows are removed (they are hidden at once); 0: never",
+     .alias = "cleanupIntervalInSeconds"},
+});
+
+constexpr auto kTableNameField = std::to_array<Setting>({
+    {.name = "tableName", .fallback = "state", .help = "table of the records; may be schema.table"},
+});
+
+constexpr auto kTokenFields = std::to_array<Setting>({
+    {.name = "useAzureAD",
+     .kind = SettingKind::boolean,
+     .fallback = "false",
+     .help = "a token of Microsoft Entra ID is the password",
+     .refusal = kNoTokens},
+    {.name = "useAWSIAM",
+     .kind = SettingKind::boolean,
+     .fallback = "false",
+     .help = "a token of AWS IAM is the password",
+     .refusal = kNoTokens},
+});
+
+constexpr auto kFieldsV1 = state::join(kConnectionFields, kTableNameField, kTableFields, kTokenFields);
+constexpr auto kFieldsV2 = state::join(kConnectionFields, kTableFields, kTokenFields);
+
+// PostgreSQL cuts longer names, and two that are cut may be one.
+constexpr std::size_t kNameBytesMost = 63;
+constexpr std::string_view kSideTable = "_holdfast";
+
+bool is_name(std::string_view text) {
+  return !text.empty() && std::ranges::all_of(text, [](char c) {
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+  });
+}
+
+// As Dapr, which writes names into SQL without quotes: PostgreSQL takes them in lower case.
+std::optional<TableName> parse_table(std::string_view text) {
+  const std::size_t dot = text.find('.');
+  TableName name;
+  if (dot != std::string_view::npos) name.schema = to_lower(text.substr(0, dot));
+  name.table = to_lower(dot == std::string_view::npos ? text : text.substr(dot + 1));
+  if (!is_name(name.table) || (dot != std::string_view::npos && !is_name(name.schema))) return std::nullopt;
+  if (name.schema.size() > kNameBytesMost || name.table.size() + kSideTable.size() > kNameBytesMost)
+    return std::nullopt;
+  return name;
+}
+
+class Reader {
+ public:
+  Reader(const state::Component& component, const state::Settings& fields, Layout layout)
+      : component_(component), fields_(fields) {
+    out_.component = component.name;
+    out_.layout = layout;
+  }
+
+  Result<PostgresqlSettings> read(std::size_t cores) {
+    for (auto step : {&Reader::check_sign_in, &Reader::read_connection, &Reader::read_tables, &Reader::read_times})
+      if (Status ok = (this->*step)(); !ok) return fail(std::move(ok.error()));
+    read_pool(cores);
+    return std::move(out_);
+  }
+
+ private:
+  std::unexpected<Error> refuse(std::string_view why, Errc code = Errc::invalid_argument) const {
+    return fail(code, fmt::format("component \"{}\" (state.postgresql): {}{}", component_.name, why,
+                                  component_.file.empty() ? "" : " (" + component_.file + ")"));
+  }
+
+  Status check_sign_in() {
+    for (const std::string_view field : {"useAzureAD", "useAWSIAM"})
+      if (fields_.boolean(field)) return refuse(fmt::format("{} {}", field, kNoTokens), Errc::unsupported);
+    return {};
+  }
+
+  Status read_connection() {
+    static constexpr auto kOverrides = std::to_array<std::pair<std::string_view, std::string_view>>({
+        {"host", "host"},
+        {"hostaddr", "hostaddr"},
+        {"port", "port"},
+        {"database", "dbname"},
+        {"user", "user"},
+        {"password", "password"},
+        {"sslRootCert", "sslrootcert"},
+    });
+    for (const auto& [field, word] : kOverrides)
+      if (!fields_.text(field).empty()) append_word(out_.overrides, word, fields_.text(field));
+    const std::string& text = fields_.text("connectionString");
+    if (trim(text).empty()) {
+      if (out_.overrides.empty())
+        return refuse("missing connection string; set connectionString, or host, user and database");
+      return {};
+    }
+    auto parsed = parse_connection_string(text);
+    if (!parsed) return refuse(parsed.error().message);
+    out_.connection = std::move(*parsed);
+    return {};
+  }
+
+  Status read_table(std::string_view field, std::string_view text, TableName& out) const {
+    auto name = parse_table(text);
+    if (!name)
+      return refuse(
+          fmt::format("{}: \"{}\" is no name of a table; use letters, digits and underscores, at most {}, with a "
+                      "schema and a dot in front if need be",
+                      field, text, kNameBytesMost - kSideTable.size()));
+    out = std::move(*name);
+    return {};
+  }
+
+  Status read_tables() {
+    const std::string& prefix = fields_.text("tablePrefix");
+    const bool names_table =
+        out_.layout == Layout::v1 && fields_.has("tableName") && !fields_.text("tableName").empty();
+    out_.falls_back_to_state = out_.layout == Layout::v1 && !names_table && !prefix.empty();
+    Status ok = names_table ? read_table("tableName", fields_.text("tableName"), out_.table)
+                            : read_table("tablePrefix", prefix + "state", out_.table);
+    const std::string& metadata = fields_.text("metadataTableName");
+    if (ok) ok = read_table("metadataTableName", metadata.empty() ? "dapr_metadata" : metadata, out_.metadata_table);
+    if (ok && out_.table == out_.metadata_table)
+      return refuse("the records and metadataTableName have the same table; change one");
+    return ok;
+  }
+
+  Status read_times() {
+    if (fields_.has("timeout") && fields_.text("timeout").empty())
+      return refuse("timeout is empty; write a duration such as 20s");
+    out_.timeout = fields_.duration("timeout");
+    if (out_.timeout < Milliseconds(1000)) return refuse("invalid value for 'timeout': must be at least 1s");
+    if (!fields_.text("cleanupInterval").empty()) out_.cleanup_interval = fields_.duration("cleanupInterval");
+    return {};
+  }
+
+  void read_pool(std::size_t cores) {
+    out_.connections_max = static_cast<std::uint32_t>(std::clamp<std::size_t>(cores, 4, 1024));
+    if (out_.connection.connections_max) out_.connections_max = *out_.connection.connections_max;
+    if (const std::int64_t most = fields_.integer("maxConns"); most > 1)
+      out_.connections_max =
+          static_cast<std::uint32_t>(std::min<std::int64_t>(most, std::numeric_limits<std::uint32_t>::max()));
+    if (out_.connection.idle_max) out_.idle_max = *out_.connection.idle_max;
+    if (const Milliseconds idle = fields_.duration("connectionMaxIdleTime"); idle.count() > 0) out_.idle_max = idle;
+  }
+
+  const state::Component& component_;
+  const state::Settings& fields_;
+  PostgresqlSettings out_;
+};
+
+}  // namespace
+
+std::string TableName::quoted(std::string_view suffix) const {
+  return schema.empty() ? fmt::format("\"{}{}\"", table, suffix)
+                        : fmt::format("\"{}\".\"{}{}\"", schema, table, suffix);
+}
+
+std::span<const Setting> fields_of(Layout layout) {
+  return layout == Layout::v1 ? std::span<const Setting>(kFieldsV1) : std::span<const Setting>(kFieldsV2);
+}
+
+Result<PostgresqlSettings> PostgresqlSettings::read(const state::Component& component, Layout layout,
+                                                    std::size_t cores) {
+  auto fields = state::Settings::read(component, fields_of(layout));
+  if (!fields) return fail(std::move(fields.error()));
+  return Reader(component, *fields, layout).read(cores);
+}
+
+}  // namespace holdfast::stores::postgresql

@@ -1,0 +1,51 @@
+// What a state.postgresql component file may say, of version v1 and v2.
+#pragma once
+
+#include <cstdint>
+#include <span>
+#include <string>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "state/component.h"
+#include "stores/postgresql/connection_string.h"
+
+namespace holdfast::stores::postgresql {
+
+// Two layouts of Dapr's: v1 keeps JSON and takes the row's transaction for its etag, v2 keeps bytes and an etag.
+enum class Layout : std::uint8_t { v1, v2 };
+
+std::span<const state::Setting> fields_of(Layout layout);
+
+// A table as the file names it: "state", or "schema.state".
+struct TableName {
+  std::string schema = {};  // empty: the first of the search path
+  std::string table;
+
+  // For SQL, each part in double quotes; `suffix` is appended to the table's.
+  std::string quoted(std::string_view suffix = {}) const;
+  bool operator==(const TableName&) const = default;
+};
+
+struct PostgresqlSettings {
+  std::string component;
+  Layout layout = Layout::v1;
+  // For libpq: the connection string, and the words that override parts of it.
+  ConnectionString connection;
+  std::string overrides;
+  TableName table;
+  // With v1's tablePrefix the table of the seeds' component may be there under Dapr's own name, `state`, which does not
+  // know the field: then that is taken, with a warning.
+  bool falls_back_to_state = false;
+  TableName metadata_table;
+  Milliseconds timeout{20'000};
+  Milliseconds cleanup_interval{3'600'000};  // zero or less: never
+  std::uint32_t connections_max = 4;         // of the process
+  Milliseconds idle_max{1'800'000};          // after which a connection at rest is closed
+
+  // `cores` are the machine's. Errc::invalid_argument says component, field, file and why; Errc::unsupported for ways
+  // to sign in that are not built.
+  static Result<PostgresqlSettings> read(const state::Component& component, Layout layout, std::size_t cores);
+};
+
+}  // namespace holdfast::stores::postgresql
