@@ -65,4 +65,70 @@ inline constexpr auto kAwsFields = std::to_array<Setting>({
     {.name = "trustProfileArn", .help = "profile of IAM Roles Anywhere"},
 });
 
+// PostgreSQL and what speaks its protocol.
+inline constexpr auto kPostgresqlConnection = std::to_array<Setting>({
+    {.name = "connectionString", .help = "a postgres:// URL, or NAME=VALUE pairs", .alias = "url", .secret = true},
+    {.name = "host", .help = "instead of the connection string's"},
+    {.name = "hostaddr", .help = "address of the host; no name is looked up then"},
+    {.name = "port", .kind = SettingKind::integer, .help = "instead of the connection string's"},
+    {.name = "database", .help = "instead of the connection string's"},
+    {.name = "user", .help = "instead of the connection string's"},
+    {.name = "password", .help = "instead of the connection string's", .secret = true},
+    {.name = "sslRootCert", .help = "path of the certificates to trust"},
+    {.name = "connectionMaxIdleTime",
+     .kind = SettingKind::duration,
+     .fallback = "30m",
+     .help = "idle time after which a connection is closed"},
+    {.name = "maxConns", .kind = SettingKind::integer, .help = "connections at most, when more than 1"},
+    {.name = "maxIdleConns",
+     .kind = SettingKind::integer,
+     .help = "accepted and without effect, as in Dapr; connectionMaxIdleTime is what there is"},
+    {.name = "maxOpenConns",
+     .kind = SettingKind::integer,
+     .help = "connections at most, where maxConns does not say; Dapr passes over it"},
+    {.name = "queryExecMode",
+     .help = "how statements are prepared; exec or simple_protocol behind PgBouncer",
+     .choices = "cache_statement cache_describe describe_exec exec simple_protocol"},
+    {.name = "timeout",
+     .kind = SettingKind::duration,
+     .fallback = "20s",
+     .help = "the longest that one operation may take; at least 1s",
+     .alias = "timeoutInSeconds"},
+    {.name = "cleanupInterval",
+     .kind = SettingKind::duration,
+     .fallback = "1h",
+     .help = "how often expired rows are removed; 0: never",
+     .alias = "cleanupIntervalInSeconds"},
+    {.name = "metadataTableName",
+     .fallback = "dapr_metadata",
+     .help = "table of the schema level and the last cleanup; may be SCHEMA.TABLE"},
+});
+
+inline constexpr auto kPostgresqlIdentity = std::to_array<Setting>({
+    {.name = "useAzureAD",
+     .kind = SettingKind::boolean,
+     .fallback = "false",
+     .help = "a token of Microsoft Entra ID is the password"},
+    {.name = "useAWSIAM",
+     .kind = SettingKind::boolean,
+     .fallback = "false",
+     .help = "a token of AWS IAM is the password"},
+    {.name = "awsAccessKey", .help = "older name of accessKey", .secret = true},
+    {.name = "awsSecretKey", .help = "older name of secretKey", .secret = true},
+});
+
+inline constexpr auto kPostgresqlTableV1 = std::to_array<Setting>({
+    {.name = "tableName", .fallback = "state", .help = "table of the records; may be SCHEMA.TABLE"},
+    {.name = "tablePrefix",
+     .help = "put before the table's name, state, where tableName names none; Dapr passes over it"},
+});
+inline constexpr auto kPostgresqlTableV2 = std::to_array<Setting>({
+    {.name = "tablePrefix", .help = "put before the table's name, state; may begin with SCHEMA."},
+});
+
+inline constexpr auto kPostgresqlFieldsV1 =
+    join(kPostgresqlConnection, kPostgresqlTableV1, kPostgresqlIdentity, kAzureFields, kAwsFields);
+inline constexpr auto kPostgresqlFieldsV2 =
+    join(kPostgresqlConnection, kPostgresqlTableV2, kPostgresqlIdentity, kAzureFields, kAwsFields);
+
 }  // namespace holdfast::state

@@ -4,68 +4,6 @@
 namespace holdfast::config::known {
 namespace {
 
-constexpr auto kPostgresConnection = std::to_array<Setting>({
-    {.name = "connectionString", .help = "a postgres:// URL, or NAME=VALUE pairs", .alias = "url", .secret = true},
-    {.name = "host", .help = "instead of the connection string's"},
-    {.name = "hostaddr", .help = "address of the host; no name is looked up then"},
-    {.name = "port", .kind = SettingKind::integer, .help = "instead of the connection string's"},
-    {.name = "database", .help = "instead of the connection string's"},
-    {.name = "user", .help = "instead of the connection string's"},
-    {.name = "password", .help = "instead of the connection string's", .secret = true},
-    {.name = "sslRootCert", .help = "path of the certificates to trust"},
-    {.name = "connectionMaxIdleTime",
-     .kind = SettingKind::duration,
-     .fallback = "30m",
-     .help = "idle time after which a connection is closed"},
-    {.name = "maxConns", .kind = SettingKind::integer, .help = "connections at most, when more than 1"},
-    {.name = "maxIdleConns",
-     .kind = SettingKind::integer,
-     .help = "accepted and without effect, as in Dapr; connectionMaxIdleTime is what there is"},
-    {.name = "maxOpenConns",
-     .kind = SettingKind::integer,
-     .help = "accepted and without effect, as in Dapr; maxConns is what there is"},
-    {.name = "queryExecMode",
-     .help = "how statements are prepared; exec or simple_protocol behind PgBouncer",
-     .choices = "cache_statement cache_describe describe_exec exec simple_protocol"},
-    {.name = "timeout",
-     .kind = SettingKind::duration,
-     .fallback = "20s",
-     .help = "the longest that one operation may take; at least 1s",
-     .alias = "timeoutInSeconds"},
-    {.name = "cleanupInterval",
-     .kind = SettingKind::duration,
-     .fallback = "1h",
-     .help = "how often expired rows are removed; 0: never",
-     .alias = "cleanupIntervalInSeconds"},
-    {.name = "metadataTableName",
-     .fallback = "dapr_metadata",
-     .help = "table of the schema level and the last cleanup; may be SCHEMA.TABLE"},
-});
-
-constexpr auto kPostgresIdentity = std::to_array<Setting>({
-    {.name = "useAzureAD",
-     .kind = SettingKind::boolean,
-     .fallback = "false",
-     .help = "a token of Microsoft Entra ID is the password"},
-    {.name = "useAWSIAM",
-     .kind = SettingKind::boolean,
-     .fallback = "false",
-     .help = "a token of AWS IAM is the password"},
-    {.name = "awsAccessKey", .help = "older name of accessKey", .secret = true},
-    {.name = "awsSecretKey", .help = "older name of secretKey", .secret = true},
-});
-
-constexpr auto kPostgresV1Table = std::to_array<Setting>({
-    {.name = "tableName", .fallback = "state", .help = "table of the records; may be SCHEMA.TABLE"},
-    {.name = "tablePrefix", .help = "of version v2; accepted and without effect, as in Dapr"},
-});
-constexpr auto kPostgresV2Table = std::to_array<Setting>({
-    {.name = "tablePrefix", .help = "put before the table's name, state; may begin with SCHEMA."},
-});
-
-constexpr auto kPostgresV1 = join(kPostgresConnection, kPostgresV1Table, kPostgresIdentity, kAzureFields, kAwsFields);
-constexpr auto kPostgresV2 = join(kPostgresConnection, kPostgresV2Table, kPostgresIdentity, kAzureFields, kAwsFields);
-
 constexpr auto kMysql = std::to_array<Setting>({
     {.name = "connectionString",
      .help = "USER:PASSWORD@tcp(HOST:3306)/?PARAMETERS, without the name of a database",
@@ -143,22 +81,25 @@ constexpr auto kTypes = std::to_array<StoreType>({
      .alias = "state.postgres",
      .version = "v1",
      .summary = "PostgreSQL, values as jsonb",
-     .settings = kPostgresV1},
+     .settings = state::kPostgresqlFieldsV1},
     {.type = "state.postgresql",
      .alias = "state.postgres",
      .version = "v2",
      .summary = "PostgreSQL, values as bytes",
-     .settings = kPostgresV2},
+     .settings = state::kPostgresqlFieldsV2},
     {.type = "state.yugabytedb",
      .alias = "state.yugabyte",
      .version = "v2",
      .summary = "YugabyteDB, in PostgreSQL's layout v2",
-     .settings = kPostgresV2},
-    {.type = "state.cockroachdb", .version = "v1", .summary = "CockroachDB, values as jsonb", .settings = kPostgresV1},
+     .settings = state::kPostgresqlFieldsV2},
+    {.type = "state.cockroachdb",
+     .version = "v1",
+     .summary = "CockroachDB, values as jsonb",
+     .settings = state::kPostgresqlFieldsV1},
     {.type = "state.cockroachdb",
      .version = "v2",
      .summary = "CockroachDB, in PostgreSQL's layout v2",
-     .settings = kPostgresV2},
+     .settings = state::kPostgresqlFieldsV2},
     {.type = "state.mysql", .summary = "MySQL or MariaDB", .settings = kMysql},
     {.type = "state.sqlserver",
      .version = "v1",

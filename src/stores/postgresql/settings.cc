@@ -14,78 +14,10 @@ namespace holdfast::stores::postgresql {
 namespace {
 
 using state::Setting;
-using state::SettingKind;
 
 constexpr std::string_view kNoTokens =
     "asks to sign in with a token, which this version does not do; remove the field and sign in with a password or a "
     "certificate";
-
-constexpr auto kConnectionFields = std::to_array<Setting>({
-    {.name = "connectionString",
-     .help = "postgres://user:password@host:port/database, or key=value words",
-     .alias = "url",
-     .secret = true},
-    {.name = "host",
-     .help = "host, or directory of a Unix socket; this and the next six override the connection string"},
-    {.name = "hostaddr", .help = "its IP address, which spares looking the name up"},
-    {.name = "port", .help = "port, 5432 if nothing else is said"},
-    {.name = "database", .help = "name of the database"},
-    {.name = "user", .help = "user to sign in as"},
-    {.name = "password", .help = "password of the user", .secret = true},
-    {.name = "sslRootCert", .help = "path of the certificates to trust, for sslmode verify-ca and verify-full"},
-    {.name = "timeout",
-     .kind = SettingKind::duration,
-     .fallback = "20s",
-     .help = "the longest that one operation may take; at least 1s",
-     .alias = "timeoutInSeconds"},
-    {.name = "maxConns",
-     .kind = SettingKind::integer,
-     .help =
-         "connections of the whole process, used if more than 1; by default as many as the machine has cores, and at "
-         "least 4",
-     .alias = "maxOpenConns"},
-    {.name = "maxIdleConns", .kind = SettingKind::integer, .help = "of Dapr's older pool; not used here"},
-    {.name = "connectionMaxIdleTime",
-     .kind = SettingKind::duration,
-     .help = "idle time after which a connection is closed; by default 30m"},
-    {.name = "queryExecMode",
-     .help =
-         "how Dapr prepares statements; simple_protocol, exec and describe_exec prepare none here, as a pooler such as "
-         "PgBouncer may need",
-     .choices = "cache_statement cache_describe describe_exec exec simple_protocol"},
-});
-
-constexpr auto kTableFields = std::to_array<Setting>({
-    {.name = "metadataTableName",
-     .fallback = "dapr_metadata",
-     .help = "table of the schema level and the time of the last cleanup; may be schema.table"},
-    {.name = "tablePrefix", .help = "what the table's name begins with, in front of state; may begin with a schema."},
-    {.name = "cleanupInterval",
-     .kind = SettingKind::duration,
-     .fallback = "1h",
-     .help = "how often expired rows are removed (they are hidden at once); 0: never",
-     .alias = "cleanupIntervalInSeconds"},
-});
-
-constexpr auto kTableNameField = std::to_array<Setting>({
-    {.name = "tableName", .fallback = "state", .help = "table of the records; may be schema.table"},
-});
-
-constexpr auto kTokenFields = std::to_array<Setting>({
-    {.name = "useAzureAD",
-     .kind = SettingKind::boolean,
-     .fallback = "false",
-     .help = "a token of Microsoft Entra ID is the password",
-     .refusal = kNoTokens},
-    {.name = "useAWSIAM",
-     .kind = SettingKind::boolean,
-     .fallback = "false",
-     .help = "a token of AWS IAM is the password",
-     .refusal = kNoTokens},
-});
-
-constexpr auto kFieldsV1 = state::join(kConnectionFields, kTableNameField, kTableFields, kTokenFields);
-constexpr auto kFieldsV2 = state::join(kConnectionFields, kTableFields, kTokenFields);
 
 // PostgreSQL cuts longer names, and two that are cut may be one.
 constexpr std::size_t kNameBytesMost = 63;
@@ -197,11 +129,12 @@ class Reader {
   void read_pool(std::size_t cores) {
     out_.connections_max = static_cast<std::uint32_t>(std::clamp<std::size_t>(cores, 4, 1024));
     if (out_.connection.connections_max) out_.connections_max = *out_.connection.connections_max;
-    if (const std::int64_t most = fields_.integer("maxConns"); most > 1)
+    if (const std::int64_t most = fields_.integer(fields_.has("maxConns") ? "maxConns" : "maxOpenConns"); most > 1)
       out_.connections_max =
           static_cast<std::uint32_t>(std::min<std::int64_t>(most, std::numeric_limits<std::uint32_t>::max()));
     if (out_.connection.idle_max) out_.idle_max = *out_.connection.idle_max;
-    if (const Milliseconds idle = fields_.duration("connectionMaxIdleTime"); idle.count() > 0) out_.idle_max = idle;
+    if (fields_.has("connectionMaxIdleTime"))
+      if (const Milliseconds idle = fields_.duration("connectionMaxIdleTime"); idle.count() > 0) out_.idle_max = idle;
   }
 
   const state::Component& component_;
@@ -217,7 +150,8 @@ std::string TableName::quoted(std::string_view suffix) const {
 }
 
 std::span<const Setting> fields_of(Layout layout) {
-  return layout == Layout::v1 ? std::span<const Setting>(kFieldsV1) : std::span<const Setting>(kFieldsV2);
+  return layout == Layout::v1 ? std::span<const Setting>(state::kPostgresqlFieldsV1)
+                              : std::span<const Setting>(state::kPostgresqlFieldsV2);
 }
 
 Result<PostgresqlSettings> PostgresqlSettings::read(const state::Component& component, Layout layout,
