@@ -30,27 +30,26 @@ bool may_stand_in_entity_tag(std::string_view etag) {
   return may;
 }
 
+// What stands between the quotes; encoded, it is in `room`.
+std::string_view opaque_tag(std::string_view etag, std::string& room) {
+  if (may_stand_in_entity_tag(etag)) return etag;
+  room.append(kEncoded).append(base64url_encode(etag));
+  return room;
+}
+
 }  // namespace
 
 void append_entity_tag(std::string& out, std::string_view etag) {
+  std::string room;
   out += '"';
-  if (may_stand_in_entity_tag(etag)) {
-    out += etag;
-  } else {
-    out += kEncoded;
-    out += base64url_encode(etag);
-  }
+  out += opaque_tag(etag, room);
   out += '"';
 }
 
 void append_entity_tag_json(std::string& out, std::string_view etag) {
+  std::string room;
   out += R"("\")";
-  if (may_stand_in_entity_tag(etag)) {
-    json::append_escaped(out, etag);
-  } else {
-    out += kEncoded;
-    out += base64url_encode(etag);
-  }
+  json::append_escaped(out, opaque_tag(etag, room));
   out += R"(\"")";
 }
 

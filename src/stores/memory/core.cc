@@ -156,17 +156,11 @@ Written MemoryCore::write(Shard& shard, Entry* entry, std::uint64_t hash, std::s
 
 void MemoryCore::announce_put(const Entry& entry, const std::string& etag) {
   if (!feed_.wants(entry.key)) return;
-  state::FeedEvent event{.kind = WatchEvent::Kind::put, .key = entry.key, .record = std::nullopt};
-  event.has_value = feed_.wants_values();
-  if (event.has_value) {
-    event.record = record_of(entry, true, true);
-  } else {
-    event.record.emplace();
-    event.record->shape = entry.shape;
-    event.record->etag = etag;
-    event.record->expires_at = expiry_of(entry);
-  }
-  feed_.publish(std::move(event));
+  const bool whole = feed_.wants_values();
+  auto record =
+      whole ? record_of(entry, true, true)
+            : Record{.value = {}, .shape = entry.shape, .etag = etag, .expires_at = expiry_of(entry), .fields = {}};
+  feed_.publish({.kind = WatchEvent::Kind::put, .key = entry.key, .record = std::move(record), .has_value = whole});
 }
 
 void MemoryCore::announce(WatchEvent::Kind kind, const std::string& key) {

@@ -4,14 +4,17 @@
 
 #include <algorithm>
 #include <array>
-#include <vector>
 
 #include "base/encoding.h"
 #include "base/number.h"
 #include "state/component.h"
+#include "state/pairs.h"
 
 namespace holdfast::stores::postgresql {
 namespace {
+
+using state::Pairs;
+using Word = Pairs::value_type;  // a name and its value
 
 // The parameters of libpq, up to version 17.
 constexpr auto kOfLibpq = std::to_array<std::string_view>({
@@ -71,11 +74,6 @@ constexpr auto kOfPgx = std::to_array<std::string_view>({
 
 static_assert(std::ranges::is_sorted(kOfLibpq) && std::ranges::is_sorted(kOfPgx));
 
-struct Word {
-  std::string name;
-  std::string value;
-};
-
 std::unexpected<Error> refuse(std::string why) { return fail(Errc::invalid_argument, std::move(why)); }
 
 // The end of a scheme that libpq takes, or 0.
@@ -92,11 +90,11 @@ class WordReader {
  public:
   explicit WordReader(std::string_view text) : left_(text) {}
 
-  Result<std::vector<Word>> read() {
-    std::vector<Word> words;
+  Result<Pairs> read() {
+    Pairs words;
     for (skip_blanks(); !left_.empty(); skip_blanks()) {
       Word word;
-      if (auto ok = read_name(word.name); !ok) return fail(std::move(ok.error()));
+      if (auto ok = read_name(word.first); !ok) return fail(std::move(ok.error()));
       if (auto ok = read_value(word); !ok) return fail(std::move(ok.error()));
       words.push_back(std::move(word));
     }
@@ -133,11 +131,11 @@ class WordReader {
         left_.remove_prefix(1);
         if (left_.empty()) break;
       }
-      word.value += left_.front();
+      word.second += left_.front();
     }
     if (!quoted) return {};
     if (left_.empty())
-      return refuse(fmt::format("the value of {} in the connection string has no closing quote", word.name));
+      return refuse(fmt::format("the value of {} in the connection string has no closing quote", word.first));
     left_.remove_prefix(1);
     return {};
   }
@@ -145,8 +143,8 @@ class WordReader {
   std::string_view left_;
 };
 
-Result<std::vector<Word>> read_query(std::string_view query) {
-  std::vector<Word> words;
+Result<Pairs> read_query(std::string_view query) {
+  Pairs words;
   while (!query.empty()) {
     const std::string_view part = query.substr(0, query.find('&'));
     query.remove_prefix(std::min(query.size(), part.size() + 1));
@@ -167,42 +165,42 @@ Result<std::vector<Word>> read_query(std::string_view query) {
 void append_option(std::string& options, const Word& word) {
   if (!options.empty()) options += ' ';
   options += "-c ";
-  for (const char c : word.name + "=" + word.value) {
+  for (const char c : word.first + "=" + word.second) {
     if (is_blank(c) || c == '\\') options += '\\';
     options += c;
   }
 }
 
 Status read_duration(const Word& word, std::optional<Milliseconds>& out) {
-  const auto duration = state::parse_go_duration(word.value);
+  const auto duration = state::parse_go_duration(word.second);
   if (!duration || duration->count() < 0)
-    return refuse(fmt::format("{} in the connection string must be a duration such as 30m", word.name));
+    return refuse(fmt::format("{} in the connection string must be a duration such as 30m", word.first));
   out = *duration;
   return {};
 }
 
 // Takes the words that are not for libpq out of the others.
-Result<std::vector<Word>> separate(std::vector<Word> words, ConnectionString& out) {
-  std::vector<Word> kept;
+Result<Pairs> separate(Pairs words, ConnectionString& out) {
+  Pairs kept;
   std::string options;
   std::string session;  // parameters of the session
   for (Word& word : words) {
     Status ok;
-    if (word.name == "database") word.name = "dbname";
-    if (word.name == "pool_max_conns") {
+    if (word.first == "database") word.first = "dbname";
+    if (word.first == "pool_max_conns") {
       std::uint32_t most = 0;
-      if (!read_number(word.value, most) || most == 0)
+      if (!read_number(word.second, most) || most == 0)
         return refuse("pool_max_conns in the connection string must be a number from 1");
       out.connections_max = most;
-    } else if (word.name == "pool_max_conn_idle_time") {
+    } else if (word.first == "pool_max_conn_idle_time") {
       ok = read_duration(word, out.idle_max);
-    } else if (word.name == "pool_max_conn_lifetime") {
+    } else if (word.first == "pool_max_conn_lifetime") {
       ok = read_duration(word, out.age_max);
-    } else if (word.name == "options") {
-      options = std::move(word.value);
-    } else if (std::ranges::binary_search(kOfLibpq, word.name)) {
+    } else if (word.first == "options") {
+      options = std::move(word.second);
+    } else if (std::ranges::binary_search(kOfLibpq, word.first)) {
       kept.push_back(std::move(word));
-    } else if (!std::ranges::binary_search(kOfPgx, word.name)) {
+    } else if (!std::ranges::binary_search(kOfPgx, word.first)) {
       append_option(session, word);
     }
     if (!ok) return fail(std::move(ok.error()));
@@ -235,22 +233,17 @@ Result<ConnectionString> parse_connection_string(std::string_view text) {
   // A ? stands in no password of a URL: there it is %3F.
   const std::size_t mark = scheme == 0 ? std::string_view::npos : text.find('?', scheme);
   auto words = scheme == 0                      ? WordReader(text).read()
-               : mark == std::string_view::npos ? Result<std::vector<Word>>()
+               : mark == std::string_view::npos ? Result<Pairs>()
                                                 : read_query(text.substr(mark + 1));
   if (!words) return fail(std::move(words.error()));
   ConnectionString out;
   const auto kept = separate(std::move(*words), out);
   if (!kept) return fail(kept.error());
   if (scheme > 0) out.text = trim(text.substr(0, mark));
-  char joint = '?';
-  for (const Word& word : *kept) {
-    if (scheme == 0) {
-      append_word(out.text, word.name, word.value);
-    } else {
-      out.text += std::exchange(joint, '&');
-      out.text += word.name + "=" + percent_encode(word.value);
-    }
-  }
+  if (scheme == 0)
+    for (const auto& [name, value] : *kept) append_word(out.text, name, value);
+  else if (!kept->empty())
+    out.text += "?" + state::encode_pairs(*kept);
   return out;
 }
 

@@ -15,7 +15,6 @@
 
 #include "base/clock.h"
 #include "base/result.h"
-#include "state/pairs.h"
 
 namespace holdfast::stores::postgresql {
 

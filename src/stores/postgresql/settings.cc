@@ -118,8 +118,6 @@ class Reader {
   }
 
   Status read_times() {
-    if (fields_.has("timeout") && fields_.text("timeout").empty())
-      return refuse("timeout is empty; write a duration such as 20s");
     out_.timeout = fields_.duration("timeout");
     if (out_.timeout < Milliseconds(1000)) return refuse("invalid value for 'timeout': must be at least 1s");
     if (!fields_.text("cleanupInterval").empty()) out_.cleanup_interval = fields_.duration("cleanupInterval");

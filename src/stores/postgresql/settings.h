@@ -34,8 +34,8 @@ struct PostgresqlSettings {
   ConnectionString connection;
   std::string overrides;
   TableName table;
-  // With v1's tablePrefix the table of the seeds' component may be there under Dapr's own name, `state`, which does not
-  // know the field: then that is taken, with a warning.
+  // Dapr's course writes tablePrefix with v1, where Dapr passes over it and keeps its rows in `state`: where only that
+  // table is there, it is taken, with a warning.
   bool falls_back_to_state = false;
   TableName metadata_table;
   Milliseconds timeout{20'000};

@@ -240,9 +240,8 @@ void append_http1_stream_head(std::string& out, const Response& response, bool c
 }
 
 void append_http1_chunk(std::string& out, std::string_view bytes) {
-  std::array<char, 20> head;
-  char* const end = std::to_chars(head.data(), head.data() + head.size() - 2, bytes.size(), 16).ptr;
-  const std::string_view digits(head.data(), end);
+  std::array<char, 16> hex;
+  const std::string_view digits(hex.data(), std::to_chars(hex.data(), hex.data() + hex.size(), bytes.size(), 16).ptr);
   out.reserve(out.size() + digits.size() + bytes.size() + 4);
   out.append(digits).append("\r\n").append(bytes).append("\r\n");
 }
