@@ -14,6 +14,7 @@
 #include <utility>
 #include <vector>
 
+#include "support/certificates.h"
 #include "support/child_process.h"
 #include "support/port.h"
 #include "support/resp_client.h"
@@ -104,16 +105,6 @@ class RedisGroup {
 
  private:
   std::vector<std::unique_ptr<RedisServer>> servers_;
-};
-
-// Certificates of an authority of its own, as files in a folder; made with the openssl program.
-struct Certificates {
-  explicit Certificates(const std::string& folder);
-
-  std::string authority;           // PEM; nobody knows it who is not told
-  std::string other;               // of an authority that has signed nothing
-  std::string client, client_key;  // PEM
-  std::string server_file, server_key_file, authority_file;
 };
 
 // What a user of the store may do, as rules of an ACL.

@@ -103,6 +103,7 @@ export_store_servers() {
   export HOLDFAST_REDIS_SERVER=${HOLDFAST_REDIS_SERVER:-$(store_server redis-server)}
   export HOLDFAST_REDIS_STACK=${HOLDFAST_REDIS_STACK:-$(store_server redis-stack)}
   export HOLDFAST_VALKEY_SERVER=${HOLDFAST_VALKEY_SERVER:-$(store_server valkey-server)}
+  export HOLDFAST_POSTGRESQL=${HOLDFAST_POSTGRESQL:-$(postgresql_programs)}
 }
 
 # needed_server NAME: as store_server, but there has to be one.

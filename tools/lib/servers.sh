@@ -40,6 +40,8 @@ dev_up() {
     valkey) up_redis valkey-server ;;
     redis-cluster) up_redis_cluster ;;
     redis-sentinel) up_redis_sentinel ;;
-    *) fail "there are: redis, redis-cluster, redis-sentinel, redis-stack, valkey, zipkin, prometheus" ;;
+    postgresql) up_postgresql ;;
+    postgresql-standbys) up_postgresql_standbys ;;
+    *) fail "there are: redis, redis-cluster, redis-sentinel, redis-stack, valkey, postgresql, postgresql-standbys, zipkin, prometheus" ;;
   esac
 }
