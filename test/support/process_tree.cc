@@ -1,5 +1,6 @@
 #include "support/process_tree.h"
 
+#include <fcntl.h>
 #include <signal.h>
 #include <sys/prctl.h>
 #include <sys/syscall.h>
@@ -7,6 +8,7 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cerrno>
 #include <charconv>
 #include <filesystem>
 #include <map>
@@ -36,10 +38,8 @@ Status status_of(pid_t process) {
 bool is_end(char state) { return state == 'X' || state == 'Z'; }
 
 void await_stop(pid_t process) {
-  require_eventually("process " + std::to_string(process) + " stops", [process] {
-    const char state = status_of(process).state;
-    return state == 'T' || is_end(state);
-  });
+  require_eventually("process " + std::to_string(process) + " stops",
+                     [process] { return is_stopped(process) || has_ended(process); });
 }
 
 // The whole tree, the root first. A stopped root starts nothing more.
@@ -53,18 +53,35 @@ std::vector<pid_t> stop_tree(pid_t root) {
   return tree;
 }
 
-// In the child, of a process that may have other threads: system calls only. It holds no connection and no port of its
-// parent's open.
+// In the child, of a process that may have other threads: system calls only.
 [[noreturn]] void watch(pid_t parent, const pid_t* begin, const pid_t* end) {
-  ::syscall(SYS_close_range, 0U, ~0U, 0U);
   sigset_t death;
   ::sigemptyset(&death);
   ::sigaddset(&death, SIGUSR1);
   ::sigprocmask(SIG_BLOCK, &death, nullptr);
   ::prctl(PR_SET_PDEATHSIG, SIGUSR1);
-  if (::getppid() == parent) ::sigwaitinfo(&death, nullptr);
+  const bool has_parent = ::getppid() == parent;
+  // No connection and no port of the parent's stays open here; it hears by its end of the pipe that somebody watches.
+  ::syscall(SYS_close_range, 0U, ~0U, 0U);
+  if (has_parent) ::sigwaitinfo(&death, nullptr);
   for (const pid_t* process = begin; process != end; ++process) ::kill(*process, SIGKILL);
   ::_exit(0);
+}
+
+// Kills these processes when the calling thread ends.
+pid_t start_watcher(const std::vector<pid_t>& processes) {
+  int ready[2];
+  if (::pipe2(ready, O_CLOEXEC) != 0) throw std::runtime_error("there can be no pipe");
+  const pid_t parent = ::getpid();
+  const pid_t watcher = ::fork();
+  if (watcher == 0) watch(parent, processes.data(), processes.data() + processes.size());
+  ::close(ready[1]);
+  char none = 0;
+  while (watcher > 0 && ::read(ready[0], &none, 1) < 0 && errno == EINTR) {
+  }
+  ::close(ready[0]);
+  if (watcher < 0) throw std::runtime_error("fork failed");
+  return watcher;
 }
 
 }  // namespace
@@ -87,6 +104,8 @@ std::vector<pid_t> descendants_of(pid_t ancestor) {
   return found;
 }
 
+bool is_stopped(pid_t process) { return status_of(process).state == 'T'; }
+
 bool has_ended(pid_t process) { return is_end(status_of(process).state); }
 
 void kill_tree(pid_t root) {
@@ -96,12 +115,7 @@ void kill_tree(pid_t root) {
                      [&tree] { return std::ranges::all_of(tree, has_ended); });
 }
 
-StoppedTree::StoppedTree(pid_t root) : processes_(stop_tree(root)) {
-  const pid_t parent = ::getpid();
-  watcher_ = ::fork();
-  if (watcher_ == 0) watch(parent, processes_.data(), processes_.data() + processes_.size());
-  if (watcher_ < 0) throw std::runtime_error("fork failed");
-}
+StoppedTree::StoppedTree(pid_t root) : processes_(stop_tree(root)), watcher_(start_watcher(processes_)) {}
 
 StoppedTree::~StoppedTree() {
   ::kill(watcher_, SIGKILL);

@@ -10,6 +10,7 @@ namespace holdfast::test {
 // Running ones, the ancestor left out.
 std::vector<pid_t> descendants_of(pid_t ancestor);
 
+bool is_stopped(pid_t process);
 // Ended, though its parent may not have taken notice.
 bool has_ended(pid_t process);
 
@@ -27,7 +28,7 @@ class StoppedTree {
 
  private:
   std::vector<pid_t> processes_;  // the root is the first
-  pid_t watcher_ = -1;
+  pid_t watcher_;
 };
 
 }  // namespace holdfast::test

@@ -1,5 +1,6 @@
 """Real servers for tests: each started on a free port of 127.0.0.1, keeping its data in a folder of the test's, and ended by its process id."""
 import os
+import signal
 import socket
 import subprocess
 
@@ -68,3 +69,73 @@ class RedisServer:
         if kind == b"*":
             return [self._reply(replies) for _ in range(int(rest))]
         return int(rest) if kind == b":" else rest
+
+
+def postgresql_programs():
+    """The folder of PostgreSQL's programs: what HOLDFAST_POSTGRESQL says, else what tools/dev has fetched. Without it the test is skipped, and says so."""
+    folder = os.environ.get("HOLDFAST_POSTGRESQL") or str(REPOSITORY / ".cache/servers/bin")
+    if not os.access(f"{folder}/postgres", os.X_OK):
+        pytest.skip(f"postgres is not in {folder}: tools/dev test fetches it, or HOLDFAST_POSTGRESQL names another folder")
+    return folder
+
+
+class PostgresqlServer:
+    """One server, ready when it is made. start() after stop() is the same server again, on the same port, with what it had.
+
+    User "app" owns the database "app"; sql() speaks as the superuser. `settings` are lines of postgresql.conf.
+    """
+
+    USER, PASSWORD, DATABASE = "app", "app-password", "app"
+    NOT_ROOT = str(REPOSITORY / "tools/lib/not-root")  # PostgreSQL refuses to be root, and its data is another user's then
+
+    def __init__(self, directory, start=True, settings=()):
+        self.programs, self.directory = postgresql_programs(), directory
+        self.port = free_port()
+        self.data, self.log = directory / f"postgresql-{self.port}", directory / f"postgresql-{self.port}.log"
+        self.process = None
+        self._run(str(REPOSITORY / "tools/lib/postgresql-data"), self.programs, str(self.data))
+        with open(self.data / "postgresql.conf", "a") as configuration:
+            configuration.writelines(line + "\n" for line in settings)
+        if start:
+            self.start()
+
+    def _run(self, *command):
+        done = subprocess.run([self.NOT_ROOT, *command], capture_output=True, text=True)
+        assert done.returncode == 0, done.stdout + done.stderr
+
+    def connection_string(self, **more):
+        """Of user "app", in words that libpq and pgx have in common: connection_string(sslmode="disable")."""
+        words = {"host": "127.0.0.1", "port": self.port, "user": self.USER, "password": self.PASSWORD, "dbname": self.DATABASE, **more}
+        return " ".join(f"{name}={value}" for name, value in words.items())
+
+    def start(self):
+        # No Unix socket: its path may be no longer than 107 bytes, and folders of tests have long names.
+        command = [self.NOT_ROOT, f"{self.programs}/postgres", "-D", str(self.data), "-p", str(self.port), "-k", ""]
+        with open(self.log, "ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        wait_until(self.is_ready, "PostgreSQL to be ready")
+        return self
+
+    def is_ready(self):
+        assert self.process.poll() is None, "PostgreSQL has ended: " + self.log.read_text()[-2000:]
+        try:
+            return self.sql("SELECT 1") == "1"
+        except RuntimeError:
+            return False
+
+    def stop(self):
+        """As a crash: connections are lost, and what was committed is found in its log when it starts again."""
+        if self.process and self.process.poll() is None:
+            self.process.send_signal(signal.SIGQUIT)  # after SIGKILL its other processes could still be in the way of a start
+            self.process.wait()
+
+    def sql(self, statement, **variables):
+        """What psql prints: a line for each row, "|" between columns. :'name' stands for a variable. An error is a RuntimeError with its SQLSTATE."""
+        # -f knows variables, which -c does not.
+        command = [f"{self.programs}/psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-v", "VERBOSITY=verbose",
+                   *(f"--set={name}={value}" for name, value in variables.items()), "-f", "-",
+                   f"host=127.0.0.1 port={self.port} user=postgres password=postgres-password dbname={self.DATABASE}"]
+        done = subprocess.run(command, input=statement, capture_output=True, text=True, timeout=60)
+        if done.returncode != 0:
+            raise RuntimeError(done.stderr.strip())
+        return done.stdout.removesuffix("\n")
