@@ -1,11 +1,14 @@
 #include "stores/all.h"
 
 #include "stores/memory/type.h"
+#include "stores/postgresql/type.h"
 #include "stores/redis/type.h"
 #include "stores/sqlite/type.h"
 
 namespace holdfast::stores {
 
-std::vector<const state::StoreType*> all() { return {&kMemoryType, &kRedisType, &kSqliteType}; }
+std::vector<const state::StoreType*> all() {
+  return {&kMemoryType, &kPostgresqlV1Type, &kPostgresqlV2Type, &kRedisType, &kSqliteType};
+}
 
 }  // namespace holdfast::stores

@@ -77,16 +77,6 @@ constexpr auto kSqlServerV1 = join(kSqlServerCommon, kAzureFields);
 constexpr auto kSqlServerV2 = join(kSqlServerCommon, kSqlServerV2Own, kAzureFields);
 
 constexpr auto kTypes = std::to_array<StoreType>({
-    {.type = "state.postgresql",
-     .alias = "state.postgres",
-     .version = "v1",
-     .summary = "PostgreSQL, values as jsonb",
-     .settings = state::kPostgresqlFieldsV1},
-    {.type = "state.postgresql",
-     .alias = "state.postgres",
-     .version = "v2",
-     .summary = "PostgreSQL, values as bytes",
-     .settings = state::kPostgresqlFieldsV2},
     {.type = "state.yugabytedb",
      .alias = "state.yugabyte",
      .version = "v2",

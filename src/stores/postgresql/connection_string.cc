@@ -171,6 +171,22 @@ void append_option(std::string& options, const Word& word) {
   }
 }
 
+// "user:password@host:5432,other/database" of a URL; what is percent-encoded stays so. As libpq, which takes the first
+// @ in front of the first / for the end of the credentials.
+void read_place(std::string_view authority, ConnectionString& out) {
+  const std::size_t slash = authority.find('/');
+  if (slash != std::string_view::npos) out.database = authority.substr(slash + 1);
+  authority = authority.substr(0, slash);
+  if (const std::size_t at = authority.find('@'); at != std::string_view::npos) authority.remove_prefix(at + 1);
+  out.host = authority;
+}
+
+void note_place(const Word& word, ConnectionString& out) {
+  if (word.first == "host" || (word.first == "hostaddr" && out.host.empty())) out.host = word.second;
+  if (word.first == "port") out.port = word.second;
+  if (word.first == "dbname") out.database = word.second;
+}
+
 Status read_duration(const Word& word, std::optional<Milliseconds>& out) {
   const auto duration = state::parse_go_duration(word.second);
   if (!duration || duration->count() < 0)
@@ -187,6 +203,7 @@ Result<Pairs> separate(Pairs words, ConnectionString& out) {
   for (Word& word : words) {
     Status ok;
     if (word.first == "database") word.first = "dbname";
+    note_place(word, out);
     if (word.first == "pool_max_conns") {
       std::uint32_t most = 0;
       if (!read_number(word.second, most) || most == 0)
@@ -237,6 +254,7 @@ Result<ConnectionString> parse_connection_string(std::string_view text) {
                                                 : read_query(text.substr(mark + 1));
   if (!words) return fail(std::move(words.error()));
   ConnectionString out;
+  if (scheme > 0) read_place(trim(text.substr(0, mark)).substr(scheme), out);
   const auto kept = separate(std::move(*words), out);
   if (!kept) return fail(kept.error());
   if (scheme > 0) out.text = trim(text.substr(0, mark));

@@ -21,6 +21,10 @@ namespace holdfast::stores::postgresql {
 struct ConnectionString {
   // For libpq, as a URL where it was one, as key='value' words otherwise; every name in it is one of libpq's.
   std::string text;
+  // Where it leads, as far as it says: lists with commas where there are several hosts. For messages.
+  std::string host;
+  std::string port;
+  std::string database;
   // Of the pool of connections; unset: not said.
   std::optional<std::uint32_t> connections_max;
   std::optional<Milliseconds> idle_max;

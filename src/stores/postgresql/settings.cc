@@ -21,7 +21,7 @@ constexpr std::string_view kNoTokens =
 
 // PostgreSQL cuts longer names, and two that are cut may be one.
 constexpr std::size_t kNameBytesMost = 63;
-constexpr std::string_view kSideTable = "_holdfast";
+constexpr std::string_view kLongestSuffix = "_holdfast_index_key";
 
 bool is_name(std::string_view text) {
   return !text.empty() && std::ranges::all_of(text, [](char c) {
@@ -36,7 +36,7 @@ std::optional<TableName> parse_table(std::string_view text) {
   if (dot != std::string_view::npos) name.schema = to_lower(text.substr(0, dot));
   name.table = to_lower(dot == std::string_view::npos ? text : text.substr(dot + 1));
   if (!is_name(name.table) || (dot != std::string_view::npos && !is_name(name.schema))) return std::nullopt;
-  if (name.schema.size() > kNameBytesMost || name.table.size() + kSideTable.size() > kNameBytesMost)
+  if (name.schema.size() > kNameBytesMost || name.table.size() + kLongestSuffix.size() > kNameBytesMost)
     return std::nullopt;
   return name;
 }
@@ -79,17 +79,31 @@ class Reader {
         {"sslRootCert", "sslrootcert"},
     });
     for (const auto& [field, word] : kOverrides)
-      if (!fields_.text(field).empty()) append_word(out_.overrides, word, fields_.text(field));
+      if (!fields_.text(field).empty()) out_.overrides.emplace_back(word, fields_.text(field));
     const std::string& text = fields_.text("connectionString");
     if (trim(text).empty()) {
       if (out_.overrides.empty())
         return refuse("missing connection string; set connectionString, or host, user and database");
-      return {};
+    } else {
+      auto parsed = parse_connection_string(text);
+      if (!parsed) return refuse(parsed.error().message);
+      out_.connection = std::move(*parsed);
     }
-    auto parsed = parse_connection_string(text);
-    if (!parsed) return refuse(parsed.error().message);
-    out_.connection = std::move(*parsed);
+    note_server();
     return {};
+  }
+
+  void note_server() {
+    const auto given = [this](std::string_view field, const std::string& otherwise) {
+      return fields_.text(field).empty() ? otherwise : fields_.text(field);
+    };
+    const std::string host = given("host", given("hostaddr", out_.connection.host));
+    const std::string port = given("port", out_.connection.port);
+    const std::string database = given("database", out_.connection.database);
+    out_.has_several_hosts = host.contains(',');
+    out_.server = host.empty() ? "localhost" : host;
+    if (!port.empty()) out_.server += ":" + port;
+    if (!database.empty()) out_.server += "/" + database;
   }
 
   Status read_table(std::string_view field, std::string_view text, TableName& out) const {
@@ -98,7 +112,7 @@ class Reader {
       return refuse(
           fmt::format("{}: \"{}\" is no name of a table; use letters, digits and underscores, at most {}, with a "
                       "schema and a dot in front if need be",
-                      field, text, kNameBytesMost - kSideTable.size()));
+                      field, text, kNameBytesMost - kLongestSuffix.size()));
     out = std::move(*name);
     return {};
   }
@@ -112,6 +126,10 @@ class Reader {
                             : read_table("tablePrefix", prefix + "state", out_.table);
     const std::string& metadata = fields_.text("metadataTableName");
     if (ok) ok = read_table("metadataTableName", metadata.empty() ? "dapr_metadata" : metadata, out_.metadata_table);
+    if (out_.layout == Layout::v2) {
+      out_.migrations_row += "-state-v2-" + prefix;
+      out_.cleanup_row += "-state-v2-" + prefix;
+    }
     if (ok && out_.table == out_.metadata_table)
       return refuse("the records and metadataTableName have the same table; change one");
     return ok;
@@ -125,6 +143,8 @@ class Reader {
   }
 
   void read_pool(std::size_t cores) {
+    const std::string mode = to_lower(fields_.text("queryExecMode"));
+    out_.prepares = mode.empty() || mode.starts_with("cache");
     out_.connections_max = static_cast<std::uint32_t>(std::clamp<std::size_t>(cores, 4, 1024));
     if (out_.connection.connections_max) out_.connections_max = *out_.connection.connections_max;
     if (const std::int64_t most = fields_.integer(fields_.has("maxConns") ? "maxConns" : "maxOpenConns"); most > 1)

@@ -9,6 +9,7 @@
 #include "base/result.h"
 #include "state/component.h"
 #include "stores/postgresql/connection_string.h"
+#include "stores/postgresql/errors.h"
 
 namespace holdfast::stores::postgresql {
 
@@ -30,18 +31,26 @@ struct TableName {
 struct PostgresqlSettings {
   std::string component;
   Layout layout = Layout::v1;
-  // For libpq: the connection string, and the words that override parts of it.
+  std::string_view type = "state.postgresql";
+  // For libpq: the connection string, and the names and values that override parts of it.
   ConnectionString connection;
-  std::string overrides;
+  state::Pairs overrides;
+  std::string server;              // "db.example:5432/orders", for messages
+  bool has_several_hosts = false;  // a primary and standbys
   TableName table;
   // Dapr's course writes tablePrefix with v1, where Dapr passes over it and keeps its rows in `state`: where only that
   // table is there, it is taken, with a warning.
   bool falls_back_to_state = false;
   TableName metadata_table;
+  std::string migrations_row = "migrations";  // of the metadata table, as Dapr names them
+  std::string cleanup_row = "last-cleanup";
+  bool prepares = true;  // statements stay with a connection; not so behind a pool of connections such as PgBouncer
   Milliseconds timeout{20'000};
   Milliseconds cleanup_interval{3'600'000};  // zero or less: never
   std::uint32_t connections_max = 4;         // of the process
   Milliseconds idle_max{1'800'000};          // after which a connection at rest is closed
+
+  Place place() const { return {.component = component, .type = type, .server = server}; }
 
   // `cores` are the machine's. Errc::invalid_argument says component, field, file and why; Errc::unsupported for ways
   // to sign in that are not built.

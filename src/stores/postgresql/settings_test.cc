@@ -29,7 +29,8 @@ TEST(PostgresqlSettingsTest, DefaultsAreDaprs) {
     const auto settings = read_with({}, layout);
     ASSERT_TRUE(settings) << settings.error().message;
     EXPECT_EQ(settings->connection.text, "host='db'");
-    EXPECT_EQ(settings->overrides, "");
+    EXPECT_TRUE(settings->overrides.empty());
+    EXPECT_EQ(settings->server, "db");
     EXPECT_EQ(settings->table.quoted(), R"("state")");
     EXPECT_EQ(settings->metadata_table.quoted(), R"("dapr_metadata")");
     EXPECT_FALSE(settings->falls_back_to_state);
@@ -50,6 +51,7 @@ TEST(PostgresqlSettingsTest, TheCoursesFileIsRead) {
                               {"maxOpenConns", "100"}});
   ASSERT_TRUE(settings) << settings.error().message;
   EXPECT_EQ(settings->connection.text, "postgres://me:secret@db/app");
+  EXPECT_EQ(settings->server, "db/app");
   EXPECT_EQ(settings->table.quoted(), R"("dapr_state")");
   EXPECT_TRUE(settings->falls_back_to_state);
   EXPECT_EQ(settings->cleanup_interval, Milliseconds(3'600'000));
@@ -65,14 +67,19 @@ TEST(PostgresqlSettingsTest, FieldsOverrideTheConnectionString) {
                                    {"password", "it's"},
                                    {"sslRootCert", "/etc/ca.pem"}});
   ASSERT_TRUE(settings);
-  EXPECT_EQ(
-      settings->overrides,
-      R"(host='other' hostaddr='10.0.0.1' port='5433' dbname='app' user='me' password='it\'s' sslrootcert='/etc/ca.pem')");
+  EXPECT_EQ(settings->overrides, (state::Pairs{{"host", "other"},
+                                               {"hostaddr", "10.0.0.1"},
+                                               {"port", "5433"},
+                                               {"dbname", "app"},
+                                               {"user", "me"},
+                                               {"password", "it's"},
+                                               {"sslrootcert", "/etc/ca.pem"}}));
+  EXPECT_EQ(settings->server, "other:5433/app");
   // They may stand alone.
   const auto alone = read({{"host", "db"}, {"user", "me"}});
   ASSERT_TRUE(alone);
   EXPECT_EQ(alone->connection.text, "");
-  EXPECT_EQ(alone->overrides, "host='db' user='me'");
+  EXPECT_EQ(alone->overrides, (state::Pairs{{"host", "db"}, {"user", "me"}}));
 }
 
 TEST(PostgresqlSettingsTest, TablesMayHaveASchemaAndAreInLowerCaseAsDaprsAre) {
@@ -118,7 +125,7 @@ TEST(PostgresqlSettingsTest, WhatIsWrongNamesTheComponentTheFieldAndTheFile) {
            Wrong{{{"host", "db"}, {"tableName", "a;drop"}}, "tableName: \"a;drop\" is no name"},
            Wrong{{{"host", "db"}, {"tableName", "a.b.c"}}, "is no name of a table"},
            Wrong{{{"host", "db"}, {"tableName", ".b"}}, "is no name of a table"},
-           Wrong{{{"host", "db"}, {"tableName", std::string(55, 'x')}}, "at most 54"},
+           Wrong{{{"host", "db"}, {"tableName", std::string(45, 'x')}}, "at most 44"},
            Wrong{{{"host", "db"}, {"tablePrefix", "a-"}}, "tablePrefix"},
            Wrong{{{"host", "db"}, {"metadataTableName", "STATE"}}, "have the same table"},
            Wrong{{{"host", "db"}, {"maxConns", "many"}}, "maxConns"},

@@ -1,0 +1,202 @@
+#include "stores/postgresql/connection.h"
+
+#include <algorithm>
+
+namespace holdfast::stores::postgresql {
+namespace {
+
+SteadyTime now() { return std::chrono::steady_clock::now(); }
+
+// Executed before it was there: its Prepare was refused.
+constexpr std::string_view kNoSuchStatement = "26000";
+constexpr std::string_view kAlreadyPrepared = "42P05";
+
+}  // namespace
+
+std::shared_ptr<Connection> Connection::start(net::Loop& loop, ConnectionHandle handle, bool prepares,
+                                              std::function<void()> ended) {
+  std::shared_ptr<Connection> connection(new Connection(loop, std::move(handle), prepares, std::move(ended)));
+  if (libpq().enterPipelineMode(connection->handle_.get()) == 0) connection->lose(said_by(connection->handle_.get()));
+  holdfast::start(read(connection));
+  return connection;
+}
+
+Connection::Connection(net::Loop& loop, ConnectionHandle handle, bool prepares, std::function<void()> ended)
+    : loop_(loop),
+      handle_(std::move(handle)),
+      prepares_(prepares),
+      ended_(std::move(ended)),
+      opened_at_(now()),
+      busy_at_(opened_at_) {
+  readiness_.emplace(loop_, libpq().socket(handle_.get()));
+  libpq().setNoticeReceiver(handle_.get(), take_notice, this);
+}
+
+// A commit that stopped waiting for its standbys is answered as any other: only a warning tells.
+void Connection::take_notice(void* self, const PGresult* notice) {
+  auto& connection = *static_cast<Connection*>(self);
+  const char* const severity = libpq().resultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
+  const bool is_warning = severity != nullptr && std::string_view(severity) == "WARNING";
+  if (!is_warning || connection.queue_.empty()) return;
+  if (const auto& exchange = connection.queue_.front().exchange) exchange->answer.is_short = true;
+}
+
+void Connection::send(std::shared_ptr<Exchange> exchange) {
+  const std::size_t count = exchange->executions.size();
+  bool sent = !lost_;
+  for (const Execution& execution : exchange->executions) sent = sent && prepare(*execution.statement);
+  if (queue_.empty()) busy_at_ = now();
+  queue_.push_back({exchange, Statement::kNotPrepared, count});
+  exchange->answer.rows.reserve(count);
+  for (const Execution& execution : exchange->executions) sent = sent && execute(execution);
+  exchange->answer.was_sent = true;
+  if (sent && sync()) return flush();
+  lose(said_by(handle_.get()));
+}
+
+// In a transaction of its own, which no failure of another one undoes.
+bool Connection::prepare(const Statement& statement) {
+  if (!prepares_ || statement.number == Statement::kNotPrepared) return true;
+  if (prepared_.size() <= statement.number) prepared_.resize(statement.number + 1);
+  if (prepared_[statement.number]) return true;
+  prepared_[statement.number] = true;
+  if (queue_.empty()) busy_at_ = now();
+  queue_.push_back({nullptr, statement.number, 1});
+  return libpq().sendPrepare(handle_.get(), statement.name().c_str(), statement.sql.c_str(), 0, nullptr) != 0 && sync();
+}
+
+bool Connection::execute(const Execution& execution) {
+  execution.values.fill(arrays_);
+  const Statement& statement = *execution.statement;
+  const int count = execution.values.count();
+  if (!prepares_ || statement.number == Statement::kNotPrepared)
+    return libpq().sendQueryParams(handle_.get(), statement.sql.c_str(), count, nullptr, arrays_.values.data(),
+                                   arrays_.lengths.data(), arrays_.formats.data(), 1) != 0;
+  return libpq().sendQueryPrepared(handle_.get(), statement.name().c_str(), count, arrays_.values.data(),
+                                   arrays_.lengths.data(), arrays_.formats.data(), 1) != 0;
+}
+
+bool Connection::sync() { return libpq().pipelineSync(handle_.get()) != 0; }
+
+void Connection::flush() {
+  const int unsent = libpq().flush(handle_.get());
+  if (unsent < 0) return lose(said_by(handle_.get()));
+  if (unsent == 0 || writing_) return;
+  writing_ = true;
+  holdfast::start(write(shared_from_this()));
+}
+
+Task<void> Connection::write(std::shared_ptr<Connection> self) {
+  ++self->tasks_;
+  int unsent = 1;
+  while (unsent == 1 && !self->lost_ && co_await self->readiness_->wait(net::Readiness::Way::write)) {
+    if (self->lost_) break;
+    unsent = libpq().flush(self->handle_.get());
+  }
+  self->writing_ = false;
+  if (unsent < 0 && !self->lost_) self->lose(said_by(self->handle_.get()));
+  self->end_task();
+}
+
+Task<void> Connection::read(std::shared_ptr<Connection> self) {
+  ++self->tasks_;
+  while (!self->lost_ && co_await self->readiness_->wait(net::Readiness::Way::read)) {
+    if (self->lost_) break;
+    const bool heard = libpq().consumeInput(self->handle_.get()) != 0;
+    self->busy_at_ = now();
+    // What came before the end of the connection counts.
+    for (const auto& exchange : self->take_results()) exchange->resume();
+    if (!heard && !self->lost_) self->lose(said_by(self->handle_.get()));
+  }
+  self->end_task();
+}
+
+void Connection::end_task() {
+  if (--tasks_ > 0 || !lost_) return;
+  readiness_.reset();
+  handle_.reset();
+  if (ended_) std::exchange(ended_, nullptr)();
+}
+
+std::vector<std::shared_ptr<Exchange>> Connection::take_results() {
+  std::vector<std::shared_ptr<Exchange>> finished;
+  while (!lost_ && !queue_.empty() && libpq().isBusy(handle_.get()) == 0)
+    // Null parts the results of one execution from those of the next.
+    if (ResultHandle result(libpq().getResult(handle_.get())); result != nullptr) take(std::move(result), finished);
+  return finished;
+}
+
+void Connection::take(ResultHandle result, std::vector<std::shared_ptr<Exchange>>& finished) {
+  Due& due = queue_.front();
+  switch (libpq().resultStatus(result.get())) {
+    case PGRES_PIPELINE_SYNC:
+      if (due.exchange && !due.exchange->is_done) {
+        due.exchange->finish();
+        finished.push_back(std::move(due.exchange));
+      }
+      queue_.pop_front();
+      return;
+    case PGRES_TUPLES_OK:
+    case PGRES_COMMAND_OK:
+      if (due.exchange) due.exchange->answer.rows.emplace_back(std::move(result));
+      return;
+    case PGRES_PIPELINE_ABORTED:
+      return;
+    default:
+      break;
+  }
+  Refusal refusal = Refusal::of(result.get());
+  if (ends_connection(refusal)) return lose(refusal.message.empty() ? said_by(handle_.get()) : refusal.message);
+  if (!due.exchange) {
+    // Who executes it is told why.
+    if (refusal.is(kAlreadyPrepared)) return;
+    prepared_[due.prepares] = false;
+    unprepared_ = std::move(refusal);
+    return;
+  }
+  Answer& answer = due.exchange->answer;
+  if (answer.refusal) return;
+  if (refusal.is(kNoSuchStatement)) {
+    // A server behind a pool of connections may have changed: all are prepared anew.
+    if (unprepared_) refusal = *unprepared_;
+    prepared_.assign(prepared_.size(), false);
+  }
+  answer.refused_at = answer.rows.size();
+  answer.refusal = std::move(refusal);
+}
+
+void Connection::sweep(SteadyTime now, SteadyTime silent_since) {
+  if (lost_ || queue_.empty()) return;
+  if (busy_at_ < silent_since) return lose("the server has been silent for too long");
+  std::vector<std::shared_ptr<Exchange>> late;
+  for (const Due& due : queue_) {
+    if (!due.exchange || due.exchange->is_done || due.exchange->deadline > now) continue;
+    due.exchange->answer.lost = Error(Errc::deadline_exceeded, "the time was up before the server answered");
+    due.exchange->finish();
+    late.push_back(due.exchange);
+  }
+  for (const auto& exchange : late) exchange->resume();
+}
+
+void Connection::close(std::string reason) {
+  if (!lost_) lose(std::move(reason));
+}
+
+void Connection::lose(std::string reason) {
+  if (lost_) return;
+  lost_ = true;
+  if (readiness_) readiness_->cancel();
+  // Told from the loop: whoever called this is in the middle of something.
+  auto told = std::make_shared<std::deque<Due>>(std::move(queue_));
+  queue_.clear();
+  loop_.post([told, reason = std::move(reason), self = shared_from_this()] {
+    for (const Due& due : *told) {
+      if (!due.exchange || due.exchange->is_done) continue;
+      due.exchange->answer.lost = Error(Errc::unavailable, reason);
+      due.exchange->finish();
+      due.exchange->resume();
+    }
+  });
+}
+
+}  // namespace holdfast::stores::postgresql

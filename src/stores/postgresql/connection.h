@@ -1,0 +1,78 @@
+// One connection of a loop, in libpq's pipeline mode: any number of transactions are on their way at once, and are
+// answered in order. A transaction is some executions and one Sync, so that what fails takes nothing else along.
+//
+// Of one loop, and used on its thread only.
+#pragma once
+
+#include <deque>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "net/readiness.h"
+#include "stores/postgresql/statement.h"
+
+namespace holdfast::stores::postgresql {
+
+class Connection : public std::enable_shared_from_this<Connection> {
+ public:
+  // `handle` is connected and nonblocking. `ended` is called once nothing of it is on the loop any more.
+  static std::shared_ptr<Connection> start(net::Loop& loop, ConnectionHandle handle, bool prepares,
+                                           std::function<void()> ended);
+
+  // What cannot be sent is finished as lost, and the connection with it.
+  void send(std::shared_ptr<Exchange> exchange);
+
+  bool is_usable() const { return !lost_; }
+  std::size_t in_flight() const { return queue_.size(); }
+  SteadyTime opened_at() const { return opened_at_; }
+  // When something was last sent or heard.
+  SteadyTime busy_at() const { return busy_at_; }
+
+  // Finishes the waiters whose time is up, and everybody when the server has not been heard of since `silent_since`
+  // though it should.
+  void sweep(SteadyTime now, SteadyTime silent_since);
+  // Lets go. What is on its way is lost.
+  void close(std::string reason);
+
+ private:
+  // What the server answers to, in order.
+  struct Due {
+    std::shared_ptr<Exchange> exchange;              // null: a Prepare
+    std::size_t prepares = Statement::kNotPrepared;  // with a Prepare
+    std::size_t executions = 0;
+  };
+  Connection(net::Loop& loop, ConnectionHandle handle, bool prepares, std::function<void()> ended);
+  static Task<void> read(std::shared_ptr<Connection> self);
+  static Task<void> write(std::shared_ptr<Connection> self);
+  static void take_notice(void* self, const PGresult* notice);
+  bool prepare(const Statement& statement);
+  bool execute(const Execution& execution);
+  bool sync();
+  void flush();
+  // Takes what has come; the exchanges that it finished.
+  std::vector<std::shared_ptr<Exchange>> take_results();
+  void take(ResultHandle result, std::vector<std::shared_ptr<Exchange>>& finished);
+  void lose(std::string reason);
+  void end_task();
+
+  net::Loop& loop_;
+  ConnectionHandle handle_;
+  const bool prepares_;
+  std::function<void()> ended_;
+  std::optional<net::Readiness> readiness_;
+  std::deque<Due> queue_;
+  std::vector<bool> prepared_;         // by a statement's number: its Prepare was sent, and not refused
+  std::optional<Refusal> unprepared_;  // why the last one was
+  Values::Arrays arrays_;
+  SteadyTime opened_at_;
+  SteadyTime busy_at_;
+  bool lost_ = false;
+  bool writing_ = false;
+  int tasks_ = 0;
+};
+
+}  // namespace holdfast::stores::postgresql

@@ -1,0 +1,60 @@
+// Statements, their executions, and what a caller waits for.
+#pragma once
+
+#include <coroutine>
+#include <cstdint>
+#include <optional>
+#include <span>
+#include <string>
+#include <vector>
+
+#include "base/clock.h"
+#include "base/result.h"
+#include "stores/postgresql/errors.h"
+#include "stores/postgresql/rows.h"
+
+namespace holdfast::stores::postgresql {
+
+struct Statement {
+  static constexpr std::size_t kNotPrepared = ~std::size_t{0};
+  std::size_t number = kNotPrepared;  // among those of a store, from 0: each connection prepares it once
+  std::string sql;
+  std::string name() const { return "holdfast_" + std::to_string(number); }
+};
+
+struct Execution {
+  const Statement* statement = nullptr;
+  Values values;
+};
+
+// The executions of one transaction and what became of them. All that was executed has happened, or nothing.
+struct Answer {
+  std::vector<Rows> rows;          // of each execution, when none was refused
+  std::optional<Refusal> refusal;  // of execution `refused_at`; nothing has happened
+  std::size_t refused_at = 0;
+  // It stands here, and on fewer standbys than it was to wait for.
+  bool is_short = false;
+  // The connection was lost, or the time was up, on the way: nobody knows what has happened. With `was_sent` false:
+  // nothing has.
+  std::optional<Error> lost;
+  bool was_sent = false;
+};
+
+// One transaction on its way. Shared by who waits and by the connection, since a waiter may go while the server is
+// still at it.
+struct Exchange {
+  std::span<const Execution> executions;  // the caller's; looked at before it was sent only
+  SteadyTime deadline;
+  std::size_t bytes = 0;
+  Answer answer;
+  bool is_done = false;
+  std::coroutine_handle<> waiter;
+
+  // Not resumed inside the call.
+  void finish() { is_done = true; }
+  void resume() {
+    if (waiter) std::exchange(waiter, nullptr).resume();
+  }
+};
+
+}  // namespace holdfast::stores::postgresql

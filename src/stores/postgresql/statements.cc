@@ -1,0 +1,156 @@
+#include "stores/postgresql/statements.h"
+
+#include <fmt/format.h>
+
+namespace holdfast::stores::postgresql {
+
+using Kind = state::Precondition::Kind;
+
+bool is_unmet(const Refusal& refusal) { return refusal.is("22012"); }
+
+const Statement& Statements::of(const std::string& sql) {
+  auto& statement = by_text_[sql];
+  if (statement == nullptr) statement = std::make_unique<Statement>(Statement{by_text_.size() - 1, sql});
+  return *statement;
+}
+
+// etag, whether it is JSON, expiry, value; created, modified, createdBy, modifiedBy, content type, tags, indexes.
+std::string Statements::columns(Shape shape) const {
+  const Dialect& d = dialect_;
+  const std::string believed = fmt::format("t.holdfast_etag = t.{}", d.etag);
+  std::string columns = d.etag_text() + ", ";
+  columns += d.is_v2 ? fmt::format("coalesce({} AND t.holdfast_json, false)", believed) : "NOT t.isbinary";
+  columns += fmt::format(", t.{}, ", d.expires);
+  // jsonb holds bytes as a string of base64.
+  if (!shape.want_value)
+    columns += "NULL::text";
+  else
+    columns += d.is_v2 ? "t.value" : "CASE WHEN t.isbinary THEN t.value #>> '{}' ELSE t.value::text END";
+  if (!shape.want_fields) return columns;
+  columns += fmt::format(", t.{0}, coalesce(t.{1}, t.{0})", d.created, d.updated);
+  for (const std::string_view own : {"created_by", "modified_by", "content_type", "tags", "indexes"})
+    columns += fmt::format(", CASE WHEN {} THEN t.holdfast_{} END", believed, own);
+  return columns;
+}
+
+const Statement& Statements::get(Shape shape) {
+  const Statement*& known = gets_[shape.want_value][shape.want_fields];
+  if (known == nullptr)
+    known = &of(fmt::format("SELECT {} FROM {} t WHERE t.key = $1::text AND {}", columns(shape), dialect_.table,
+                            dialect_.live()));
+  return *known;
+}
+
+const Statement& Statements::get_many(Shape shape) {
+  return of(fmt::format("SELECT t.key, {} FROM {} t WHERE t.key = ANY($1::text[]) AND {}", columns(shape),
+                        dialect_.table, dialect_.live()));
+}
+
+std::string Statements::condition(Kind when, int etags_at) const {
+  if (when == Kind::any) return "";
+  std::string sql = " AND " + dialect_.live();
+  if (when == Kind::one_of) sql += fmt::format(" AND {} = ANY(${}::text[])", dialect_.etag_text(), etags_at);
+  return sql;
+}
+
+// A record that has expired is overwritten as if it were not there: its history begins anew. Where `updated` is null
+// afterwards, the record was created.
+std::string Statements::set_sql(Kind when) const {
+  const Dialect& d = dialect_;
+  const bool is_update = when == Kind::present || when == Kind::one_of;
+  const std::string expires = "now() + $4::bigint * interval '1 millisecond'";
+  const std::string own_v2 = d.is_v2 ? ", holdfast_json = $11::boolean" : "";
+  const std::string value = d.is_v2 ? "$2::bytea" : "$2::text::jsonb";
+  // Of v2 the etag, of v1 which kind of value it is.
+  const std::string third = d.is_v2 ? "$3::text::uuid" : "$3::boolean";
+  const std::string_view third_column = d.is_v2 ? "etag" : "isbinary";
+  const std::string live = d.live();
+  std::string assign = fmt::format(
+      "value = {value}, {third_column} = {third}, {created} = CASE WHEN {live} THEN t.{created} ELSE now() END, "
+      "{updated} = CASE WHEN {live} THEN now() END, "
+      "{expires} = CASE WHEN $5::boolean AND {live} THEN t.{expires} ELSE {until} END, "
+      "holdfast_created_by = CASE WHEN {live} AND t.holdfast_etag = t.{etag} THEN t.holdfast_created_by "
+      "ELSE $6::text END, holdfast_modified_by = $7::text, holdfast_content_type = $8::text, holdfast_tags = $9::text, "
+      "holdfast_indexes = $10::text, holdfast_etag = {new_etag}{own_v2}",
+      fmt::arg("value", value), fmt::arg("third_column", third_column), fmt::arg("third", third),
+      fmt::arg("created", d.created), fmt::arg("updated", d.updated), fmt::arg("live", live),
+      fmt::arg("expires", d.expires), fmt::arg("until", expires), fmt::arg("etag", d.etag),
+      fmt::arg("new_etag", d.new_etag), fmt::arg("own_v2", own_v2));
+  std::string sql;
+  if (is_update) {
+    sql = fmt::format("UPDATE {} AS t SET {} WHERE t.key = $1::text{}", d.table, assign,
+                      condition(when, d.is_v2 ? 12 : 11));
+  } else {
+    sql = fmt::format(
+        "INSERT INTO {} AS t (key, value, {}, {}, holdfast_created_by, holdfast_modified_by, holdfast_content_type, "
+        "holdfast_tags, holdfast_indexes, holdfast_etag{}) VALUES ($1::text, {}, {}, {}, $6::text, $7::text, $8::text, "
+        "$9::text, $10::text, {}{}) ON CONFLICT (key) DO UPDATE SET {}",
+        d.table, third_column, d.expires, d.is_v2 ? ", holdfast_json" : "", value, third, expires, d.new_etag,
+        d.is_v2 ? ", $11::boolean" : "", assign);
+    if (when == Kind::absent) sql += " WHERE NOT " + live;
+  }
+  return sql + fmt::format(
+                   " RETURNING {0} AS etag, t.{1} IS NULL AS created, t.{2} AS expires, t.{3} AS created_at, "
+                   "coalesce(t.{1}, t.{3}) AS modified_at, t.holdfast_created_by AS created_by",
+                   d.etag_text(), d.updated, d.expires, d.created);
+}
+
+std::string Statements::guarded(std::string sql, Guard guard) const {
+  if (guard == Guard::none) return sql;
+  return fmt::format("WITH w AS ({}) SELECT w.*, 1 / (SELECT count(*) FROM w) FROM (SELECT) one LEFT JOIN w ON true",
+                     sql);
+}
+
+const Statement& Statements::set(Kind when, Guard guard) {
+  const Statement*& known = sets_[static_cast<std::size_t>(when)][static_cast<std::size_t>(guard)];
+  if (known == nullptr) known = &of(guarded(set_sql(when), guard));
+  return *known;
+}
+
+const Statement& Statements::erase(Kind when, Guard guard) {
+  const Statement*& known = erases_[static_cast<std::size_t>(when)][static_cast<std::size_t>(guard)];
+  if (known == nullptr)
+    known = &of(guarded(fmt::format("DELETE FROM {} t WHERE t.key = $1::text{} RETURNING {} AS existed", dialect_.table,
+                                    condition(when, 2), dialect_.live()),
+                        guard));
+  return *known;
+}
+
+const Statement& Statements::check(Kind when) {
+  return of(guarded(fmt::format("SELECT true AS existed FROM {} t WHERE t.key = $1::text{} FOR UPDATE", dialect_.table,
+                                condition(when, 2)),
+                    Guard::fails));
+}
+
+// A row that has expired long ago, which only this transaction ever sees as one: it writes it, or lets it go.
+const Statement& Statements::hold() {
+  const Dialect& d = dialect_;
+  return of(guarded(
+      fmt::format("INSERT INTO {} AS t (key, value, {}{}) VALUES ($1::text, {}, {}'-infinity') ON CONFLICT (key) DO "
+                  "UPDATE SET key = excluded.key WHERE NOT {} RETURNING false AS existed",
+                  d.table, d.is_v2 ? "" : "isbinary, ", d.expires, d.is_v2 ? "''" : "'null'", d.is_v2 ? "" : "false, ",
+                  d.live()),
+      Guard::fails));
+}
+
+const Statement& Statements::let_go() {
+  return of(
+      fmt::format("DELETE FROM {} t WHERE t.key = $1::text AND t.{} = '-infinity'", dialect_.table, dialect_.expires));
+}
+
+const Statement& Statements::forget_entries() {
+  return of(fmt::format("DELETE FROM {} WHERE key = $1::text", dialect_.index));
+}
+
+const Statement& Statements::add_entries() {
+  return of(fmt::format(
+      "INSERT INTO {} AS i (name, value, key, etag) SELECT e.name, e.value, $1::text, {} FROM unnest($2::text[], "
+      "$3::text[]) AS e (name, value) ON CONFLICT (name, value, key) DO UPDATE SET etag = excluded.etag",
+      dialect_.index, dialect_.is_v2 ? "$4::text::uuid" : "pg_current_xact_id()::xid"));
+}
+
+const Statement& Statements::set_synchronous_commit() {
+  return of("SELECT set_config('synchronous_commit', $1::text, true)");
+}
+
+}  // namespace holdfast::stores::postgresql

@@ -1,0 +1,364 @@
+// How the contract maps to PostgreSQL.
+//
+// Etag: of version v1 the transaction that wrote the row last (xmin), of v2 a UUID in Dapr's column. Every write judges
+// its condition under the row's lock and says what it did in the same statement (statements.h), so that nothing is read
+// first. Record fields are columns of ours in Dapr's table; created and modified are Dapr's own columns, as is the
+// expiry, to the microsecond and by the server's clock. A transaction is a pipeline of statements that ends with one
+// Sync: conditions that do not hold are errors of theirs, so that it takes one trip whatever its conditions are. Many
+// reads are one statement, many writes one transaction. Everything of a loop goes over its own few connections, in
+// libpq's pipeline mode (pool.h, connection.h).
+#include "stores/postgresql/store.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <map>
+#include <thread>
+
+#include "stores/postgresql/type.h"
+
+namespace holdfast::stores::postgresql {
+
+using state::CallContext;
+using state::Deleted;
+using state::Record;
+using state::Written;
+
+namespace {
+
+using When = state::Precondition::Kind;
+
+constexpr std::size_t kOpeners = 2;
+constexpr std::size_t kOpenersQueue = 1024;
+constexpr Milliseconds kLongTimeout{2000};
+
+constexpr auto kKeyOf = [](const auto& request) { return request.key; };
+
+SteadyTime now() { return std::chrono::steady_clock::now(); }
+
+state::Capabilities capabilities_of(const PostgresqlSettings& settings, const ServerFacts& facts) {
+  const bool is_v2 = settings.layout == Layout::v2;
+  state::Capabilities can;
+  can.etag = true;
+  can.record_fields = true;
+  can.reports_created = true;
+  can.ttl = true;
+  can.ttl_grain_ms = 1;
+  can.transaction_ops_max = state::kUnlimited;
+  can.snapshot_read = true;
+  can.list = true;
+  can.ordered_list = true;
+  can.keys_like = true;
+  can.delete_prefix = true;
+  can.secondary_index = true;
+  can.exact_json = is_v2;
+  can.durable = facts.is_durable;
+  can.key_bytes_max = kKeyBytesMax;
+  can.value_bytes_max = value_bytes_max(settings.layout);
+  can.reads = state::Capabilities::always_strong();
+  can.writes = state::Capabilities::always_strong();
+  return can;
+}
+
+}  // namespace
+
+Result<std::shared_ptr<state::StoreCore>> PostgresqlCore::make(const state::Component& component, Layout layout,
+                                                               const state::StoreEnvironment& environment) {
+  auto settings = PostgresqlSettings::read(component, layout, std::thread::hardware_concurrency());
+  if (!settings) return fail(std::move(settings.error()));
+  if (const auto library = Libpq::open(); !library)
+    return fail(with_context(library.error(), settings->place().text()));
+  return std::shared_ptr<state::StoreCore>(
+      new PostgresqlCore(std::move(*settings), component.init_timeout, environment));
+}
+
+PostgresqlCore::PostgresqlCore(PostgresqlSettings settings, Milliseconds init_timeout,
+                               const state::StoreEnvironment& environment)
+    : settings_(std::move(settings)),
+      init_timeout_(init_timeout),
+      loops_(std::max<std::size_t>(environment.loops, 1)),
+      only_looks_(environment.only_look),
+      openers_("postgresql-open", kOpeners, kOpenersQueue) {}
+
+Status PostgresqlCore::prepare(SteadyTime deadline) {
+  const std::lock_guard lock(preparing_);
+  if (facts_) return {};
+  auto session = Session::open(settings_, Role::primary, deadline, stopped_);
+  if (!session) return fail(std::move(session.error()));
+  auto facts = prepare_database(*session, settings_, only_looks_, deadline);
+  if (!facts) return fail(std::move(facts.error()));
+  facts_ = std::move(*facts);
+  return {};
+}
+
+std::size_t PostgresqlCore::next_share() {
+  const std::size_t handle = handles_.fetch_add(1) % loops_;
+  const std::size_t all = settings_.connections_max;
+  return std::max<std::size_t>(all / loops_ + (handle < all % loops_ ? 1 : 0), 1);
+}
+
+Task<Result<std::unique_ptr<state::StateStore>>> PostgresqlCore::open(Scheduler& scheduler) {
+  auto* const loop = dynamic_cast<net::Loop*>(&scheduler);
+  if (loop == nullptr) co_return fail(Errc::internal, "state.postgresql needs a loop with sockets");
+  const SteadyTime deadline = now() + init_timeout_;
+  const auto job = [&]() -> Result<bool> {
+    if (auto prepared = prepare(deadline); !prepared) return fail(std::move(prepared.error()));
+    return true;
+  };
+  if (auto prepared = co_await offload(openers_, *loop, job); !prepared) co_return fail(std::move(prepared.error()));
+  auto store = std::make_unique<PostgresqlStore>(*this, *loop, next_share());
+  if (auto connected = co_await store->connect(deadline); !connected) {
+    CallContext context;
+    context.deadline = deadline;
+    (void)co_await store->close(context);
+    co_return fail(std::move(connected.error()));
+  }
+  co_return std::move(store);
+}
+
+PostgresqlStore::PostgresqlStore(PostgresqlCore& core, net::Loop& loop, std::size_t connections_max)
+    : core_(core),
+      settings_(core.settings()),
+      loop_(loop),
+      statements_(settings_),
+      pool_(loop, settings_, core.openers(), {.connections_max = connections_max}),
+      capabilities_(capabilities_of(settings_, core.facts())) {}
+
+PostgresqlStore::~PostgresqlStore() = default;
+
+Task<Status> PostgresqlStore::connect(SteadyTime deadline) {
+  CallContext context;
+  context.deadline = deadline;
+  co_return co_await ping(context);
+}
+
+// The loop's time is half a second old at most, and free of charge.
+SteadyTime PostgresqlStore::deadline_of(const CallContext& context) const {
+  const bool is_long = settings_.timeout >= kLongTimeout;
+  return std::min(context.deadline, (is_long ? loop_.coarse_now() : now()) + settings_.timeout);
+}
+
+Status PostgresqlStore::may_begin(const CallContext& context) const {
+  if (context.is_cancelled()) return fail(Errc::deadline_exceeded, "the caller went away before the call began");
+  if (context.deadline != SteadyTime::max() && context.deadline <= now())
+    return fail(Errc::deadline_exceeded, "the time was up before the call began");
+  return {};
+}
+
+Error PostgresqlStore::error_of(const Answer& answer, Kind kind, std::string_view doing) const {
+  if (answer.refusal) return describe(pool_.place(), doing, *answer.refusal);
+  if (!answer.lost) return {};
+  Error error = *answer.lost;
+  if (!answer.was_sent) return error;
+  error.message = fmt::format("{}: cannot {} {}: {}", pool_.place().text(), doing, pool_.place().server, error.message);
+  if (kind == Kind::reading) return error;
+  error.code = Errc::outcome_unknown;
+  error.message += ". It was sent, and may or may not have been done; read before you repeat it.";
+  return error;
+}
+
+Task<Result<std::vector<Rows>>> PostgresqlStore::ask(CallContext context, std::span<const Execution> executions,
+                                                     Kind kind, std::string_view doing) {
+  if (auto may = may_begin(context); !may) co_return fail(std::move(may.error()));
+  Answer answer = co_await pool_.run(executions, deadline_of(context), kind);
+  if (answer.refusal || answer.lost) co_return fail(error_of(answer, kind, doing));
+  co_return std::move(answer.rows);
+}
+
+Writes PostgresqlStore::begin_writes(const CallContext& context) {
+  return {statements_, settings_.layout, context.principal};
+}
+
+Task<Result<std::optional<Record>>> PostgresqlStore::get(CallContext context, state::GetRequest request) {
+  if (!check_key(request.key)) co_return std::nullopt;
+  const Statements::Shape shape{request.want_value, request.want_fields};
+  Execution get{&statements_.get(shape), {}};
+  get.values.text(request.key);
+  auto rows = co_await ask(context, {&get, 1}, Kind::reading, "read a record in");
+  if (!rows) co_return fail(std::move(rows.error()));
+  const Rows& found = rows->front();
+  if (found.size() == 0) co_return std::nullopt;
+  auto record = read_row(found, 0, 0, shape, settings_.layout);
+  if (!record) co_return fail(std::move(record.error()));
+  co_return std::move(*record);
+}
+
+Task<Error> PostgresqlStore::mismatch(CallContext context, std::string_view key, const state::Precondition& when) {
+  Error error(Errc::precondition_failed, "the record has another etag: it was changed since it was read");
+  const auto found = co_await get(context, {.key = key, .want_value = false});
+  if (when.kind == When::absent) error.message = "a live record with this key is already there";
+  if (found && !*found && when.kind != When::absent) error.message = "there is no live record with this key";
+  if (found && *found) error.current_etag = (*found)->etag;
+  co_return error;
+}
+
+Task<Result<Written>> PostgresqlStore::set(CallContext context, state::SetRequest request) {
+  Writes writes = begin_writes(context);
+  // Entries are written only if the record is.
+  const bool is_guarded = !request.indexes.empty() && request.when.kind != When::any;
+  const auto guard = is_guarded ? Writes::Guard::fails : Writes::Guard::none;
+  if (auto added = writes.add(request, guard, 0); !added) co_return fail(std::move(added.error()));
+  if (auto may = may_begin(context); !may) co_return fail(std::move(may.error()));
+  const Answer answer = co_await pool_.run(writes.executions(), deadline_of(context), Kind::writing);
+  if (answer.refusal && is_unmet(*answer.refusal))
+    co_return fail(co_await mismatch(context, request.key, request.when));
+  if (answer.refusal || answer.lost) co_return fail(error_of(answer, Kind::writing, "save a record in"));
+  const Rows& result = *writes.result_of(0, answer.rows);
+  if (result.size() == 0) co_return fail(co_await mismatch(context, request.key, request.when));
+  co_return read_written(result, request, writes.parts_of(0));
+}
+
+// There is nothing to delete; an expired row stays for the cleanup.
+Task<Result<Deleted>> PostgresqlStore::erase_absent(CallContext context, state::DeleteRequest request) {
+  const auto found = co_await get(context, {.key = request.key, .want_value = false});
+  if (!found) co_return fail(found.error());
+  if (!*found) co_return Deleted{false};
+  Error error(Errc::precondition_failed, "a live record with this key is already there");
+  error.current_etag = (*found)->etag;
+  co_return fail(std::move(error));
+}
+
+Task<Result<Deleted>> PostgresqlStore::erase(CallContext context, state::DeleteRequest request) {
+  if (request.when.kind == When::absent) co_return co_await erase_absent(context, request);
+  Writes writes = begin_writes(context);
+  if (auto added = writes.add(request, Writes::Guard::none, 0); !added) co_return fail(std::move(added.error()));
+  auto rows = co_await ask(context, writes.executions(), Kind::writing, "delete a record in");
+  if (!rows) co_return fail(std::move(rows.error()));
+  const Rows& result = rows->front();
+  if (result.size() > 0) co_return Deleted{result.boolean(0, 0)};
+  if (request.when.kind != When::any) co_return fail(co_await mismatch(context, request.key, request.when));
+  co_return Deleted{false};
+}
+
+Task<std::vector<Result<std::optional<Record>>>> PostgresqlStore::get_many(
+    CallContext context, std::span<const state::GetRequest> requests) {
+  using Outcomes = std::vector<Result<std::optional<Record>>>;
+  Outcomes outcomes(requests.size(), Result<std::optional<Record>>(std::nullopt));
+  Statements::Shape shape{false, false};
+  std::vector<std::string_view> keys;
+  std::multimap<std::string_view, std::size_t> places;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    if (!check_key(requests[i].key)) continue;
+    shape.want_value |= requests[i].want_value;
+    shape.want_fields |= requests[i].want_fields;
+    if (!places.contains(requests[i].key)) keys.push_back(requests[i].key);
+    places.emplace(requests[i].key, i);
+  }
+  if (keys.empty()) co_return outcomes;
+  Execution get{&statements_.get_many(shape), {}};
+  get.values.list(keys);
+  auto rows = co_await ask(context, {&get, 1}, Kind::reading, "read records in");
+  if (!rows) co_return Outcomes(requests.size(), fail(rows.error()));
+  const Rows& found = rows->front();
+  for (int row = 0; row < found.size(); ++row) {
+    const auto [begin, end] = places.equal_range(found.text(row, 0));
+    for (auto place = begin; place != end; ++place) {
+      auto record = read_row(found, row, 1, shape, settings_.layout);
+      if (record)
+        outcomes[place->second] = std::move(*record);
+      else
+        outcomes[place->second] = fail(std::move(record.error()));
+    }
+  }
+  co_return outcomes;
+}
+
+// One transaction; where anything of it cannot be done, each by itself, so that it spoils no other.
+Task<std::vector<Result<Written>>> PostgresqlStore::set_many(CallContext context,
+                                                             std::span<const state::SetRequest> requests) {
+  using Outcomes = std::vector<Result<Written>>;
+  if (requests.size() < 2) co_return co_await StateStore::set_many(context, requests);
+  Writes writes = begin_writes(context);
+  for (const std::size_t at : key_order(requests, kKeyOf)) {
+    const bool needs_guard = !requests[at].indexes.empty() && requests[at].when.kind != When::any;
+    if (needs_guard || !writes.add(requests[at], Writes::Guard::none, at))
+      co_return co_await StateStore::set_many(context, requests);
+  }
+  if (auto may = may_begin(context); !may) co_return Outcomes(requests.size(), fail(may.error()));
+  const Answer answer = co_await pool_.run(writes.executions(), deadline_of(context), Kind::writing);
+  if (answer.refusal) co_return co_await StateStore::set_many(context, requests);
+  if (answer.lost) co_return Outcomes(requests.size(), fail(error_of(answer, Kind::writing, "save records in")));
+  Outcomes outcomes;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const Rows& result = *writes.result_of(i, answer.rows);
+    if (result.size() > 0)
+      outcomes.push_back(read_written(result, requests[i], writes.parts_of(i)));
+    else
+      outcomes.push_back(fail(co_await mismatch(context, requests[i].key, requests[i].when)));
+  }
+  co_return outcomes;
+}
+
+Task<std::vector<Result<Deleted>>> PostgresqlStore::erase_many(CallContext context,
+                                                               std::span<const state::DeleteRequest> requests) {
+  using Outcomes = std::vector<Result<Deleted>>;
+  if (requests.size() < 2) co_return co_await StateStore::erase_many(context, requests);
+  Writes writes = begin_writes(context);
+  for (const std::size_t at : key_order(requests, kKeyOf))
+    if (requests[at].when.kind == When::absent || !writes.add(requests[at], Writes::Guard::none, at))
+      co_return co_await StateStore::erase_many(context, requests);
+  if (auto may = may_begin(context); !may) co_return Outcomes(requests.size(), fail(may.error()));
+  const Answer answer = co_await pool_.run(writes.executions(), deadline_of(context), Kind::writing);
+  if (answer.refusal) co_return co_await StateStore::erase_many(context, requests);
+  if (answer.lost) co_return Outcomes(requests.size(), fail(error_of(answer, Kind::writing, "delete records in")));
+  Outcomes outcomes;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    const Rows& result = *writes.result_of(i, answer.rows);
+    if (result.size() > 0)
+      outcomes.push_back(Deleted{result.boolean(0, 0)});
+    else if (requests[i].when.kind == When::any)
+      outcomes.push_back(Deleted{false});
+    else
+      outcomes.push_back(fail(co_await mismatch(context, requests[i].key, requests[i].when)));
+  }
+  co_return outcomes;
+}
+
+Error PostgresqlStore::transaction_error(const Answer& answer, const Writes& writes) const {
+  Error error = error_of(answer, Kind::writing, "run a transaction in");
+  if (!answer.refusal) return error;
+  if (is_unmet(*answer.refusal))
+    error = Error(Errc::precondition_failed, "the condition of an operation does not hold; nothing was changed");
+  error.operation = static_cast<int>(writes.operation_of(answer.refused_at));
+  return error;
+}
+
+Task<Result<std::vector<Written>>> PostgresqlStore::transact(CallContext context,
+                                                             std::span<const state::Operation> operations) {
+  std::vector<Written> written(operations.size());
+  if (operations.empty()) co_return written;
+  Writes writes = begin_writes(context);
+  if (auto added = writes.add(operations); !added) co_return fail(std::move(added.error()));
+  if (auto may = may_begin(context); !may) co_return fail(std::move(may.error()));
+  if (writes.executions().empty()) co_return written;
+  const Answer answer = co_await pool_.run(writes.executions(), deadline_of(context), Kind::writing);
+  if (answer.refusal || answer.lost) co_return fail(transaction_error(answer, writes));
+  for (std::size_t i = 0; i < operations.size(); ++i)
+    if (const auto* set = std::get_if<state::SetRequest>(&operations[i]))
+      written[i] = read_written(*writes.result_of(i, answer.rows), *set, writes.parts_of(i));
+  co_return written;
+}
+
+Task<Status> PostgresqlStore::ping(CallContext context) {
+  Execution probe{&statements_.of(fmt::format("SELECT 1 FROM {} LIMIT 1", statements_.dialect().table)), {}};
+  auto rows = co_await ask(context, {&probe, 1}, Kind::reading, "ask");
+  if (!rows) co_return fail(std::move(rows.error()));
+  co_return Status();
+}
+
+Task<Status> PostgresqlStore::close(CallContext context) {
+  co_await pool_.close(deadline_of(context));
+  co_return Status();
+}
+
+Result<std::shared_ptr<state::StoreCore>> prepare_v1(const state::Component& component,
+                                                     const state::StoreEnvironment& environment) {
+  return PostgresqlCore::make(component, Layout::v1, environment);
+}
+
+Result<std::shared_ptr<state::StoreCore>> prepare_v2(const state::Component& component,
+                                                     const state::StoreEnvironment& environment) {
+  return PostgresqlCore::make(component, Layout::v2, environment);
+}
+
+}  // namespace holdfast::stores::postgresql

@@ -1,0 +1,112 @@
+// state.postgresql: one loop's handle on a database. README.md says what it promises.
+#pragma once
+
+#include <atomic>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <span>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "base/worker_pool.h"
+#include "state/component.h"
+#include "state/store.h"
+#include "stores/postgresql/pool.h"
+#include "stores/postgresql/schema.h"
+#include "stores/postgresql/settings.h"
+#include "stores/postgresql/statements.h"
+#include "stores/postgresql/writes.h"
+
+namespace holdfast::stores::postgresql {
+
+// Shared by the loops. Thread-safe.
+class PostgresqlCore final : public state::StoreCore {
+ public:
+  static Result<std::shared_ptr<state::StoreCore>> make(const state::Component& component, Layout layout,
+                                                        const state::StoreEnvironment& environment);
+
+  // Connects, and makes the tables that are missing: Errc::unavailable or denied when that cannot be done within the
+  // component's initTimeout. `loop` has to be a net::Loop. The store refers to this core.
+  Task<Result<std::unique_ptr<state::StateStore>>> open(Scheduler& loop) override;
+
+  // As they are once a store was opened.
+  const PostgresqlSettings& settings() const { return settings_; }
+  const ServerFacts& facts() const { return *facts_; }
+  WorkerPool& openers() { return openers_; }
+
+ private:
+  PostgresqlCore(PostgresqlSettings settings, Milliseconds init_timeout, const state::StoreEnvironment& environment);
+  // Blocks.
+  Status prepare(SteadyTime deadline);
+  // How many connections the next loop gets: all loops together as many as the component says, and each one at least.
+  std::size_t next_share();
+
+  PostgresqlSettings settings_;
+  const Milliseconds init_timeout_;
+  const std::size_t loops_;
+  const bool only_looks_;
+  std::mutex preparing_;
+  std::optional<ServerFacts> facts_;  // once the database is prepared
+  std::atomic<std::size_t> handles_{0};
+  std::atomic<bool> stopped_{false};
+  WorkerPool openers_;
+};
+
+class PostgresqlStore final : public state::StateStore {
+ public:
+  PostgresqlStore(PostgresqlCore& core, net::Loop& loop, std::size_t connections_max);
+  // After close().
+  ~PostgresqlStore() override;
+
+  // Opens the first connection.
+  Task<Status> connect(SteadyTime deadline);
+
+  const state::Capabilities& capabilities() const override { return capabilities_; }
+  Task<Result<std::optional<state::Record>>> get(state::CallContext context, state::GetRequest request) override;
+  Task<Result<state::Written>> set(state::CallContext context, state::SetRequest request) override;
+  Task<Result<state::Deleted>> erase(state::CallContext context, state::DeleteRequest request) override;
+  Task<std::vector<Result<std::optional<state::Record>>>> get_many(
+      state::CallContext context, std::span<const state::GetRequest> requests) override;
+  Task<std::vector<Result<state::Written>>> set_many(state::CallContext context,
+                                                     std::span<const state::SetRequest> requests) override;
+  Task<std::vector<Result<state::Deleted>>> erase_many(state::CallContext context,
+                                                       std::span<const state::DeleteRequest> requests) override;
+  Task<Result<std::vector<state::Written>>> transact(state::CallContext context,
+                                                     std::span<const state::Operation> operations) override;
+  Task<Result<state::ListPage>> list(state::CallContext context, state::ListRequest request) override;
+  Task<Result<state::ListPage>> find(state::CallContext context, state::FindRequest request) override;
+  Task<Result<state::KeyPage>> keys_like(state::CallContext context, state::LikeRequest request) override;
+  Task<Result<std::uint64_t>> erase_prefix(state::CallContext context, state::DeletePrefixRequest request) override;
+  Task<Status> ping(state::CallContext context) override;
+  Task<Status> close(state::CallContext context) override;
+
+ private:
+  using Kind = Pool::Kind;
+
+  SteadyTime deadline_of(const state::CallContext& context) const;
+  Status may_begin(const state::CallContext& context) const;
+  // The rows of each execution; or the error that its caller is told.
+  Task<Result<std::vector<Rows>>> ask(state::CallContext context, std::span<const Execution> executions, Kind kind,
+                                      std::string_view doing);
+  Error error_of(const Answer& answer, Kind kind, std::string_view doing) const;
+  Writes begin_writes(const state::CallContext& context);
+  // What is told where a condition does not hold.
+  Task<Error> mismatch(state::CallContext context, std::string_view key, const state::Precondition& when);
+  Task<Result<state::Deleted>> erase_absent(state::CallContext context, state::DeleteRequest request);
+  Error transaction_error(const Answer& answer, const Writes& writes) const;
+
+  // listing.cc
+  Task<Result<state::ListPage>> list_records(state::CallContext context, state::ListRequest request,
+                                             const state::FindRequest* entry);
+
+  PostgresqlCore& core_;
+  const PostgresqlSettings& settings_;
+  net::Loop& loop_;
+  Statements statements_;
+  Pool pool_;
+  state::Capabilities capabilities_;
+};
+
+}  // namespace holdfast::stores::postgresql
