@@ -19,7 +19,8 @@ std::string Statements::columns(Shape shape) const {
   const Dialect& d = dialect_;
   const std::string believed = fmt::format("t.holdfast_etag = t.{}", d.etag);
   std::string columns = d.etag_text() + ", ";
-  columns += d.is_v2 ? fmt::format("coalesce({} AND t.holdfast_json, false)", believed) : "NOT t.isbinary";
+  columns += d.is_v2 ? fmt::format("CASE WHEN {} THEN t.holdfast_json ELSE {} END", believed, shape.daprs_may_be_json)
+                     : "NOT t.isbinary";
   columns += fmt::format(", t.{}, ", d.expires);
   // jsonb holds bytes as a string of base64.
   if (!shape.want_value)

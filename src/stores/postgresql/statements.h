@@ -29,6 +29,7 @@ class Statements {
   struct Shape {
     bool want_value = true;
     bool want_fields = false;
+    bool daprs_may_be_json = false;  // of v2, where Dapr does not say which of its values are
   };
   // $1 key.
   const Statement& get(Shape shape);

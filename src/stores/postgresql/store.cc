@@ -50,6 +50,7 @@ state::Capabilities capabilities_of(const PostgresqlSettings& settings, const Se
   can.ordered_list = true;
   can.keys_like = true;
   can.delete_prefix = true;
+  can.query = true;
   can.secondary_index = true;
   can.exact_json = is_v2;
   can.durable = facts.is_durable;

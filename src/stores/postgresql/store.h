@@ -79,6 +79,7 @@ class PostgresqlStore final : public state::StateStore {
   Task<Result<state::ListPage>> find(state::CallContext context, state::FindRequest request) override;
   Task<Result<state::KeyPage>> keys_like(state::CallContext context, state::LikeRequest request) override;
   Task<Result<std::uint64_t>> erase_prefix(state::CallContext context, state::DeletePrefixRequest request) override;
+  Task<Result<state::QueryPage>> query(state::CallContext context, const state::Query& query) override;
   Task<Status> ping(state::CallContext context) override;
   Task<Status> close(state::CallContext context) override;
 
@@ -99,7 +100,12 @@ class PostgresqlStore final : public state::StateStore {
 
   // listing.cc
   Task<Result<state::ListPage>> list_records(state::CallContext context, state::ListRequest request,
-                                             const state::FindRequest* entry);
+                                             Statements::Shape shape, const state::FindRequest* entry);
+  Task<Result<state::ListPage>> list_page(state::CallContext context, state::ListRequest request,
+                                          const state::FindRequest* entry);
+
+  // querying.cc
+  Task<Result<state::QueryPage>> look_through(state::CallContext context, const state::Query& query);
 
   PostgresqlCore& core_;
   const PostgresqlSettings& settings_;

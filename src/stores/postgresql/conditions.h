@@ -1,0 +1,40 @@
+// The parameters of a statement that is put together for a request, and conditions on keys. Pure.
+#pragma once
+
+#include <deque>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "base/result.h"
+#include "stores/postgresql/rows.h"
+
+namespace holdfast::stores::postgresql {
+
+class Conditions {
+ public:
+  // The number of a new parameter with its type: "$7::text".
+  std::string add(std::string_view text);
+  std::string add(std::int64_t integer);
+  // Of any type that has a text form: "$7::text::float8".
+  std::string add_as(std::string_view text, std::string_view type);
+
+  // Conditions on a key: that it begins with a prefix; that it comes behind one, if there is one; that a listing shows
+  // it (state::is_listable()). `key` is a column.
+  std::string begins_with(std::string_view key, std::string_view prefix);
+  std::string comes_after(std::string_view key, const std::optional<std::string>& other);
+  std::string is_listable(std::string_view key, std::size_t own_bytes, bool hides_isolated);
+
+  // Refers to what this holds.
+  void fill(Values& values) const;
+
+ private:
+  std::deque<std::string> texts_;
+};
+
+// The place behind a page's last key: "k" and the key; the letter tells the empty key from no cursor.
+std::string cursor_after(std::string_view key);
+// Nothing: from the start. Errc::invalid_argument, saying that `what` is not this store's.
+Result<std::optional<std::string>> read_cursor(std::string_view cursor, std::string_view what = "cursor");
+
+}  // namespace holdfast::stores::postgresql

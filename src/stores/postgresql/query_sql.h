@@ -1,0 +1,29 @@
+// A query as SQL over jsonb. Pure: everything that comes from the request is a parameter, of the type of its value.
+#pragma once
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "state/query.h"
+#include "stores/postgresql/conditions.h"
+#include "stores/postgresql/statements.h"
+
+namespace holdfast::stores::postgresql {
+
+struct CompiledQuery {
+  Statement statement;    // yields the key, then the columns of Statements::columns()
+  Conditions conditions;  // its parameters
+  bool is_sorted = false;
+  std::uint64_t offset = 0;
+
+  // Without a sort a page continues behind its last key; with one, behind so many rows, as in Dapr: there a record that
+  // changes between two pages may show twice or not at all.
+  std::string token_after(std::string_view key, std::size_t items) const;
+};
+
+// Only JSON values take part. A string never equals a number, nor true 1; order compares two numbers or two strings
+// (bytewise). Errc::invalid_argument: a token that is not ours.
+Result<CompiledQuery> compile_query(const state::Query& query, const Statements& statements);
+
+}  // namespace holdfast::stores::postgresql
