@@ -102,6 +102,10 @@ inline constexpr auto kPostgresqlConnection = std::to_array<Setting>({
     {.name = "metadataTableName",
      .fallback = "dapr_metadata",
      .help = "table of the schema level and the last cleanup; may be SCHEMA.TABLE"},
+    {.name = "watch",
+     .fallback = "off",
+     .help = "log: a trigger logs every change of the table, so that records can be watched; kept ten minutes",
+     .choices = "off log"},
 });
 
 inline constexpr auto kPostgresqlIdentity = std::to_array<Setting>({

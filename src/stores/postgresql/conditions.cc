@@ -73,7 +73,8 @@ std::string cursor_after(std::string_view key) { return "k" + base64url_encode(k
 Result<std::optional<std::string>> read_cursor(std::string_view cursor, std::string_view what) {
   if (cursor.empty()) return std::nullopt;
   auto key = cursor.starts_with('k') ? base64url_decode(cursor.substr(1)) : std::nullopt;
-  if (!key || !check_key(*key)) return fail(Errc::invalid_argument, fmt::format("the {} is not one of this store's", what));
+  if (!key || !check_key(*key))
+    return fail(Errc::invalid_argument, fmt::format("the {} is not one of this store's", what));
   return std::move(*key);
 }
 

@@ -37,21 +37,23 @@ test::PostgresqlServer& server() {
   return made;
 }
 
-Subject subject(std::string name, Layout layout, std::string column) {
+Subject subject(std::string name, Layout layout, std::string column, std::string watch = "off") {
   Subject subject;
   subject.name = std::move(name);
   subject.column = std::move(column);
-  subject.start = [layout] {
+  subject.start = [layout, watch = std::move(watch)] {
+    const std::string prefix = layout == Layout::v1 ? "v1_" : "v2_";
     const Fields fields{{"connectionString", server().connection_string()},
-                        {"metadataTableName", "dapr_metadata"},
-                        {"tablePrefix", layout == Layout::v1 ? "v1_" : "v2_"}};
+                        {"tablePrefix", prefix + watch + "_"},
+                        {"watch", watch}};
     return std::make_shared<PostgresqlInstance>(fields, layout);
   };
   return subject;
 }
 
-HOLDFAST_CONFORMANCE(Postgresql, subject("v1", Layout::v1, "PostgreSQL v1"),
-                     subject("v2", Layout::v2, "PostgreSQL v2"));
+HOLDFAST_CONFORMANCE(Postgresql, subject("v1", Layout::v1, "PostgreSQL v1"), subject("v2", Layout::v2, "PostgreSQL v2"),
+                     subject("v1_logged", Layout::v1, "", "log"),
+                     subject("v2_logged", Layout::v2, "PostgreSQL, `watch: log`", "log"));
 
 }  // namespace
 }  // namespace holdfast::conformance

@@ -112,13 +112,13 @@ Task<Result<state::KeyPage>> PostgresqlStore::keys_like(CallContext context, sta
   if ((pattern.size() - (other == std::string::npos ? 0 : other + 1)) % 2 == 1) pattern += '\\';
   const Dialect& d = statements_.dialect();
   Conditions conditions;
-  const std::string sql =
-      fmt::format("SELECT t.key FROM {} t WHERE {} AND t.key LIKE {} ESCAPE '\\' AND {} AND {} AND {} ORDER BY t.key "
-                  "COLLATE \"C\"{}",
-                  d.table, conditions.begins_with("t.key", state::LikePattern(request.pattern).literal_prefix()),
-                  conditions.add(pattern), conditions.comes_after("t.key", *after),
-                  conditions.is_listable("t.key", request.own_bytes.value_or(state::kEveryKey), request.hides_isolated),
-                  d.live(), limit_of(conditions, request.limit));
+  const std::string sql = fmt::format(
+      "SELECT t.key FROM {} t WHERE {} AND t.key LIKE {} ESCAPE '\\' AND {} AND {} AND {} ORDER BY t.key "
+      "COLLATE \"C\"{}",
+      d.table, conditions.begins_with("t.key", state::LikePattern(request.pattern).literal_prefix()),
+      conditions.add(pattern), conditions.comes_after("t.key", *after),
+      conditions.is_listable("t.key", request.own_bytes.value_or(state::kEveryKey), request.hides_isolated), d.live(),
+      limit_of(conditions, request.limit));
   Execution like{&statements_.of(sql), {}};
   conditions.fill(like.values);
   auto rows = co_await ask(context, {&like, 1}, Kind::reading, "list keys in");
@@ -144,7 +144,8 @@ Task<Result<std::uint64_t>> PostgresqlStore::erase_prefix(CallContext context, s
     Conditions conditions;
     const std::string sql = fmt::format(
         "WITH gone AS (DELETE FROM {0} AS t WHERE t.key IN (SELECT t.key FROM {0} t WHERE {1} AND {2} ORDER BY t.key "
-        "COLLATE \"C\" LIMIT {3} FOR UPDATE) RETURNING {4} AS existed) SELECT count(*), count(*) FILTER (WHERE existed) "
+        "COLLATE \"C\" LIMIT {3} FOR UPDATE) RETURNING {4} AS existed) SELECT count(*), count(*) FILTER (WHERE "
+        "existed) "
         "FROM gone",
         d.table, conditions.begins_with("t.key", request.prefix),
         conditions.is_listable("t.key", request.own_bytes, request.hides_isolated), conditions.add(kEraseChunk),

@@ -61,7 +61,8 @@ class Compiler {
     const std::string at = member(sort.path);
     const std::string_view way = sort.descending ? " DESC" : "";
     return fmt::format(
-        "CASE jsonb_typeof({0}) WHEN 'boolean' THEN 1 WHEN 'number' THEN 2 WHEN 'string' THEN 3 WHEN 'object' THEN 4 WHEN "
+        "CASE jsonb_typeof({0}) WHEN 'boolean' THEN 1 WHEN 'number' THEN 2 WHEN 'string' THEN 3 WHEN 'object' THEN 4 "
+        "WHEN "
         "'array' THEN 4 ELSE 0 END{1}, CASE WHEN jsonb_typeof({0}) IN ('boolean', 'number') THEN {0} END{1}, CASE WHEN "
         "jsonb_typeof({0}) = 'string' THEN {0} #>> '{{}}' END COLLATE \"C\"{1}, ",
         at, way);
@@ -81,7 +82,8 @@ class Compiler {
 
   std::string joined(const Filter& filter, std::string_view word) {
     std::string sql = "(";
-    for (const Filter& part : filter.filters) sql += (sql.size() > 1 ? std::string(word) : std::string()) + condition(part);
+    for (const Filter& part : filter.filters)
+      sql += (sql.size() > 1 ? std::string(word) : std::string()) + condition(part);
     return sql + ")";
   }
 

@@ -1,5 +1,5 @@
-// Queries by value. jsonb is asked in SQL; of version v2, whose values are bytes, each record under the prefix is looked
-// at, because PostgreSQL before 16 cannot be asked whether some bytes are JSON.
+// Queries by value. jsonb is asked in SQL; of version v2, whose values are bytes, each record under the prefix is
+// looked at, because PostgreSQL before 16 cannot be asked whether some bytes are JSON.
 #include "state/keys.h"
 #include "state/selection.h"
 #include "stores/postgresql/query_sql.h"

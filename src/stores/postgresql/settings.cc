@@ -138,6 +138,9 @@ class Reader {
   Status read_times() {
     out_.timeout = fields_.duration("timeout");
     if (out_.timeout < Milliseconds(1000)) return refuse("invalid value for 'timeout': must be at least 1s");
+    const std::string& watch = fields_.text("watch");
+    out_.watch_log = iequals(watch, "log");
+    if (!out_.watch_log && !watch.empty() && !iequals(watch, "off")) return refuse("watch must be off or log");
     if (!fields_.text("cleanupInterval").empty()) out_.cleanup_interval = fields_.duration("cleanupInterval");
     return {};
   }

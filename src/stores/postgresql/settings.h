@@ -47,8 +47,9 @@ struct PostgresqlSettings {
   bool prepares = true;  // statements stay with a connection; not so behind a pool of connections such as PgBouncer
   Milliseconds timeout{20'000};
   Milliseconds cleanup_interval{3'600'000};  // zero or less: never
-  std::uint32_t connections_max = 4;         // of the process
-  Milliseconds idle_max{1'800'000};          // after which a connection at rest is closed
+  bool watch_log = false;
+  std::uint32_t connections_max = 4;  // of the process
+  Milliseconds idle_max{1'800'000};   // after which a connection at rest is closed
 
   Place place() const { return {.component = component, .type = type, .server = server}; }
 

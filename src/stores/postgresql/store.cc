@@ -52,6 +52,7 @@ state::Capabilities capabilities_of(const PostgresqlSettings& settings, const Se
   can.delete_prefix = true;
   can.query = true;
   can.secondary_index = true;
+  can.watch = can.watch_resume = can.watch_coalesces = settings.watch_log;
   can.exact_json = is_v2;
   can.durable = facts.is_durable;
   can.key_bytes_max = kKeyBytesMax;
@@ -88,6 +89,12 @@ Status PostgresqlCore::prepare(SteadyTime deadline) {
   if (!session) return fail(std::move(session.error()));
   auto facts = prepare_database(*session, settings_, only_looks_, deadline);
   if (!facts) return fail(std::move(facts.error()));
+  if (settings_.watch_log && !only_looks_) {
+    if (auto made = make_change_log(*session, settings_, deadline); !made) return made;
+    auto log = ChangeLog::open(*session, settings_, deadline);
+    if (!log) return fail(std::move(log.error()));
+    change_log_ = std::move(*log);
+  }
   facts_ = std::move(*facts);
   return {};
 }
@@ -123,14 +130,22 @@ PostgresqlStore::PostgresqlStore(PostgresqlCore& core, net::Loop& loop, std::siz
       loop_(loop),
       statements_(settings_),
       pool_(loop, settings_, core.openers(), {.connections_max = connections_max}),
-      capabilities_(capabilities_of(settings_, core.facts())) {}
+      sweeper_(loop, pool_, statements_, settings_),
+      capabilities_(capabilities_of(settings_, core.facts())) {
+  if (core.change_log() != nullptr) listener_ = std::make_shared<state::Listener>(core.change_log()->feed(), loop);
+}
 
-PostgresqlStore::~PostgresqlStore() = default;
+PostgresqlStore::~PostgresqlStore() { end_watches(); }
 
 Task<Status> PostgresqlStore::connect(SteadyTime deadline) {
   CallContext context;
   context.deadline = deadline;
-  co_return co_await ping(context);
+  auto answers = co_await ping(context);
+  if (answers && core_.may_sweep()) {
+    sweeps_ = true;
+    sweeper_.start();
+  }
+  co_return answers;
 }
 
 // The loop's time is half a second old at most, and free of charge.
@@ -162,8 +177,20 @@ Task<Result<std::vector<Rows>>> PostgresqlStore::ask(CallContext context, std::s
                                                      Kind kind, std::string_view doing) {
   if (auto may = may_begin(context); !may) co_return fail(std::move(may.error()));
   Answer answer = co_await pool_.run(executions, deadline_of(context), kind);
+  if (kind == Kind::writing && core_.change_log() != nullptr) core_.change_log()->wake();
   if (answer.refusal || answer.lost) co_return fail(error_of(answer, kind, doing));
   co_return std::move(answer.rows);
+}
+
+Task<Answer> PostgresqlStore::run_writes(CallContext context, const Writes& writes) {
+  if (auto may = may_begin(context); !may) {
+    Answer answer;
+    answer.lost = std::move(may.error());
+    co_return answer;
+  }
+  Answer answer = co_await pool_.run(writes.executions(), deadline_of(context), Kind::writing);
+  if (core_.change_log() != nullptr) core_.change_log()->wake();
+  co_return answer;
 }
 
 Writes PostgresqlStore::begin_writes(const CallContext& context) {
@@ -199,8 +226,7 @@ Task<Result<Written>> PostgresqlStore::set(CallContext context, state::SetReques
   const bool is_guarded = !request.indexes.empty() && request.when.kind != When::any;
   const auto guard = is_guarded ? Writes::Guard::fails : Writes::Guard::none;
   if (auto added = writes.add(request, guard, 0); !added) co_return fail(std::move(added.error()));
-  if (auto may = may_begin(context); !may) co_return fail(std::move(may.error()));
-  const Answer answer = co_await pool_.run(writes.executions(), deadline_of(context), Kind::writing);
+  const Answer answer = co_await run_writes(context, writes);
   if (answer.refusal && is_unmet(*answer.refusal))
     co_return fail(co_await mismatch(context, request.key, request.when));
   if (answer.refusal || answer.lost) co_return fail(error_of(answer, Kind::writing, "save a record in"));
@@ -275,8 +301,7 @@ Task<std::vector<Result<Written>>> PostgresqlStore::set_many(CallContext context
     if (needs_guard || !writes.add(requests[at], Writes::Guard::none, at))
       co_return co_await StateStore::set_many(context, requests);
   }
-  if (auto may = may_begin(context); !may) co_return Outcomes(requests.size(), fail(may.error()));
-  const Answer answer = co_await pool_.run(writes.executions(), deadline_of(context), Kind::writing);
+  const Answer answer = co_await run_writes(context, writes);
   if (answer.refusal) co_return co_await StateStore::set_many(context, requests);
   if (answer.lost) co_return Outcomes(requests.size(), fail(error_of(answer, Kind::writing, "save records in")));
   Outcomes outcomes;
@@ -298,8 +323,7 @@ Task<std::vector<Result<Deleted>>> PostgresqlStore::erase_many(CallContext conte
   for (const std::size_t at : key_order(requests, kKeyOf))
     if (requests[at].when.kind == When::absent || !writes.add(requests[at], Writes::Guard::none, at))
       co_return co_await StateStore::erase_many(context, requests);
-  if (auto may = may_begin(context); !may) co_return Outcomes(requests.size(), fail(may.error()));
-  const Answer answer = co_await pool_.run(writes.executions(), deadline_of(context), Kind::writing);
+  const Answer answer = co_await run_writes(context, writes);
   if (answer.refusal) co_return co_await StateStore::erase_many(context, requests);
   if (answer.lost) co_return Outcomes(requests.size(), fail(error_of(answer, Kind::writing, "delete records in")));
   Outcomes outcomes;
@@ -330,9 +354,8 @@ Task<Result<std::vector<Written>>> PostgresqlStore::transact(CallContext context
   if (operations.empty()) co_return written;
   Writes writes = begin_writes(context);
   if (auto added = writes.add(operations); !added) co_return fail(std::move(added.error()));
-  if (auto may = may_begin(context); !may) co_return fail(std::move(may.error()));
   if (writes.executions().empty()) co_return written;
-  const Answer answer = co_await pool_.run(writes.executions(), deadline_of(context), Kind::writing);
+  const Answer answer = co_await run_writes(context, writes);
   if (answer.refusal || answer.lost) co_return fail(transaction_error(answer, writes));
   for (std::size_t i = 0; i < operations.size(); ++i)
     if (const auto* set = std::get_if<state::SetRequest>(&operations[i]))
@@ -348,6 +371,8 @@ Task<Status> PostgresqlStore::ping(CallContext context) {
 }
 
 Task<Status> PostgresqlStore::close(CallContext context) {
+  end_watches();
+  if (sweeps_) co_await sweeper_.stop();
   co_await pool_.close(deadline_of(context));
   co_return Status();
 }

@@ -12,11 +12,14 @@
 
 #include "base/worker_pool.h"
 #include "state/component.h"
+#include "state/feed.h"
 #include "state/store.h"
+#include "stores/postgresql/change_log.h"
 #include "stores/postgresql/pool.h"
 #include "stores/postgresql/schema.h"
 #include "stores/postgresql/settings.h"
 #include "stores/postgresql/statements.h"
+#include "stores/postgresql/sweeper.h"
 #include "stores/postgresql/writes.h"
 
 namespace holdfast::stores::postgresql {
@@ -35,6 +38,9 @@ class PostgresqlCore final : public state::StoreCore {
   const PostgresqlSettings& settings() const { return settings_; }
   const ServerFacts& facts() const { return *facts_; }
   WorkerPool& openers() { return openers_; }
+  ChangeLog* change_log() { return change_log_.get(); }  // null without `watch: log`
+  // True for one of the loops.
+  bool may_sweep() { return !only_looks_ && !sweeps_.exchange(true); }
 
  private:
   PostgresqlCore(PostgresqlSettings settings, Milliseconds init_timeout, const state::StoreEnvironment& environment);
@@ -50,7 +56,9 @@ class PostgresqlCore final : public state::StoreCore {
   std::mutex preparing_;
   std::optional<ServerFacts> facts_;  // once the database is prepared
   std::atomic<std::size_t> handles_{0};
+  std::atomic<bool> sweeps_{false};
   std::atomic<bool> stopped_{false};
+  std::unique_ptr<ChangeLog> change_log_;
   WorkerPool openers_;
 };
 
@@ -80,6 +88,7 @@ class PostgresqlStore final : public state::StateStore {
   Task<Result<state::KeyPage>> keys_like(state::CallContext context, state::LikeRequest request) override;
   Task<Result<std::uint64_t>> erase_prefix(state::CallContext context, state::DeletePrefixRequest request) override;
   Task<Result<state::QueryPage>> query(state::CallContext context, const state::Query& query) override;
+  Task<Result<std::unique_ptr<state::Watcher>>> watch(state::CallContext context, state::WatchRequest request) override;
   Task<Status> ping(state::CallContext context) override;
   Task<Status> close(state::CallContext context) override;
 
@@ -91,6 +100,8 @@ class PostgresqlStore final : public state::StateStore {
   // The rows of each execution; or the error that its caller is told.
   Task<Result<std::vector<Rows>>> ask(state::CallContext context, std::span<const Execution> executions, Kind kind,
                                       std::string_view doing);
+  // The transaction of a write.
+  Task<Answer> run_writes(state::CallContext context, const Writes& writes);
   Error error_of(const Answer& answer, Kind kind, std::string_view doing) const;
   Writes begin_writes(const state::CallContext& context);
   // What is told where a condition does not hold.
@@ -104,6 +115,12 @@ class PostgresqlStore final : public state::StateStore {
   Task<Result<state::ListPage>> list_page(state::CallContext context, state::ListRequest request,
                                           const state::FindRequest* entry);
 
+  // watching.cc
+  Task<void> catch_up();
+  Task<Result<std::optional<state::FeedEvents>>> missed_changes(state::CallContext context, std::uint64_t from,
+                                                                std::uint64_t to);
+  void end_watches();
+
   // querying.cc
   Task<Result<state::QueryPage>> look_through(state::CallContext context, const state::Query& query);
 
@@ -112,7 +129,10 @@ class PostgresqlStore final : public state::StateStore {
   net::Loop& loop_;
   Statements statements_;
   Pool pool_;
+  Sweeper sweeper_;
+  bool sweeps_ = false;
   state::Capabilities capabilities_;
+  std::shared_ptr<state::Listener> listener_;  // with a change log, until it is closed
 };
 
 }  // namespace holdfast::stores::postgresql
