@@ -37,23 +37,42 @@ test::PostgresqlServer& server() {
   return made;
 }
 
-Subject subject(std::string name, Layout layout, std::string column, std::string watch = "off") {
+// A primary and two standbys, of which it waits for one.
+test::PostgresqlGroup& group() {
+  static test::PostgresqlGroup made(2, "FIRST 1 (s1, s2)");
+  return made;
+}
+
+std::string connection_string_of(test::PostgresqlGroup& group) {
+  return "host=127.0.0.1,127.0.0.1,127.0.0.1 port=" + std::to_string(group.primary().port()) + "," +
+         std::to_string(group.standby(0).port()) + "," + std::to_string(group.standby(1).port()) +
+         " user=" + test::PostgresqlServer::kUser + " password=" + test::PostgresqlServer::kPassword +
+         " dbname=" + test::PostgresqlServer::kDatabase;
+}
+
+enum class Servers : bool { one, group };
+
+// Each with tables of its own.
+Subject subject(const std::string& name, Layout layout, Servers servers, const std::string& watch,
+                const std::string& column) {
   Subject subject;
-  subject.name = std::move(name);
-  subject.column = std::move(column);
-  subject.start = [layout, watch = std::move(watch)] {
-    const std::string prefix = layout == Layout::v1 ? "v1_" : "v2_";
-    const Fields fields{{"connectionString", server().connection_string()},
-                        {"tablePrefix", prefix + watch + "_"},
-                        {"watch", watch}};
-    return std::make_shared<PostgresqlInstance>(fields, layout);
+  subject.name = name;
+  subject.column = column;
+  subject.start = [=] {
+    const std::string connection =
+        servers == Servers::one ? server().connection_string() : connection_string_of(group());
+    return std::make_shared<PostgresqlInstance>(
+        Fields{{"connectionString", connection}, {"tablePrefix", name + "_"}, {"watch", watch}}, layout);
   };
   return subject;
 }
 
-HOLDFAST_CONFORMANCE(Postgresql, subject("v1", Layout::v1, "PostgreSQL v1"), subject("v2", Layout::v2, "PostgreSQL v2"),
-                     subject("v1_logged", Layout::v1, "", "log"),
-                     subject("v2_logged", Layout::v2, "PostgreSQL, `watch: log`", "log"));
+HOLDFAST_CONFORMANCE(Postgresql, subject("v1", Layout::v1, Servers::one, "off", "PostgreSQL v1"),
+                     subject("v2", Layout::v2, Servers::one, "off", "PostgreSQL v2"),
+                     subject("v1_logged", Layout::v1, Servers::one, "log", ""),
+                     subject("v2_logged", Layout::v2, Servers::one, "log", "PostgreSQL v2, `watch: log`"),
+                     subject("v1_standbys", Layout::v1, Servers::group, "off", ""),
+                     subject("v2_standbys", Layout::v2, Servers::group, "off", "PostgreSQL v2, standbys"));
 
 }  // namespace
 }  // namespace holdfast::conformance

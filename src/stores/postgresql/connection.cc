@@ -10,6 +10,8 @@ SteadyTime now() { return std::chrono::steady_clock::now(); }
 // Executed before it was there: its Prepare was refused.
 constexpr std::string_view kNoSuchStatement = "26000";
 constexpr std::string_view kAlreadyPrepared = "42P05";
+// Of a standby, or of a primary that has become one.
+constexpr std::string_view kReadOnly = "25006";
 
 }  // namespace
 
@@ -43,7 +45,7 @@ void Connection::take_notice(void* self, const PGresult* notice) {
 
 void Connection::send(std::shared_ptr<Exchange> exchange) {
   const std::size_t count = exchange->executions.size();
-  bool sent = !lost_;
+  bool sent = is_usable();
   for (const Execution& execution : exchange->executions) sent = sent && prepare(*execution.statement);
   if (queue_.empty()) busy_at_ = now();
   queue_.push_back({exchange, Statement::kNotPrepared, count});
@@ -123,6 +125,7 @@ std::vector<std::shared_ptr<Exchange>> Connection::take_results() {
   while (!lost_ && !queue_.empty() && libpq().isBusy(handle_.get()) == 0)
     // Null parts the results of one execution from those of the next.
     if (ResultHandle result(libpq().getResult(handle_.get())); result != nullptr) take(std::move(result), finished);
+  if (is_wrong_ && queue_.empty()) lose("the server takes no writes");
   return finished;
 }
 
@@ -156,6 +159,7 @@ void Connection::take(ResultHandle result, std::vector<std::shared_ptr<Exchange>
   }
   Answer& answer = due.exchange->answer;
   if (answer.refusal) return;
+  if (refusal.is(kReadOnly)) is_wrong_ = true;
   if (refusal.is(kNoSuchStatement)) {
     // A server behind a pool of connections may have changed: all are prepared anew.
     if (unprepared_) refusal = *unprepared_;
@@ -176,6 +180,14 @@ void Connection::sweep(SteadyTime now, SteadyTime silent_since) {
     late.push_back(due.exchange);
   }
   for (const auto& exchange : late) exchange->resume();
+}
+
+PGcancel* Connection::cancel_late(SteadyTime now) {
+  if (lost_ || queue_.empty()) return nullptr;
+  const auto& exchange = queue_.front().exchange;
+  if (!exchange || exchange->is_done || exchange->cancel_at > now) return nullptr;
+  exchange->cancel_at = SteadyTime::max();
+  return libpq().getCancel(handle_.get());
 }
 
 void Connection::close(std::string reason) {

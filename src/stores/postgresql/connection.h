@@ -26,7 +26,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // What cannot be sent is finished as lost, and the connection with it.
   void send(std::shared_ptr<Exchange> exchange);
 
-  bool is_usable() const { return !lost_; }
+  bool is_usable() const { return !lost_ && !is_wrong_; }
   std::size_t in_flight() const { return queue_.size(); }
   SteadyTime opened_at() const { return opened_at_; }
   // When something was last sent or heard.
@@ -35,6 +35,9 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // Finishes the waiters whose time is up, and everybody when the server has not been heard of since `silent_since`
   // though it should.
   void sweep(SteadyTime now, SteadyTime silent_since);
+  // What asks the server to cancel, if the transaction that it is at should be over; once for each. Null: it need not.
+  // Whoever gets it uses it, on another thread, and frees it.
+  PGcancel* cancel_late(SteadyTime now);
   // Lets go. What is on its way is lost.
   void close(std::string reason);
 
@@ -71,6 +74,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
   SteadyTime opened_at_;
   SteadyTime busy_at_;
   bool lost_ = false;
+  bool is_wrong_ = false;  // of a server that takes no writes: nothing is sent any more
   bool writing_ = false;
   int tasks_ = 0;
 };

@@ -73,12 +73,13 @@ Refusal Refusal::of(const PGresult* result) {
 
 bool is_worth_repeating(const Refusal& refusal) {
   // A serialization failure, a deadlock; and a prepared statement that a pool of connections in between has lost.
-  return refusal.is("40001") || refusal.is("40P01") || refusal.is("26000");
+  // Or the server is the primary no more, and there may be another.
+  return refusal.is("40001") || refusal.is("40P01") || refusal.is("26000") || refusal.is("25006");
 }
 
 bool ends_connection(const Refusal& refusal) {
   return refusal.code.empty() || refusal.code.starts_with("57P0") || refusal.code.starts_with("08") ||
-         refusal.is("25006") || refusal.is("0A000");
+         refusal.is("0A000");
 }
 
 Error describe(const Place& place, std::string_view doing, const Refusal& refusal) {

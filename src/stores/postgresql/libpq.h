@@ -13,12 +13,13 @@
 
 namespace holdfast::stores::postgresql {
 
-#define HOLDFAST_LIBPQ(call)                                                                                         \
-  call(clear) call(cmdTuples) call(connectPoll) call(connectStartParams) call(consumeInput) call(enterPipelineMode)  \
-      call(errorMessage) call(execParams) call(finish) call(flush) call(getResult) call(getisnull) call(getlength)   \
-          call(getvalue) call(isBusy) call(nfields) call(ntuples) call(pipelineSync) call(resultErrorField)          \
-              call(resultStatus) call(sendPrepare) call(sendQueryParams) call(sendQueryPrepared) call(serverVersion) \
-                  call(setNoticeReceiver) call(setnonblocking) call(socket) call(status)
+#define HOLDFAST_LIBPQ(call)                                                                                        \
+  call(cancel) call(clear) call(cmdTuples) call(connectPoll) call(connectStartParams) call(consumeInput)            \
+      call(enterPipelineMode) call(errorMessage) call(execParams) call(finish) call(flush) call(freeCancel)         \
+          call(getCancel) call(getResult) call(getisnull) call(getlength) call(getvalue) call(isBusy) call(nfields) \
+              call(ntuples) call(pipelineSync) call(resultErrorField) call(resultStatus) call(sendPrepare)          \
+                  call(sendQueryParams) call(sendQueryPrepared) call(serverVersion) call(setNoticeReceiver)         \
+                      call(setnonblocking) call(socket) call(status)
 
 struct Libpq {
 #define HOLDFAST_LIBPQ_MEMBER(name) decltype(&::PQ##name) name = nullptr;

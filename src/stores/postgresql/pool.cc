@@ -18,6 +18,9 @@ constexpr Milliseconds kConnectTimeout{5000};
 // Beyond what a statement may take by the server's own clock.
 constexpr Milliseconds kGrace{1000};
 constexpr int kTriesMax = 8;
+// How long before a deadline a commit that still waits is cancelled.
+constexpr SteadyTime::duration kCancelMin = Milliseconds(50);
+constexpr SteadyTime::duration kCancelMax = Milliseconds(500);
 
 SteadyTime now() { return std::chrono::steady_clock::now(); }
 
@@ -50,6 +53,8 @@ Task<Answer> Pool::run(std::span<const Execution> executions, SteadyTime deadlin
     auto exchange = std::make_shared<Exchange>();
     exchange->executions = executions;
     exchange->deadline = deadline;
+    if (options_.cancels_late)
+      exchange->cancel_at = deadline - std::clamp((deadline - now()) / 4, kCancelMin, kCancelMax);
     for (const Execution& execution : executions) exchange->bytes += execution.values.bytes_in_all();
     co_await ask(exchange);
     Answer answer = std::move(exchange->answer);
@@ -92,6 +97,12 @@ Task<void> Pool::ask(std::shared_ptr<Exchange> exchange) {
   --exchanges_;
   bytes_ -= exchange->bytes;
   if (closed_) changed_.ring();
+}
+
+bool Pool::is_connected() {
+  if (usable() > 0) return true;
+  grow();
+  return false;
 }
 
 std::size_t Pool::usable() const {
@@ -193,8 +204,24 @@ void Pool::sweep() {
   }
   std::erase_if(waiting_, [](const auto& exchange) { return exchange->is_done; });
   if (!waiting_.empty()) grow();
+  cancel_late(at);
   close_idle(at);
   if (exchanges_ > 0 || connections_.size() > 1) sweep_soon();
+}
+
+// On another thread, because it takes a connection of its own.
+void Pool::cancel_late(SteadyTime now) {
+  if (!options_.cancels_late) return;
+  for (const auto& each : connections_) {
+    PGcancel* const cancel = each->cancel_late(now);
+    if (cancel == nullptr) continue;
+    const bool accepted = openers_.submit([cancel] {
+      char why[256];
+      libpq().cancel(cancel, why, sizeof why);
+      libpq().freeCancel(cancel);
+    });
+    if (!accepted) libpq().freeCancel(cancel);
+  }
 }
 
 // The last one stays.

@@ -24,6 +24,9 @@ namespace holdfast::stores::postgresql {
 struct PoolOptions {
   Role role = Role::primary;
   std::size_t connections_max = 1;
+  // Commits may wait for standbys that do not answer: shortly before its time is up such a transaction is cancelled,
+  // which ends its waiting and nothing else (Answer::is_short).
+  bool cancels_late = false;
   std::size_t exchanges_max = 16384;
   std::size_t bytes_max = std::size_t{64} << 20;
 };
@@ -50,6 +53,8 @@ class Pool {
   Task<void> close(SteadyTime deadline);
 
   const Place& place() const { return place_; }
+  // Whether something asked now would be sent at once. Where not, a connection is being made.
+  bool is_connected();
 
  private:
   Task<void> ask(std::shared_ptr<Exchange> exchange);
@@ -61,6 +66,7 @@ class Pool {
   void forget_ended();
   void sweep_soon();
   void sweep();
+  void cancel_late(SteadyTime now);
   void close_idle(SteadyTime now);
   std::size_t usable() const;
 

@@ -48,7 +48,7 @@ Task<Result<state::QueryPage>> PostgresqlStore::look_through(CallContext context
   // What Dapr wrote may be JSON as well.
   const Statements::Shape shape{.want_value = true, .want_fields = query.want_fields, .daprs_may_be_json = true};
   for (std::string cursor;;) {
-    if (auto may = may_begin(context); !may) co_return fail(std::move(may.error()));
+    if (auto may = may_begin(context, Kind::reading); !may) co_return fail(std::move(may.error()));
     request.cursor = cursor;
     auto page = co_await list_records(context, request, shape, nullptr);
     if (!page) co_return fail(std::move(page.error()));

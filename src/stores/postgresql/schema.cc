@@ -43,16 +43,20 @@ class Builder {
     if (facts.version < kOldestServer)
       return fail(refusal(fmt::format("{} runs PostgreSQL {}.{}, and 13 or later is needed", settings_.server,
                                       facts.version / 10000, facts.version % 10000)));
-    auto rows = session_.run(kDoing,
-                             "SELECT current_setting('server_encoding'), current_setting('fsync') = 'on' AND "
-                             "current_setting('synchronous_commit') <> 'off', "
-                             "current_setting('synchronous_standby_names')",
-                             deadline_);
+    auto rows =
+        session_.run(kDoing,
+                     "SELECT current_setting('server_encoding'), current_setting('fsync') = 'on' AND "
+                     "current_setting('synchronous_commit') <> 'off', "
+                     "current_setting('synchronous_standby_names'), (SELECT count(*) FROM pg_stat_replication), "
+                     "current_setting('synchronous_commit') NOT IN ('off', 'local')",
+                     deadline_);
     if (!rows) return fail(std::move(rows.error()));
     if (const std::string_view encoding = rows->text(0, 0); encoding != "UTF8")
       return fail(refusal(fmt::format("the encoding of database {} is {}, not UTF8", settings_.server, encoding)));
     facts.is_durable = rows->boolean(0, 1);
-    facts.standby_names = rows->text(0, 2);
+    facts.standbys = SynchronousStandbys::parse(rows->text(0, 2));
+    facts.connected_standbys = static_cast<std::uint32_t>(rows->integer(0, 3));
+    facts.waits_for_standbys = rows->boolean(0, 4);
     return facts;
   }
 

@@ -11,6 +11,7 @@
 //   prefix
 #pragma once
 
+#include "stores/postgresql/levels.h"
 #include "stores/postgresql/session.h"
 #include "stores/postgresql/settings.h"
 
@@ -18,9 +19,11 @@ namespace holdfast::stores::postgresql {
 
 // What the server is like, as far as it matters to what the store may promise.
 struct ServerFacts {
-  int version = 0;            // 150020
-  bool is_durable = false;    // fsync, and a commit waits for the disk
-  std::string standby_names;  // synchronous_standby_names
+  int version = 0;          // 150020
+  bool is_durable = false;  // fsync, and a commit waits for the disk
+  SynchronousStandbys standbys;
+  std::uint32_t connected_standbys = 0;
+  bool waits_for_standbys = false;  // a commit does by default, where it has synchronous ones
 };
 
 // Looks, and where something is missing makes it, in one transaction; several sidecars, Dapr's among them, may do so at

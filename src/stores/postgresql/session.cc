@@ -6,6 +6,8 @@
 #include <algorithm>
 #include <vector>
 
+#include "stores/postgresql/standbys.h"
+
 namespace holdfast::stores::postgresql {
 namespace {
 
@@ -131,6 +133,8 @@ Result<ConnectionHandle> open_for_loop(const PostgresqlSettings& settings, Role 
                           "set_config('statement_timeout', $1::text, false) END",
                           values, deadline);
   if (!set) return fail(std::move(set.error()));
+  if (settings.has_several_hosts && role == Role::primary)
+    if (auto noted = note_timeline(*session, settings, deadline); !noted) return fail(std::move(noted.error()));
   return std::move(*session).release();
 }
 

@@ -45,6 +45,7 @@ struct Answer {
 struct Exchange {
   std::span<const Execution> executions;  // the caller's; looked at before it was sent only
   SteadyTime deadline;
+  SteadyTime cancel_at = SteadyTime::max();  // the server is asked to give up, if it is at this one
   std::size_t bytes = 0;
   Answer answer;
   bool is_done = false;

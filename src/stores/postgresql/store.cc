@@ -57,8 +57,11 @@ state::Capabilities capabilities_of(const PostgresqlSettings& settings, const Se
   can.durable = facts.is_durable;
   can.key_bytes_max = kKeyBytesMax;
   can.value_bytes_max = value_bytes_max(settings.layout);
-  can.reads = state::Capabilities::always_strong();
-  can.writes = state::Capabilities::always_strong();
+  const Levels levels =
+      levels_of(facts.standbys, facts.connected_standbys, settings.has_several_hosts, facts.waits_for_standbys);
+  can.reads = levels.reads;
+  can.writes = levels.writes;
+  can.session_positions = settings.has_several_hosts;
   return can;
 }
 
@@ -129,9 +132,18 @@ PostgresqlStore::PostgresqlStore(PostgresqlCore& core, net::Loop& loop, std::siz
       settings_(core.settings()),
       loop_(loop),
       statements_(settings_),
-      pool_(loop, settings_, core.openers(), {.connections_max = connections_max}),
+      pool_(loop, settings_, core.openers(),
+            {.connections_max =
+                 core.facts().standbys.awaited > 0 ? connections_max - connections_max / 2 : connections_max}),
       sweeper_(loop, pool_, statements_, settings_),
       capabilities_(capabilities_of(settings_, core.facts())) {
+  if (core.facts().standbys.awaited > 0)
+    waiting_pool_.emplace(
+        loop, settings_, core.openers(),
+        PoolOptions{.connections_max = std::max<std::size_t>(connections_max / 2, 1), .cancels_late = true});
+  if (settings_.has_several_hosts)
+    standby_pool_.emplace(loop, settings_, core.openers(),
+                          PoolOptions{.role = Role::standby, .connections_max = connections_max});
   if (core.change_log() != nullptr) listener_ = std::make_shared<state::Listener>(core.change_log()->feed(), loop);
 }
 
@@ -154,7 +166,15 @@ SteadyTime PostgresqlStore::deadline_of(const CallContext& context) const {
   return std::min(context.deadline, (is_long ? loop_.coarse_now() : now()) + settings_.timeout);
 }
 
-Status PostgresqlStore::may_begin(const CallContext& context) const {
+Status PostgresqlStore::may_begin(const CallContext& context, Kind kind) const {
+  const auto& levels = kind == Kind::reading ? capabilities_.reads : capabilities_.writes;
+  const auto level = static_cast<std::size_t>(context.consistency);
+  if (context.consistency != state::Consistency::unspecified && levels[level] == state::Consistency::unspecified)
+    return fail(
+        Errc::unsupported,
+        fmt::format("{}: the level {} is not to be had: {} waits for fewer standbys (synchronous_standby_names) "
+                    "than are a majority",
+                    pool_.place().text(), name_of(context.consistency), pool_.place().server));
   if (context.is_cancelled()) return fail(Errc::deadline_exceeded, "the caller went away before the call began");
   if (context.deadline != SteadyTime::max() && context.deadline <= now())
     return fail(Errc::deadline_exceeded, "the time was up before the call began");
@@ -165,7 +185,7 @@ Error PostgresqlStore::error_of(const Answer& answer, Kind kind, std::string_vie
   if (answer.refusal) return describe(pool_.place(), doing, *answer.refusal);
   if (!answer.lost) return {};
   Error error = *answer.lost;
-  if (!answer.was_sent) return error;
+  if (!answer.was_sent || error.code == Errc::replication_shortfall) return error;
   error.message = fmt::format("{}: cannot {} {}: {}", pool_.place().text(), doing, pool_.place().server, error.message);
   if (kind == Kind::reading) return error;
   error.code = Errc::outcome_unknown;
@@ -175,26 +195,41 @@ Error PostgresqlStore::error_of(const Answer& answer, Kind kind, std::string_vie
 
 Task<Result<std::vector<Rows>>> PostgresqlStore::ask(CallContext context, std::span<const Execution> executions,
                                                      Kind kind, std::string_view doing) {
-  if (auto may = may_begin(context); !may) co_return fail(std::move(may.error()));
-  Answer answer = co_await pool_.run(executions, deadline_of(context), kind);
+  if (auto may = may_begin(context, kind); !may) co_return fail(std::move(may.error()));
+  Answer answer;
+  if (kind == Kind::reading)
+    answer = co_await read(context, executions);
+  else
+    answer = co_await pool_.run(executions, deadline_of(context), kind);
   if (kind == Kind::writing && core_.change_log() != nullptr) core_.change_log()->wake();
   if (answer.refusal || answer.lost) co_return fail(error_of(answer, kind, doing));
   co_return std::move(answer.rows);
 }
 
 Task<Answer> PostgresqlStore::run_writes(CallContext context, const Writes& writes) {
-  if (auto may = may_begin(context); !may) {
-    Answer answer;
+  Answer answer;
+  if (auto may = may_begin(context, Kind::writing); !may) {
     answer.lost = std::move(may.error());
     co_return answer;
   }
-  Answer answer = co_await pool_.run(writes.executions(), deadline_of(context), Kind::writing);
+  Pool& pool = waits_for_standbys(context.consistency) ? *waiting_pool_ : pool_;
+  answer = co_await pool.run(writes.executions(), deadline_of(context), Kind::writing);
   if (core_.change_log() != nullptr) core_.change_log()->wake();
+  if (answer.refusal || answer.lost) co_return answer;
+  if (answer.is_short)
+    answer.lost = Error(Errc::replication_shortfall,
+                        fmt::format("{}: {} has done the write, and fewer standbys than it waits for "
+                                    "(synchronous_standby_names) have confirmed it in time",
+                                    pool_.place().text(), pool_.place().server));
+  if (context.position != nullptr && standby_pool_) co_await note_written(context);
   co_return answer;
 }
 
 Writes PostgresqlStore::begin_writes(const CallContext& context) {
-  return {statements_, settings_.layout, context.principal};
+  Writes writes(statements_, settings_.layout, context.principal);
+  const std::string_view commit = commit_of(core_.facts().standbys, context.consistency);
+  if (!commit.empty()) writes.add_synchronous_commit(commit);
+  return writes;
 }
 
 Task<Result<std::optional<Record>>> PostgresqlStore::get(CallContext context, state::GetRequest request) {
@@ -212,6 +247,7 @@ Task<Result<std::optional<Record>>> PostgresqlStore::get(CallContext context, st
 }
 
 Task<Error> PostgresqlStore::mismatch(CallContext context, std::string_view key, const state::Precondition& when) {
+  context.consistency = state::Consistency::unspecified;
   Error error(Errc::precondition_failed, "the record has another etag: it was changed since it was read");
   const auto found = co_await get(context, {.key = key, .want_value = false});
   if (when.kind == When::absent) error.message = "a live record with this key is already there";
@@ -229,14 +265,26 @@ Task<Result<Written>> PostgresqlStore::set(CallContext context, state::SetReques
   const Answer answer = co_await run_writes(context, writes);
   if (answer.refusal && is_unmet(*answer.refusal))
     co_return fail(co_await mismatch(context, request.key, request.when));
+  const bool is_unknown = answer.lost && answer.was_sent && answer.lost->code != Errc::replication_shortfall;
+  if (is_unknown && co_await has_happened(context, request.key, writes.parts_of(0).etag))
+    co_return Written{.etag = writes.parts_of(0).etag, .created = {}, .expires_at = {}, .fields = {}};
   if (answer.refusal || answer.lost) co_return fail(error_of(answer, Kind::writing, "save a record in"));
   const Rows& result = *writes.result_of(0, answer.rows);
   if (result.size() == 0) co_return fail(co_await mismatch(context, request.key, request.when));
   co_return read_written(result, request, writes.parts_of(0));
 }
 
+// A save that is not there may still come: the server may be at it.
+Task<bool> PostgresqlStore::has_happened(CallContext context, std::string_view key, std::string_view etag) {
+  if (settings_.layout == Layout::v1) co_return false;
+  context.consistency = state::Consistency::unspecified;
+  const auto found = co_await get(context, {.key = key, .want_value = false});
+  co_return found && *found && (*found)->etag == etag;
+}
+
 // There is nothing to delete; an expired row stays for the cleanup.
 Task<Result<Deleted>> PostgresqlStore::erase_absent(CallContext context, state::DeleteRequest request) {
+  context.consistency = state::Consistency::unspecified;
   const auto found = co_await get(context, {.key = request.key, .want_value = false});
   if (!found) co_return fail(found.error());
   if (!*found) co_return Deleted{false};
@@ -249,9 +297,9 @@ Task<Result<Deleted>> PostgresqlStore::erase(CallContext context, state::DeleteR
   if (request.when.kind == When::absent) co_return co_await erase_absent(context, request);
   Writes writes = begin_writes(context);
   if (auto added = writes.add(request, Writes::Guard::none, 0); !added) co_return fail(std::move(added.error()));
-  auto rows = co_await ask(context, writes.executions(), Kind::writing, "delete a record in");
-  if (!rows) co_return fail(std::move(rows.error()));
-  const Rows& result = rows->front();
+  const Answer answer = co_await run_writes(context, writes);
+  if (answer.refusal || answer.lost) co_return fail(error_of(answer, Kind::writing, "delete a record in"));
+  const Rows& result = *writes.result_of(0, answer.rows);
   if (result.size() > 0) co_return Deleted{result.boolean(0, 0)};
   if (request.when.kind != When::any) co_return fail(co_await mismatch(context, request.key, request.when));
   co_return Deleted{false};
@@ -363,6 +411,59 @@ Task<Result<std::vector<Written>>> PostgresqlStore::transact(CallContext context
   co_return written;
 }
 
+bool PostgresqlStore::waits_for_standbys(state::Consistency level) const {
+  if (!waiting_pool_) return false;
+  return level >= state::Consistency::quorum ||
+         (level == state::Consistency::unspecified && core_.facts().waits_for_standbys);
+}
+
+Task<Answer> PostgresqlStore::read(CallContext context, std::span<const Execution> executions) {
+  if (standby_pool_ && capabilities_.reads[static_cast<std::size_t>(context.consistency)] == context.consistency &&
+      context.consistency < state::Consistency::bounded_staleness &&
+      context.consistency != state::Consistency::unspecified)
+    if (auto answer = co_await read_standby(context, executions)) co_return std::move(*answer);
+  if (context.position == nullptr || !standby_pool_)
+    co_return co_await pool_.run(executions, deadline_of(context), Kind::reading);
+  std::vector<Execution> all(executions.begin(), executions.end());
+  all.push_back({&statements_.of(primary_position_sql(settings_)), {}});
+  Answer answer = co_await pool_.run(all, deadline_of(context), Kind::reading);
+  if (answer.refusal || answer.lost) co_return answer;
+  if (const auto reached = read_position(answer.rows.back())) (void)context.position->reach(*reached);
+  answer.rows.pop_back();
+  co_return answer;
+}
+
+// Nothing: none is connected, or it is behind what the session has seen, or on another history.
+Task<std::optional<Answer>> PostgresqlStore::read_standby(CallContext context, std::span<const Execution> executions) {
+  if (!standby_pool_->is_connected()) co_return std::nullopt;
+  std::vector<Execution> all;
+  const Execution place{&statements_.of(standby_position_sql(settings_)), {}};
+  if (context.position != nullptr) all.push_back(place);
+  all.insert(all.end(), executions.begin(), executions.end());
+  if (context.position != nullptr) all.push_back(place);
+  Answer answer = co_await standby_pool_->run(all, deadline_of(context), Kind::reading);
+  if (answer.refusal || answer.lost) co_return std::nullopt;
+  if (context.position == nullptr) co_return answer;
+  const auto before = read_position(answer.rows.front());
+  const auto after = read_position(answer.rows.back());
+  if (!before || !after) co_return std::nullopt;
+  if (context.consistency == state::Consistency::session && !context.position->empty()) {
+    const auto seen = context.position->on(before->timeline);
+    if (!seen || *seen > before->offset) co_return std::nullopt;
+  }
+  (void)context.position->reach(*after);
+  answer.rows.pop_back();
+  answer.rows.erase(answer.rows.begin());
+  co_return answer;
+}
+
+Task<void> PostgresqlStore::note_written(CallContext context) {
+  const Execution place{&statements_.of(primary_position_sql(settings_)), {}};
+  const Answer answer = co_await pool_.run({&place, 1}, deadline_of(context), Kind::reading);
+  if (answer.rows.empty()) co_return;
+  if (const auto reached = read_position(answer.rows.front())) (void)context.position->reach(*reached);
+}
+
 Task<Status> PostgresqlStore::ping(CallContext context) {
   Execution probe{&statements_.of(fmt::format("SELECT 1 FROM {} LIMIT 1", statements_.dialect().table)), {}};
   auto rows = co_await ask(context, {&probe, 1}, Kind::reading, "ask");
@@ -373,6 +474,8 @@ Task<Status> PostgresqlStore::ping(CallContext context) {
 Task<Status> PostgresqlStore::close(CallContext context) {
   end_watches();
   if (sweeps_) co_await sweeper_.stop();
+  if (waiting_pool_) co_await waiting_pool_->close(deadline_of(context));
+  if (standby_pool_) co_await standby_pool_->close(deadline_of(context));
   co_await pool_.close(deadline_of(context));
   co_return Status();
 }

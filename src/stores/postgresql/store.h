@@ -18,6 +18,7 @@
 #include "stores/postgresql/pool.h"
 #include "stores/postgresql/schema.h"
 #include "stores/postgresql/settings.h"
+#include "stores/postgresql/standbys.h"
 #include "stores/postgresql/statements.h"
 #include "stores/postgresql/sweeper.h"
 #include "stores/postgresql/writes.h"
@@ -64,6 +65,7 @@ class PostgresqlCore final : public state::StoreCore {
 
 class PostgresqlStore final : public state::StateStore {
  public:
+  // `connections_max` are this loop's to the primary; there may be as many to standbys.
   PostgresqlStore(PostgresqlCore& core, net::Loop& loop, std::size_t connections_max);
   // After close().
   ~PostgresqlStore() override;
@@ -96,14 +98,22 @@ class PostgresqlStore final : public state::StateStore {
   using Kind = Pool::Kind;
 
   SteadyTime deadline_of(const state::CallContext& context) const;
-  Status may_begin(const state::CallContext& context) const;
+  Status may_begin(const state::CallContext& context, Kind kind) const;
   // The rows of each execution; or the error that its caller is told.
   Task<Result<std::vector<Rows>>> ask(state::CallContext context, std::span<const Execution> executions, Kind kind,
                                       std::string_view doing);
+  // levels.cc's choice of servers: a reading of a standby where the level permits it and it is far enough, else of the
+  // primary. A caller's session hears how far it has come.
+  Task<Answer> read(state::CallContext context, std::span<const Execution> executions);
+  Task<std::optional<Answer>> read_standby(state::CallContext context, std::span<const Execution> executions);
+  Task<void> note_written(state::CallContext context);
+  bool waits_for_standbys(state::Consistency level) const;
   // The transaction of a write.
   Task<Answer> run_writes(state::CallContext context, const Writes& writes);
   Error error_of(const Answer& answer, Kind kind, std::string_view doing) const;
   Writes begin_writes(const state::CallContext& context);
+  // After a save whose outcome is unknown: whether it has happened, which its etag tells with v2. If it is known.
+  Task<bool> has_happened(state::CallContext context, std::string_view key, std::string_view etag);
   // What is told where a condition does not hold.
   Task<Error> mismatch(state::CallContext context, std::string_view key, const state::Precondition& when);
   Task<Result<state::Deleted>> erase_absent(state::CallContext context, state::DeleteRequest request);
@@ -129,6 +139,8 @@ class PostgresqlStore final : public state::StateStore {
   net::Loop& loop_;
   Statements statements_;
   Pool pool_;
+  std::optional<Pool> waiting_pool_;  // for commits that wait for standbys, so that nobody waits behind them
+  std::optional<Pool> standby_pool_;
   Sweeper sweeper_;
   bool sweeps_ = false;
   state::Capabilities capabilities_;
