@@ -102,19 +102,17 @@ Status check_name(const std::string& directory, const std::string& file, const s
   return {};
 }
 
-std::string next_steps(const std::string& directory, const std::string& file, bool is_default, bool is_built) {
+std::string next_steps(const std::string& directory, const std::string& file, bool is_default) {
   const std::string path = is_default ? "" : " " + directory;
   const std::string flag = is_default ? "" : " --resources-path " + directory;
-  std::string out = fmt::format("wrote {}\n\n", file);
-  if (!is_built) return out + "This version does not have that store yet; the file is for one that does.\n";
-  return out + fmt::format(
-                   "Next:\n"
-                   "  holdfast check{}\n"
-                   "  holdfast serve{}\n"
-                   "and beside it:\n"
-                   "  holdfast state put statestore greeting hello\n"
-                   "  holdfast state get statestore greeting\n",
-                   path, flag);
+  return fmt::format("wrote {}\n\n", file) + fmt::format(
+                                                 "Next:\n"
+                                                 "  holdfast check{}\n"
+                                                 "  holdfast serve{}\n"
+                                                 "and beside it:\n"
+                                                 "  holdfast state put statestore greeting hello\n"
+                                                 "  holdfast state get statestore greeting\n",
+                                                 path, flag);
 }
 
 }  // namespace
@@ -127,9 +125,6 @@ Result<std::string> component_template(std::string_view store, const config::Kno
   const auto row = known.find(chosen->type, chosen->version);
   if (!row) return fail(row.error());
   std::string out = fmt::format("# A store that applications use as \"statestore\": {}.\n", (*row)->summary);
-  if (!known.is_built(**row))
-    out += fmt::format("# This version of Holdfast ({}) does not have {} yet and does not start with this file.\n",
-                       HOLDFAST_VERSION, chosen->type);
   out += fmt::format(
       "# Every setting there is: holdfast schema --type {}\n"
       "apiVersion: dapr.io/v1alpha1\n"
@@ -162,9 +157,7 @@ int run_init(const ParsedArguments& arguments) {
   if (fs::exists(file, error)) status = {};  // write_new has the better word for it
   if (status) status = write_new(file, *text);
   if (!status) return complain(status.error().message, kFailed);
-  const auto row = std::ranges::find(kTemplates, store, &Template::store);
-  const bool is_built = known_types().is_built(**known_types().find(row->type, row->version));
-  return print_or_complain(next_steps(directory, file, is_default, is_built));
+  return print_or_complain(next_steps(directory, file, is_default));
 }
 
 }  // namespace holdfast::cli

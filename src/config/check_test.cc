@@ -211,13 +211,13 @@ INSTANTIATE_TEST_SUITE_P(
                 of_type("state.memcached", "v3"),
                 {"7: error: state.memcached has no version \"v3\"; there is v1"}},
         Mistake{"UnknownVersionOfSeveral",
-                std::string(kHead) + "spec: {type: state.postgres, version: v3}\n",
-                {"5: error: state.postgres has no version \"v3\"; there is v1 and v2"}},
+                std::string(kHead) + "spec: {type: state.cockroachdb, version: v3}\n",
+                {"5: error: state.cockroachdb has no version \"v3\"; there is v1 and v2"}},
         Mistake{"FieldOfAnotherVersion",
-                std::string(kHead) + "spec:\n  type: state.postgresql\n  version: v2\n  metadata:\n"
+                std::string(kHead) + "spec:\n  type: state.cockroachdb\n  version: v2\n  metadata:\n"
                                      "  - {name: tableName, value: t}\n",
-                {"6: warning: state.postgresql is known, not supported yet: this version does not start with it",
-                 "9: error: field \"tableName\" is not known to state.postgresql v2, but to its version v1"}}),
+                {"6: warning: state.cockroachdb is known, not supported yet: this version does not start with it",
+                 "9: error: field \"tableName\" is not known to state.cockroachdb v2, but to its version v1"}}),
     [](const auto& info) { return std::string(info.param.name); });
 
 INSTANTIATE_TEST_SUITE_P(

@@ -104,6 +104,7 @@ TEST_P(EdgesConformance, WithoutAKnownLimitALargeValueIsKept) {
 
 TEST_P(EdgesConformance, AKeyBeyondTheDeclaredLimitIsRefusedAndChangesNothing) {
   HOLDFAST_NEEDS(key_bytes_max);
+  if (!GetParam().raw_keys) GTEST_SKIP() << "the API, the way to this store, puts a prefix in front, and v2 takes 1024 bytes";
   if (can().key_bytes_max > kReachable) GTEST_SKIP() << "the limit that this store declares is beyond a test";
   std::string name = base();
   name.resize(can().key_bytes_max, 'k');

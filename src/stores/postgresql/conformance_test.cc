@@ -15,7 +15,7 @@ using stores::postgresql::Layout;
 // Handles on one database, which serves all cases: each keeps to keys of its own.
 class PostgresqlInstance final : public Instance {
  public:
-  PostgresqlInstance(const Fields& fields, Layout layout) : core_(stores::postgresql::core_of(fields, layout)) {}
+  explicit PostgresqlInstance(std::shared_ptr<state::StoreCore> core) : core_(std::move(core)) {}
 
   Result<std::unique_ptr<state::StateStore>> open(test::TestLoop& loop) override {
     test::LoopThread* thread = nullptr;
@@ -32,14 +32,17 @@ class PostgresqlInstance final : public Instance {
   std::deque<test::LoopThread> threads_;
 };
 
+// Logging in with a password, which takes its time on purpose, is for other tests.
+test::PostgresqlOptions options() { return {.access = {"host app app 127.0.0.1/32 trust"}}; }
+
 test::PostgresqlServer& server() {
-  static test::PostgresqlServer made;
+  static test::PostgresqlServer made(options());
   return made;
 }
 
 // A primary and two standbys, of which it waits for one.
 test::PostgresqlGroup& group() {
-  static test::PostgresqlGroup made(2, "FIRST 1 (s1, s2)");
+  static test::PostgresqlGroup made(2, "FIRST 1 (s1, s2)", options());
   return made;
 }
 
@@ -58,11 +61,15 @@ Subject subject(const std::string& name, Layout layout, Servers servers, const s
   Subject subject;
   subject.name = name;
   subject.column = column;
-  subject.start = [=] {
-    const std::string connection =
-        servers == Servers::one ? server().connection_string() : connection_string_of(group());
-    return std::make_shared<PostgresqlInstance>(
-        Fields{{"connectionString", connection}, {"tablePrefix", name + "_"}, {"watch", watch}}, layout);
+  // One component for all cases, on servers that the first of them starts.
+  subject.start = [=, core = std::shared_ptr<state::StoreCore>()]() mutable {
+    if (core == nullptr) {
+      const std::string connection =
+          servers == Servers::one ? server().connection_string() : connection_string_of(group());
+      core = stores::postgresql::core_of(
+          {{"connectionString", connection}, {"tablePrefix", name + "_"}, {"watch", watch}}, layout);
+    }
+    return std::make_shared<PostgresqlInstance>(core);
   };
   return subject;
 }

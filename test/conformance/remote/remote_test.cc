@@ -10,28 +10,33 @@
 #include "conformance/remote/http_many_store.h"
 #include "conformance/remote/reach.h"
 #include "conformance/remote/sidecar.h"
+#include "support/postgresql_servers.h"
 #include "support/redis_servers.h"
 
 namespace holdfast::conformance {
 namespace {
 
-// One daemon for the whole program, with a Redis of its own; it has to end well.
+// One daemon for the whole program, with a Redis and a PostgreSQL of its own; it has to end well.
 class Daemon final : public ::testing::Environment {
  public:
   void SetUp() override {
     redis_.emplace();
-    sidecar_.emplace(redis_->port());
+    // Logging in with a password, which takes its time on purpose, is for other tests.
+    postgresql_.emplace(test::PostgresqlOptions{.access = {"host app app 127.0.0.1/32 trust"}});
+    sidecar_.emplace(redis_->port(), postgresql_->connection_string());
   }
   void TearDown() override {
     if (!sidecar_) return;
     EXPECT_EQ(sidecar_->stop(), "");
     sidecar_.reset();
     redis_.reset();
+    postgresql_.reset();
   }
   const Sidecar& sidecar() const { return sidecar_.value(); }
 
  private:
   std::optional<test::RedisServer> redis_;
+  std::optional<test::PostgresqlServer> postgresql_;
   std::optional<Sidecar> sidecar_;
 };
 
@@ -94,7 +99,10 @@ HOLDFAST_CONFORMANCE(
     remote(Protocol::grpc, Calls::daprs, kMemoryStore), remote(Protocol::grpc, Calls::daprs, kSqliteStore),
     remote(Protocol::grpc, Calls::ours, kMemoryStore), remote(Protocol::grpc, Calls::ours, kSqliteStore),
     remote(Protocol::http, Calls::daprs, kRedisStore), remote(Protocol::http, Calls::ours, kRedisStore),
-    remote(Protocol::grpc, Calls::daprs, kRedisStore), remote(Protocol::grpc, Calls::ours, kRedisStore));
+    remote(Protocol::grpc, Calls::daprs, kRedisStore), remote(Protocol::grpc, Calls::ours, kRedisStore),
+    // Each layout over each protocol, each API on each layout.
+    remote(Protocol::http, Calls::daprs, kPostgresqlV1Store), remote(Protocol::http, Calls::ours, kPostgresqlV2Store),
+    remote(Protocol::grpc, Calls::daprs, kPostgresqlV2Store), remote(Protocol::grpc, Calls::ours, kPostgresqlV1Store));
 
 }  // namespace
 }  // namespace holdfast::conformance

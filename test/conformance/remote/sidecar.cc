@@ -50,11 +50,11 @@ std::filesystem::path make_folder() {
 }
 
 void write_component(const std::filesystem::path& file, std::string_view name, std::string_view type,
-                     std::string_view metadata) {
+                     std::string_view metadata, std::string_view version = "v1") {
   std::ofstream(file) << fmt::format(
-      "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: {}\nspec:\n  type: {}\n  version: v1\n"
+      "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: {}\nspec:\n  type: {}\n  version: {}\n"
       "  metadata: [{}]\n",
-      name, type, metadata);
+      name, type, version, metadata);
 }
 
 // Waits up to `patience`; whether the child has ended, and how.
@@ -69,7 +69,7 @@ bool has_ended(pid_t pid, Clock::duration patience, int& status) {
 
 }  // namespace
 
-Sidecar::Sidecar(std::uint16_t redis_port) : folder_(make_folder()) {
+Sidecar::Sidecar(std::uint16_t redis_port, const std::string& postgresql) : folder_(make_folder()) {
   std::filesystem::create_directory(folder_ / "components");
   write_component(folder_ / "components/memory.yaml", kMemoryStore, "state.in-memory", "");
   write_component(folder_ / "components/sqlite.yaml", kSqliteStore, "state.sqlite",
@@ -77,6 +77,14 @@ Sidecar::Sidecar(std::uint16_t redis_port) : folder_(make_folder()) {
                               (folder_ / "state.db").string()));
   write_component(folder_ / "components/redis.yaml", kRedisStore, "state.redis",
                   fmt::format("{{name: redisHost, value: '127.0.0.1:{}'}}", redis_port));
+  write_component(folder_ / "components/postgresql-v1.yaml", kPostgresqlV1Store, "state.postgresql",
+                  fmt::format("{{name: connectionString, value: \"{}\"}}", postgresql));
+  write_component(
+      folder_ / "components/postgresql-v2.yaml", kPostgresqlV2Store, "state.postgresql",
+      fmt::format(
+          "{{name: connectionString, value: \"{}\"}}, {{name: tablePrefix, value: v2_}}, {{name: watch, value: log}}",
+          postgresql),
+      "v2");
   for (int attempt = 0; attempt < kStartsMax; ++attempt) {
     launch();
     if (wait_until_ready() == Start::ready) return;

@@ -13,7 +13,7 @@ namespace holdfast::conformance {
 class Sidecar {
  public:
   // Starts it and waits until it is ready. Throws, with its log, when it does not become so.
-  explicit Sidecar(std::uint16_t redis_port);
+  Sidecar(std::uint16_t redis_port, const std::string& postgresql);
   // Kills what stop() did not end.
   ~Sidecar();
   Sidecar(const Sidecar&) = delete;
@@ -41,5 +41,7 @@ class Sidecar {
 inline constexpr const char* kMemoryStore = "memory";
 inline constexpr const char* kSqliteStore = "sqlite";
 inline constexpr const char* kRedisStore = "redis";
+inline constexpr const char* kPostgresqlV1Store = "postgresql_v1";
+inline constexpr const char* kPostgresqlV2Store = "postgresql_v2";
 
 }  // namespace holdfast::conformance
