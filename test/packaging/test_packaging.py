@@ -282,13 +282,13 @@ def test_the_image_serves_as_its_own_user_without_a_shell(tmp_path):
 
 
 @needs_root
-def test_the_image_has_every_library_also_of_curl():
+def test_the_image_has_every_library_also_of_those_that_are_opened_later():
     with image() as (root, _):
         loader = [*in_root(root), "/lib64/ld-linux-x86-64.so.2", "--list"]
-        for file in (root / "usr/bin/holdfast", next(root.rglob("libcurl.so.4"))):
+        for file in (root / "usr/bin/holdfast", *(next(root.rglob(name)) for name in ("libcurl.so.4", "libpq.so.5"))):
             assert "not found" not in run(*loader, f"/{file.relative_to(root)}")
         packages = root / "var/lib/dpkg/status.d"
-        assert {"libc6", "libssl3", "libcurl4"} <= {path.name for path in packages.iterdir()}
+        assert {"libc6", "libssl3", "libcurl4", "libpq5"} <= {path.name for path in packages.iterdir()}
 
 
 # Kubernetes.

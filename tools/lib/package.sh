@@ -4,8 +4,8 @@
 PACKAGES="$ROOT/build/packages"
 PACKAGE_KINDS="deb tarball image"
 # What the tarball leaves to the system: glibc and its loader cannot be moved; the C++ runtime needs a newer glibc than
-# the rest does; OpenSSL and zlib get security updates, and libcurl, which is opened when traces are exported, has to
-# find the ones it was built with.
+# the rest does; OpenSSL and zlib get security updates, and libcurl and libpq, which are opened when they are
+# needed, have to find the ones they were built with.
 LIBRARIES_OF_THE_SYSTEM='^(ld-linux.*|libc|libm|libstdc\+\+|libgcc_s|libssl|libcrypto|libz)\.so'
 
 package_version() { sed -nE 's/^project\(holdfast VERSION ([0-9.]+).*/\1/p' "$ROOT/CMakeLists.txt"; }
@@ -149,18 +149,23 @@ stage_file() {
   stage_license "$package" "$root/usr/share/doc"
 }
 
-# The whole file system of the image: the binary, the libraries it loads, libcurl for traces, certificates of
+# library_file SONAME: where this machine has it.
+library_file() { ldconfig -p | sed -nE "s/.*${1//./\\.} .*x86-64.* => //p" | head -1; }
+
+# The whole file system of the image: the binary, the libraries it loads, libcurl for traces, libpq, certificates of
 # authorities, one user. No shell, no package manager. build/packages/image/state is what /var/lib/holdfast is made of:
 # it is the only part that belongs to the user.
 package_image() {
-  local root="$PACKAGES/image/root" curl library certificates=/etc/ssl/certs/ca-certificates.crt
-  curl=$(ldconfig -p | sed -nE 's/.*libcurl\.so\.4 .*x86-64.* => //p' | head -1)
-  [[ -s $certificates && -n $curl ]] || fail "the image needs ca-certificates and libcurl4; run tools/dev deps"
+  local root="$PACKAGES/image/root" curl pq library certificates=/etc/ssl/certs/ca-certificates.crt
+  curl=$(library_file libcurl.so.4)
+  pq=$(library_file libpq.so.5)
+  [[ -s $certificates && -n $curl && -n $pq ]] ||
+    fail "the image needs ca-certificates, libcurl4 and libpq5; run tools/dev deps"
   rm -rf "$PACKAGES/image"
   mkdir -p "$PACKAGES/image/state" "$root"/{etc/holdfast,usr/bin,usr/lib,usr/lib64,var/lib/dpkg/status.d}
   ln -s usr/lib "$root/lib" && ln -s usr/lib64 "$root/lib64"
   install -m 755 build/release/holdfast "$root/usr/bin/holdfast"
-  for library in "$curl" $(libraries_of build/release/holdfast "$curl"); do stage_file "$library" "$root"; done
+  for library in "$curl" "$pq" $(libraries_of build/release/holdfast "$curl" "$pq"); do stage_file "$library" "$root"; done
   install -D -m 644 packaging/debian/copyright "$root/usr/share/doc/holdfast/copyright"
   install -D -m 644 LICENSE "$root/usr/share/common-licenses/Apache-2.0"
   install -D -m 644 "$certificates" "$root$certificates"
