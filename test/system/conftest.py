@@ -168,6 +168,16 @@ def redis(tmp_path_factory):
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def postgresql(tmp_path_factory):
+    """One PostgreSQL for the whole run: tests keep to tables of their own."""
+    from servers import PostgresqlServer  # it needs this module
+
+    server = PostgresqlServer(tmp_path_factory.mktemp("postgresql"))
+    yield server
+    server.stop()
+
+
 def redis_or_none(request):
     try:
         return request.getfixturevalue("redis")

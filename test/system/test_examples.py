@@ -32,6 +32,10 @@ COMPONENTS = {
     "sqlite": COMPONENT + "{{type: state.sqlite, version: v1, metadata: [{{name: connectionString, value: '{database}'}}]}}\n",
     # The course's own file, but for the port.
     "redis": (REPOSITORY / "test/system/components/course-redis.yaml").read_text(),
+    # The course's own file, which counts on Kubernetes for its secret: here a file has it.
+    "postgresql": (REPOSITORY / "test/system/components/course-postgresql.yaml").read_text() + "auth: {{secretStore: secrets}}\n---\n"
+    + "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {{name: secrets}}\nspec: {{type: secretstores.local.file, version: v1, "
+    + "metadata: [{{name: secretsFile, value: 'SECRETS'}}, {{name: multiValued, value: 'true'}}]}}\n",
 }
 
 
@@ -113,7 +117,7 @@ class Service:
         self.process.wait(20)
 
 
-@pytest.fixture(scope="module", params=[*((kind, token) for kind in ("memory", "sqlite") for token in (None, "s3cret")), ("redis", None)],
+@pytest.fixture(scope="module", params=[*((kind, token) for kind in ("memory", "sqlite") for token in (None, "s3cret")), ("redis", None), ("postgresql", None)],
                 ids=lambda param: f"{param[0]}-{'token' if param[1] else 'open'}")
 def place(request, tmp_path_factory):
     kind, token = request.param
@@ -122,6 +126,11 @@ def place(request, tmp_path_factory):
         server = request.getfixturevalue("redis")
         server.command("FLUSHALL")  # the programs' keys have no prefix here, and know nothing of other tests
         component = component.replace("localhost:6379", f"localhost:{server.port}")
+    if kind == "postgresql":
+        server = request.getfixturevalue("postgresql")
+        secrets = tmp_path_factory.mktemp("secrets") / "secrets.json"
+        secrets.write_text(json.dumps({"postgres-connection": {"connection-string": server.connection_string()}}))
+        component = component.replace("SECRETS", str(secrets))
     made = Place(tmp_path_factory.mktemp("example"), kind, component, token)
     with made.sidecar:
         yield made
@@ -437,15 +446,16 @@ def test_another_store_is_another_folder():
     assert code == 0 and "user:2: {'name': 'Bob', 'age': 25}" in output, output
 
 
-def test_stores_are_switched_by_one_file(redis):
-    """The course's last exercise, as its script shows it; on the run's Redis, where the programs' keys have a prefix."""
+def test_stores_are_switched_by_one_file(redis, postgresql):
+    """The course's last exercise, as its script shows it; on the run's servers, where the programs' keys have a prefix."""
     environment = {**{name: value for name, value in os.environ.items() if not name.startswith("DAPR_")}, "HOLDFAST_BIN": BINARY}
-    done = subprocess.run([EXAMPLES / "switch-stores", "--redis", f"localhost:{redis.port}"], capture_output=True, text=True, timeout=180,
-                          env=environment, check=False)
+    done = subprocess.run([EXAMPLES / "switch-stores", "--redis", f"localhost:{redis.port}", "--postgresql", postgresql.connection_string()],
+                          capture_output=True, text=True, timeout=180, env=environment, check=False)
     assert done.returncode == 0, done.stdout + done.stderr
-    assert done.stdout.count(": ran") == 10 and "== the same on both:" in done.stdout
+    assert done.stdout.count(": ran") == 15 and "== the same on SQLite, Redis, PostgreSQL:" in done.stdout
     assert 'account:1 = {"balance": 2100}' in done.stdout and "total before 4000.00, after 4000.00" in done.stdout
     assert redis.command("HGET", "app||key1", "data") == '"New Data"', "it was there"
+    assert postgresql.sql("SELECT value FROM dapr_state WHERE key = 'app||key1'") == '"New Data"', "and there"
 
 
 def test_a_mistake_is_explained():

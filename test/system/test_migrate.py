@@ -24,22 +24,24 @@ kind: Component
 metadata: {{name: {name}}}
 spec:
   type: {type}
-  version: v1
+  version: {version}
   metadata:
   - {{name: {field}, value: "{value}"}}
 """
 
 
-def sqlite_component(folder, name):
+def component(folder, name, field, value, kind, version="v1"):
     file = folder / f"{name}.yaml"
-    file.write_text(COMPONENT.format(name=name, type="state.sqlite", field="connectionString", value=folder / f"{name}.db"))
+    file.write_text(COMPONENT.format(name=name, type=kind, version=version, field=field, value=value))
     return file
+
+
+def sqlite_component(folder, name):
+    return component(folder, name, "connectionString", folder / f"{name}.db", "state.sqlite")
 
 
 def redis_component(folder, name, port):
-    file = folder / f"{name}.yaml"
-    file.write_text(COMPONENT.format(name=name, type="state.redis", field="redisHost", value=f"127.0.0.1:{port}"))
-    return file
+    return component(folder, name, "redisHost", f"127.0.0.1:{port}", "state.redis")
 
 
 def holdfast(folder, *words):
@@ -102,9 +104,7 @@ def filled(own_sidecar, tmp_path):
     assert tagged.status_code in (200, 201), tagged.text
     wait_until(lambda: requests.get(sidecar.url + "/v1.0/state/lite/short").status_code == 204, "the short one to run out")
     assert sidecar.stop() == 0
-    file = tmp_path / "lite.yaml"
-    file.write_text(COMPONENT.format(name="lite", type="state.sqlite", field="connectionString", value=sidecar.database))
-    return file
+    return component(tmp_path, "lite", "connectionString", sidecar.database, "state.sqlite")
 
 
 def test_sqlite_to_sqlite_keeps_everything(filled, tmp_path):
@@ -240,6 +240,25 @@ def test_there_and_back_killed_five_times_each_way(tmp_path, server):
     print(f"back: {time.monotonic() - began:.1f} s with {KILLS} kills, {RECORDS} records")
     assert content_hash(tmp_path, source, "one") == content_hash(tmp_path, back, "other")
     assert not list(tmp_path.glob("*.state*"))
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_redis_to_postgresql_is_one_command(tmp_path, server, postgresql, version):
+    """The course's last exercise, for the records too."""
+    lite, source = sqlite_component(tmp_path, "lite"), redis_component(tmp_path, "source", server.port)
+    succeed(tmp_path, "export", "--from", lite, "--output", tmp_path / "empty.jsonl")  # which makes the tables
+    fill_as_dapr(tmp_path / "lite.db", 2000)
+    assert report(tmp_path, "migrate", "--from", lite, "--to", source)["success"]
+    table = f"migrated_{version}_state"
+    target = component(tmp_path, "target", "connectionString", postgresql.connection_string(), "state.postgresql", version)
+    target.write_text(target.read_text() + f"  - {{name: tablePrefix, value: migrated_{version}_}}\n")
+    told = report(tmp_path, "migrate", "--from", source, "--to", target)
+    assert told["success"] and told["copy"]["counts"]["written"] == 2000, told
+    assert told["comparison"]["source"] == told["comparison"]["target"]
+    assert postgresql.sql(f"SELECT count(*) FROM {table}") == "2000"
+    back = sqlite_component(tmp_path, "back")
+    assert report(tmp_path, "migrate", "--from", target, "--to", back)["success"]
+    assert content_hash(tmp_path, source, "one") == content_hash(tmp_path, back, "other")
 
 
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
