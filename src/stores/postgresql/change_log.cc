@@ -80,7 +80,7 @@ Status make_change_log(Session& session, const PostgresqlSettings& settings, Ste
   identity.text(row).text(id);
   const std::string log = fmt::format("\"{}\".\"{}\"", schema, trigger);
   const std::vector<std::pair<std::string, Values>> steps{
-      {"BEGIN", {}},
+      {"BEGIN ISOLATION LEVEL READ COMMITTED", {}},
       {fmt::format("SELECT value FROM {} WHERE key = 'lock' FOR UPDATE", dialect.metadata), {}},
       {fmt::format(
            "CREATE TABLE IF NOT EXISTS {} (seq bigint GENERATED ALWAYS AS IDENTITY PRIMARY KEY, key text NOT NULL, "

@@ -24,6 +24,7 @@ constexpr std::array kRows{
     Row{"28", Errc::denied, "the server does not let this user in",
         "Check user, password and certificates, and the server's pg_hba.conf"},
     Row{"3D", Errc::denied, "there is no such database", "Create it, or name another in connectionString"},
+    Row{"3F", Errc::denied, "there is no such schema", "Create it, or name another in front of the table"},
     Row{"42501", Errc::denied, "the user lacks a privilege", "Grant it, as the store's documentation lists them"},
     Row{"40", Errc::conflict, "a concurrent transaction won", "Try again"},
     Row{"55P03", Errc::unavailable, "a lock was not to be had in time", "Try again"},

@@ -82,11 +82,7 @@ class Builder {
   Result<bool> is_complete() {
     auto columns = columns_of(settings_.table);
     if (!columns) return fail(std::move(columns.error()));
-    if (!columns->empty() && !is_daprs(*columns))
-      return fail(
-          refusal(fmt::format("table {} of {} belongs to something else: it lacks columns of Dapr's. Name "
-                              "another table",
-                              settings_.table.quoted(), settings_.server)));
+    if (!columns->empty() && !is_daprs(*columns)) return fail(somebody_elses(settings_.table));
     has_rows_without_id_ = !columns->empty() && !columns->contains("row_id");
     auto index = columns_of({settings_.table.schema, settings_.table.table + "_holdfast_index"});
     if (!index) return fail(std::move(index.error()));
@@ -103,7 +99,8 @@ class Builder {
     for (int tries = 0; tries < kTriesMax; ++tries) {
       made = make_once();
       const Refusal& refused = session_.refusal();
-      if (made || !(refused.is("23505") || refused.is("42P07") || refused.is("40P01"))) return made;
+      const bool others_made_it = refused.is("23505") || refused.is("42P07") || refused.is("42710");
+      if (made || !(others_made_it || is_worth_repeating(refused))) return made;
     }
     return made;
   }
@@ -113,6 +110,11 @@ class Builder {
 
   Error refusal(std::string why) const {
     return {Errc::invalid_argument, fmt::format("{}: {}", settings_.place().text(), why)};
+  }
+  Error somebody_elses(const TableName& table) const {
+    return refusal(
+        fmt::format("table {} of {} belongs to something else: it lacks columns of Dapr's. Name another table",
+                    table.quoted(), settings_.server));
   }
 
   Status run(const std::string& sql) {
@@ -150,6 +152,7 @@ class Builder {
     auto there = columns_of(settings_.metadata_table);
     if (!there) return fail(std::move(there.error()));
     if (there->empty()) return 0;
+    if (!there->contains("key") || !there->contains("value")) return fail(somebody_elses(settings_.metadata_table));
     Values values;
     values.text(settings_.migrations_row);
     auto rows = session_.run(kDoing, "SELECT value FROM " + settings_.metadata_table.quoted() + " WHERE key = $1::text",
@@ -170,7 +173,8 @@ class Builder {
         run("CREATE TABLE IF NOT EXISTS " + metadata + " (key text NOT NULL PRIMARY KEY, value text NOT NULL)");
     if (made)
       made = run("INSERT INTO " + metadata + " (key, value) VALUES ('lock', 'lock') ON CONFLICT (key) DO NOTHING");
-    if (made) made = run("BEGIN");
+    // Whatever the server's default is: what others have done meanwhile shows once the lock is had.
+    if (made) made = run("BEGIN ISOLATION LEVEL READ COMMITTED");
     if (!made) return made;
     made = run("SELECT value FROM " + metadata + " WHERE key = 'lock' FOR UPDATE");
     if (made) made = make_tables();
