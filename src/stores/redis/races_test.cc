@@ -6,16 +6,24 @@
 #include <functional>
 #include <memory>
 
-#include "stores/redis/workers_testing.h"
+#include "stores/redis/store_testing.h"
 #include "support/redis_cluster.h"
 #include "support/redis_sentinel.h"
 #include "support/redis_servers.h"
+#include "support/workers.h"
 
 namespace holdfast::stores::redis {
 namespace {
 
 using state::Consistency;
 using state::Precondition;
+using test::at_level;
+using test::Bank;
+using test::Crew;
+using test::load_time;
+using test::Outcomes;
+using test::save;
+using test::Stores;
 
 constexpr std::size_t kLoops = 3;
 constexpr std::size_t kAtOnce = 64;
@@ -72,7 +80,7 @@ class RedisRaces : public testing::TestWithParam<Kind> {
   void SetUp() override {
     HOLDFAST_NEEDS_SERVER(test::ServerKind::redis);
     deployment_ = GetParam().make();
-    stores_.emplace(deployment_->fields(), kLoops);
+    stores_.emplace(core_of(deployment_->fields()), kLoops);
   }
 
   // Lets the workers work, and disturbs them meanwhile.

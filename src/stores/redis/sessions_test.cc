@@ -15,7 +15,8 @@
 
 #include "base/random.h"
 #include "service/session.h"
-#include "stores/redis/load_testing.h"
+#include "stores/redis/store_testing.h"
+#include "support/load.h"
 #include "support/redis_servers.h"
 #include "support/tcp_gate.h"
 
@@ -25,6 +26,9 @@ namespace {
 using state::CallContext;
 using state::Consistency;
 using state::Position;
+using test::load_time;
+using test::save;
+using test::Stores;
 
 constexpr std::size_t kReplicas = 2;
 
@@ -82,7 +86,8 @@ class RedisSessions : public testing::Test {
     HOLDFAST_NEEDS_SERVER(test::ServerKind::redis);
     servers_.emplace();
     for (int i = 0; i < 2; ++i)
-      sidecars_.emplace_back(Fields{{"redisHost", servers_->group().primary().address()}, {"maxStaleness", "1500ms"}});
+      sidecars_.emplace_back(
+          core_of({{"redisHost", servers_->group().primary().address()}, {"maxStaleness", "1500ms"}}));
   }
   void TearDown() override {
     if (servers_) servers_->calm();

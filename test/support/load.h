@@ -1,4 +1,4 @@
-// Redis stores on loops of their own and workers on them, for tests that break servers meanwhile.
+// Stores on loops of their own and workers on them, for tests that break servers meanwhile.
 #pragma once
 
 #include <gtest/gtest.h>
@@ -17,12 +17,12 @@
 #include <vector>
 
 #include "base/scheduler.h"
+#include "net/loop_thread.h"
 #include "net/on_loop.h"
-#include "stores/redis/store_testing.h"
+#include "state/store.h"
 #include "support/eventually.h"
-#include "support/loop_store.h"
 
-namespace holdfast::stores::redis {
+namespace holdfast::test {
 
 // How long a load lasts: HOLDFAST_SOAK_SECONDS where tools/dev soak sets it, else `in_ci`.
 inline Milliseconds load_time(Milliseconds in_ci) {
@@ -49,7 +49,7 @@ inline state::CallContext at_level(state::Consistency level) {
 // One component with a handle on each of some loops, as a sidecar has it.
 class Stores {
  public:
-  explicit Stores(const Fields& fields, std::size_t loops = 1) : core_(core_of(fields)) {
+  explicit Stores(std::shared_ptr<state::StoreCore> core, std::size_t loops = 1) : core_(std::move(core)) {
     using Opened = Result<std::unique_ptr<state::StateStore>>;
     for (std::size_t i = 0; i < loops; ++i) {
       net::Loop& loop = threads_.emplace_back().loop();
@@ -95,7 +95,7 @@ class Stores {
   // The value once the store can say it.
   std::string value(std::string_view key) {
     std::string value;
-    test::require_eventually("a reading of " + std::string(key), [&] {
+    require_eventually("a reading of " + std::string(key), [&] {
       auto got = get(key);
       if (!got || !*got) return false;
       value = std::move((**got).value);
@@ -107,7 +107,7 @@ class Stores {
  private:
   static constexpr Milliseconds kLimit{60'000};
   const std::shared_ptr<state::StoreCore> core_;
-  std::deque<test::LoopThread> threads_;
+  std::deque<net::LoopThread> threads_;
   std::vector<std::unique_ptr<state::StateStore>> stores_;
 };
 
@@ -138,7 +138,7 @@ class Crew {
   }
   // For workers that end by themselves.
   void wait() {
-    test::require_eventually("the end of all workers", [this] { return working_ == 0; });
+    require_eventually("the end of all workers", [this] { return working_ == 0; });
   }
 
  private:
@@ -187,4 +187,4 @@ inline Task<void> breathe(Scheduler& loop, bool was_refused) {
   co_await resume_on(loop);
 }
 
-}  // namespace holdfast::stores::redis
+}  // namespace holdfast::test

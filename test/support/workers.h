@@ -7,9 +7,9 @@
 #include <vector>
 
 #include "base/random.h"
-#include "stores/redis/load_testing.h"
+#include "support/load.h"
 
-namespace holdfast::stores::redis {
+namespace holdfast::test {
 
 // A number that only one worker writes, each value once.
 struct Register {
@@ -124,4 +124,4 @@ inline Task<void> move_money(Crew& crew, state::StateStore& store, Scheduler& lo
   }
 }
 
-}  // namespace holdfast::stores::redis
+}  // namespace holdfast::test
