@@ -122,9 +122,18 @@ void Connection::end_task() {
 
 std::vector<std::shared_ptr<Exchange>> Connection::take_results() {
   std::vector<std::shared_ptr<Exchange>> finished;
-  while (!lost_ && !queue_.empty() && libpq().isBusy(handle_.get()) == 0)
-    // Null parts the results of one execution from those of the next.
-    if (ResultHandle result(libpq().getResult(handle_.get())); result != nullptr) take(std::move(result), finished);
+  bool was_parted = false;
+  while (!lost_ && !queue_.empty() && libpq().isBusy(handle_.get()) == 0) {
+    ResultHandle result(libpq().getResult(handle_.get()));
+    // Null parts the results of one execution from those of the next. Two in a row: it has lost the connection, and
+    // forgotten all that was on its way.
+    const bool is_parted = result == nullptr;
+    if (!is_parted)
+      take(std::move(result), finished);
+    else if (was_parted)
+      lose(said_by(handle_.get()));
+    was_parted = is_parted;
+  }
   if (is_wrong_ && queue_.empty()) lose("the server takes no writes");
   return finished;
 }
