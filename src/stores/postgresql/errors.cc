@@ -92,9 +92,14 @@ Error describe(const Place& place, std::string_view doing, const Refusal& refusa
 }
 
 std::string said_by(const PGconn* connection) {
-  std::string text(trim(libpq().errorMessage(connection)));
-  std::ranges::replace(text, '\n', ' ');
-  return text;
+  std::string text;
+  for (const char c : trim(libpq().errorMessage(connection))) {
+    const char printed = c == '\n' || c == '\t' ? ' ' : c;
+    if (printed != ' ' || !text.ends_with(' ')) text += printed;
+  }
+  // A sentence of ours goes on behind it.
+  while (text.ends_with('.')) text.pop_back();
+  return text.empty() ? "the connection was lost" : text;
 }
 
 }  // namespace holdfast::stores::postgresql
