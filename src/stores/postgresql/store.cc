@@ -392,7 +392,9 @@ Error PostgresqlStore::transaction_error(const Answer& answer, const Writes& wri
   if (!answer.refusal) return error;
   if (is_unmet(*answer.refusal))
     error = Error(Errc::precondition_failed, "the condition of an operation does not hold; nothing was changed");
-  error.operation = static_cast<int>(writes.operation_of(answer.refused_at));
+  // Behind the last of them is the commit, which is nobody's.
+  if (answer.refused_at < writes.executions().size())
+    error.operation = static_cast<int>(writes.operation_of(answer.refused_at));
   return error;
 }
 
