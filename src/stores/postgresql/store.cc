@@ -257,6 +257,8 @@ Task<Error> PostgresqlStore::mismatch(CallContext context, std::string_view key,
 }
 
 Task<Result<Written>> PostgresqlStore::set(CallContext context, state::SetRequest request) {
+  // One for all that is asked, not one for each.
+  context.deadline = deadline_of(context);
   Writes writes = begin_writes(context);
   // Entries are written only if the record is.
   const bool is_guarded = !request.indexes.empty() && request.when.kind != When::any;
