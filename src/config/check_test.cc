@@ -211,13 +211,14 @@ INSTANTIATE_TEST_SUITE_P(
                 of_type("state.memcached", "v3"),
                 {"7: error: state.memcached has no version \"v3\"; there is v1"}},
         Mistake{"UnknownVersionOfSeveral",
-                std::string(kHead) + "spec: {type: state.cockroachdb, version: v3}\n",
-                {"5: error: state.cockroachdb has no version \"v3\"; there is v1 and v2"}},
+                std::string(kHead) + "spec: {type: state.etcd, version: v3, metadata: [{name: endpoints, value: e}]}\n",
+                {"5: error: state.etcd has no version \"v3\"; there is v1 and v2"}},
         Mistake{"FieldOfAnotherVersion",
-                std::string(kHead) + "spec:\n  type: state.cockroachdb\n  version: v2\n  metadata:\n"
-                                     "  - {name: tableName, value: t}\n",
-                {"6: warning: state.cockroachdb is known, not supported yet: this version does not start with it",
-                 "9: error: field \"tableName\" is not known to state.cockroachdb v2, but to its version v1"}}),
+                std::string(kHead) + "spec:\n  type: state.sqlserver\n  version: v1\n  metadata:\n"
+                                     "  - {name: connectionString, envRef: C}\n"
+                                     "  - {name: bulkGetChunkSize, value: 9}\n",
+                {"6: warning: state.sqlserver is known, not supported yet: this version does not start with it",
+                 "10: error: field \"bulkGetChunkSize\" is not known to state.sqlserver v1, but to its version v2"}}),
     [](const auto& info) { return std::string(info.param.name); });
 
 INSTANTIATE_TEST_SUITE_P(

@@ -41,9 +41,8 @@ TEST(KnownTypes, TheRowOfABuiltStoreTakesThePlaceOfThePlannedOne) {
 
 TEST(KnownTypes, TypesAreResolvedAsTheRegistryDoes) {
   const KnownTypes known({});
-  EXPECT_EQ(known.find("state.cockroachdb", "").value()->version, "v1");
-  EXPECT_EQ(known.find("state.cockroachdb", "V2").value()->version, "v2");
-  EXPECT_EQ(known.find("state.yugabyte", "").value()->version, "v2");
+  EXPECT_EQ(known.find("state.sqlserver", "").value()->version, "v1");
+  EXPECT_EQ(known.find("state.sqlserver", "V2").value()->version, "v2");
   EXPECT_EQ(known.find("state.consul", "v0").value()->type, "state.hashicorp.consul");
   EXPECT_FALSE(known.find("state.memcached", "v2"));
   EXPECT_THAT(known.versions_of("state.nosuch"), IsEmpty());
@@ -51,24 +50,9 @@ TEST(KnownTypes, TypesAreResolvedAsTheRegistryDoes) {
 
 TEST(KnownTypes, EveryStateStoreOfDaprThatIsToComeIsKnown) {
   const KnownTypes known({});
-  for (const char* type : {"memcached",
-                           "yugabytedb",
-                           "yugabyte",
-                           "cockroachdb",
-                           "mysql",
-                           "sqlserver",
-                           "mongodb",
-                           "cassandra",
-                           "etcd",
-                           "hashicorp.consul",
-                           "consul",
-                           "azure.cosmosdb",
-                           "azure.tablestorage",
-                           "azure.blobstorage",
-                           "aws.dynamodb",
-                           "gcp.firestore",
-                           "aerospike",
-                           "couchbase"})
+  for (const char* type : {"memcached", "mysql", "sqlserver", "mongodb", "cassandra", "etcd", "hashicorp.consul",
+                           "consul", "azure.cosmosdb", "azure.tablestorage", "azure.blobstorage", "aws.dynamodb",
+                           "gcp.firestore", "aerospike", "couchbase"})
     EXPECT_TRUE(known.find(std::string("state.") + type, "")) << type;
 }
 

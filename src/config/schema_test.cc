@@ -61,8 +61,8 @@ TEST(ComponentSchema, HoldsEveryTypeAndSetting) {
 
 TEST(ComponentSchema, OfOneTypeHoldsNoOther) {
   const KnownTypes known({});
-  const std::string schema = *component_schema(known, "state.cockroachdb");
-  EXPECT_THAT(schema, HasSubstr("state.cockroachdb:v2"));
+  const std::string schema = *component_schema(known, "state.sqlserver");
+  EXPECT_THAT(schema, HasSubstr("state.sqlserver:v2"));
   EXPECT_THAT(schema, Not(HasSubstr("state.redis")));
   EXPECT_THAT(schema, Not(HasSubstr("Resiliency")));
   EXPECT_EQ(component_schema(known, "state.nosuch").error().code, Errc::not_found);

@@ -8,7 +8,8 @@
 namespace holdfast::stores {
 
 std::vector<const state::StoreType*> all() {
-  return {&kMemoryType, &kPostgresqlV1Type, &kPostgresqlV2Type, &kRedisType, &kSqliteType};
+  return {&kMemoryType,        &kPostgresqlV1Type, &kPostgresqlV2Type, &kCockroachdbV1Type,
+          &kCockroachdbV2Type, &kYugabytedbType,   &kRedisType,        &kSqliteType};
 }
 
 }  // namespace holdfast::stores

@@ -1,4 +1,4 @@
-// PostgreSQL and its kin, MySQL and MariaDB, SQL Server.
+// MySQL and MariaDB, SQL Server.
 #include "config/known/families.h"
 
 namespace holdfast::config::known {
@@ -77,19 +77,6 @@ constexpr auto kSqlServerV1 = join(kSqlServerCommon, kAzureFields);
 constexpr auto kSqlServerV2 = join(kSqlServerCommon, kSqlServerV2Own, kAzureFields);
 
 constexpr auto kTypes = std::to_array<StoreType>({
-    {.type = "state.yugabytedb",
-     .alias = "state.yugabyte",
-     .version = "v2",
-     .summary = "YugabyteDB, in PostgreSQL's layout v2",
-     .settings = state::kPostgresqlFieldsV2},
-    {.type = "state.cockroachdb",
-     .version = "v1",
-     .summary = "CockroachDB, values as jsonb",
-     .settings = state::kPostgresqlFieldsV1},
-    {.type = "state.cockroachdb",
-     .version = "v2",
-     .summary = "CockroachDB, in PostgreSQL's layout v2",
-     .settings = state::kPostgresqlFieldsV2},
     {.type = "state.mysql", .summary = "MySQL or MariaDB", .settings = kMysql},
     {.type = "state.sqlserver",
      .version = "v1",

@@ -40,13 +40,14 @@ std::string Conditions::add(std::int64_t integer) { return add_as(std::to_string
 
 std::string Conditions::begins_with(std::string_view key, std::string_view prefix) {
   if (prefix.empty()) return "true";
-  std::string sql = fmt::format("starts_with({0}, {1}) AND {0} COLLATE \"C\" >= {1}", key, add(prefix));
-  if (const auto end = end_of(prefix)) sql += fmt::format(" AND {} COLLATE \"C\" < {}", key, add(*end));
+  std::string sql =
+      fmt::format("left({0}, char_length({1})) = {1} AND {0}{2} >= {1}", key, add(prefix), dialect_->bytewise);
+  if (const auto end = end_of(prefix)) sql += fmt::format(" AND {}{} < {}", key, dialect_->bytewise, add(*end));
   return sql;
 }
 
 std::string Conditions::comes_after(std::string_view key, const std::optional<std::string>& other) {
-  return other ? fmt::format("{} COLLATE \"C\" > {}", key, add(*other)) : "true";
+  return other ? fmt::format("{}{} > {}", key, dialect_->bytewise, add(*other)) : "true";
 }
 
 // In bytes, because that is what own_bytes counts.

@@ -7,12 +7,16 @@
 #include <string_view>
 
 #include "base/result.h"
+#include "stores/postgresql/dialect.h"
 #include "stores/postgresql/rows.h"
 
 namespace holdfast::stores::postgresql {
 
 class Conditions {
  public:
+  // The dialect outlives it.
+  explicit Conditions(const Dialect& dialect) : dialect_(&dialect) {}
+
   // The number of a new parameter with its type: "$7::text".
   std::string add(std::string_view text);
   std::string add(std::int64_t integer);
@@ -29,6 +33,7 @@ class Conditions {
   void fill(Values& values) const;
 
  private:
+  const Dialect* dialect_;
   std::deque<std::string> texts_;
 };
 

@@ -9,22 +9,27 @@ Dialect::Dialect(const PostgresqlSettings& settings)
       index(settings.table.quoted("_holdfast_index")),
       metadata(settings.metadata_table.quoted()),
       is_v2(settings.layout == Layout::v2) {
+  const bool is_cockroachdb = settings.engine == Engine::cockroachdb;
+  etag = "etag";
   if (is_v2) {
     created = "created_at";
     updated = "updated_at";
     expires = "expires_at";
-    etag = "etag";
+    etags = Etag::uuid;
     etag_type = "uuid";
-    new_etag = "$3::text::uuid";
   } else {
     created = "insertdate";
     updated = "updatedate";
     expires = "expiredate";
-    // The transaction that wrote the row last: no two writes of a key have the same, but in one transaction.
-    etag = "xmin";
-    etag_type = "xid";
-    new_etag = "pg_current_xact_id()::xid";
+    etags = is_cockroachdb ? Etag::counter : Etag::transaction;
+    etag_type = is_cockroachdb ? "bigint" : "xid";
+    if (!is_cockroachdb) etag = "xmin";
   }
+  if (!is_cockroachdb) {
+    bytewise = " COLLATE \"C\"";
+    as_key = " COLLATE \"default\"";
+  }
+  compares_jsonb = !is_cockroachdb;
 }
 
 std::string Dialect::live(std::string_view row) const {

@@ -100,8 +100,8 @@ class Sidecar {
   ~Sidecar() { EXPECT_TRUE(loop_.run(store_->close({}))); }
 
   static Error open_error(const Fields& fields, Layout layout, bool only_look = false) {
-    const auto prepare = layout == Layout::v1 ? prepare_v1 : prepare_v2;
-    auto core = prepare(component_of(fields, layout), {.clock = Clock::system(), .loops = 1, .only_look = only_look});
+    auto core = type_of(layout).prepare(component_of(fields, type_of(layout)),
+                                        {.clock = Clock::system(), .loops = 1, .only_look = only_look});
     if (!core) return core.error();
     test::TestLoop loop;
     test::LoopThread thread;

@@ -33,20 +33,18 @@ Task<Result<state::ListPage>> PostgresqlStore::list_records(CallContext context,
   if (!after) co_return fail(after.error());
   const Dialect& d = statements_.dialect();
   const std::string_view key = entry == nullptr ? "t.key" : "i.key";
-  Conditions conditions;
+  Conditions conditions(d);
   std::string from = d.table + " t";
   std::string where;
   if (entry != nullptr) {
-    from = fmt::format("{} i JOIN {} t ON t.key = (i.key COLLATE \"default\") AND t.{} = i.etag", d.index, d.table,
-                       d.etag);
+    from = fmt::format("{} i JOIN {} t ON t.key = (i.key{}) AND t.{} = i.etag", d.index, d.table, d.as_key, d.etag);
     where = fmt::format("i.name = {} AND i.value = {} AND ", conditions.add(entry->name), conditions.add(entry->value));
   }
   where += fmt::format("{} AND {} AND {} AND {}", conditions.begins_with(key, request.prefix),
                        conditions.comes_after(key, *after),
                        conditions.is_listable("t.key", request.own_bytes, request.hides_isolated), d.live());
-  const std::string sql =
-      fmt::format("SELECT t.key, {} FROM {} WHERE {} ORDER BY {} COLLATE \"C\"{}", statements_.columns(shape), from,
-                  where, key, limit_of(conditions, request.limit));
+  const std::string sql = fmt::format("SELECT t.key, {} FROM {} WHERE {} ORDER BY {}{}{}", statements_.columns(shape),
+                                      from, where, key, d.bytewise, limit_of(conditions, request.limit));
   Execution list{&statements_.of(sql), {}};
   conditions.fill(list.values);
   auto rows = co_await ask(context, {&list, 1}, Kind::reading, "list records in");
@@ -111,14 +109,14 @@ Task<Result<state::KeyPage>> PostgresqlStore::keys_like(CallContext context, sta
   const std::size_t other = pattern.find_last_not_of('\\');
   if ((pattern.size() - (other == std::string::npos ? 0 : other + 1)) % 2 == 1) pattern += '\\';
   const Dialect& d = statements_.dialect();
-  Conditions conditions;
+  Conditions conditions(d);
   const std::string sql = fmt::format(
-      "SELECT t.key FROM {} t WHERE {} AND t.key LIKE {} ESCAPE '\\' AND {} AND {} AND {} ORDER BY t.key "
-      "COLLATE \"C\"{}",
+      "SELECT t.key FROM {} t WHERE {} AND t.key LIKE {} ESCAPE '\\' AND {} AND {} AND {} ORDER BY "
+      "t.key{}{}",
       d.table, conditions.begins_with("t.key", state::LikePattern(request.pattern).literal_prefix()),
       conditions.add(pattern), conditions.comes_after("t.key", *after),
       conditions.is_listable("t.key", request.own_bytes.value_or(state::kEveryKey), request.hides_isolated), d.live(),
-      limit_of(conditions, request.limit));
+      d.bytewise, limit_of(conditions, request.limit));
   Execution like{&statements_.of(sql), {}};
   conditions.fill(like.values);
   auto rows = co_await ask(context, {&like, 1}, Kind::reading, "list keys in");
@@ -141,15 +139,14 @@ Task<Result<std::uint64_t>> PostgresqlStore::erase_prefix(CallContext context, s
   if (!check_key(request.prefix)) co_return erased;
   const Dialect& d = statements_.dialect();
   for (;;) {
-    Conditions conditions;
+    Conditions conditions(d);
     const std::string sql = fmt::format(
-        "WITH gone AS (DELETE FROM {0} AS t WHERE t.key IN (SELECT t.key FROM {0} t WHERE {1} AND {2} ORDER BY t.key "
-        "COLLATE \"C\" LIMIT {3} FOR UPDATE) RETURNING {4} AS existed) SELECT count(*), count(*) FILTER (WHERE "
-        "existed) "
-        "FROM gone",
+        "WITH gone AS (DELETE FROM {0} AS t WHERE t.key IN (SELECT t.key FROM {0} t WHERE {1} AND {2} ORDER BY "
+        "t.key{5} "
+        "LIMIT {3} FOR UPDATE) RETURNING {4} AS existed) SELECT count(*), count(*) FILTER (WHERE existed) FROM gone",
         d.table, conditions.begins_with("t.key", request.prefix),
         conditions.is_listable("t.key", request.own_bytes, request.hides_isolated), conditions.add(kEraseChunk),
-        d.live());
+        d.live(), d.bytewise);
     Execution chunk{&statements_.of(sql), {}};
     conditions.fill(chunk.values);
     auto rows = co_await ask(context, {&chunk, 1}, Kind::writing, "delete records in");

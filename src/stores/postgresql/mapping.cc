@@ -109,14 +109,14 @@ Result<std::vector<std::string>> etags_of(const state::Precondition& when, Layou
 }
 
 void set_values(Values& values, const state::SetRequest& request, std::string_view principal,
-                std::span<const std::string> etags, Layout layout, SetParts& parts) {
+                std::span<const std::string> etags, const Dialect& dialect, SetParts& parts) {
   const bool is_json = request.shape == state::Shape::json;
   parts.created_by = request.created_by.empty() ? principal : request.created_by;
   parts.modified_by = request.modified_by.empty() ? principal : request.modified_by;
   parts.tags = state::encode_pairs(request.tags);
   parts.indexes = state::encode_pairs(request.indexes);
   values.text(request.key);
-  if (layout == Layout::v2) {
+  if (dialect.is_v2) {
     parts.etag = uuid_v4();
     values.bytes(request.value).text(parts.etag);
   } else {
@@ -133,7 +133,10 @@ void set_values(Values& values, const state::SetRequest& request, std::string_vi
       .text_or_null(request.content_type)
       .text_or_null(parts.tags)
       .text_or_null(parts.indexes);
-  if (layout == Layout::v2) values.boolean(is_json);
+  if (dialect.is_v2) values.boolean(is_json);
+  // A counter begins anywhere, so that a key that comes back has none of the etags that it had; Dapr reads 32 bits.
+  if (dialect.etags == Dialect::Etag::counter)
+    values.integer(static_cast<std::int64_t>(1 + random_u64() % 2'000'000'000));
   if (request.when.kind == Kind::one_of) values.list(etags);
 }
 

@@ -40,7 +40,7 @@ struct SetParts {
 };
 // The parameters of Statements::set(). `request`, `parts` and `etags` live until they were sent.
 void set_values(Values& values, const state::SetRequest& request, std::string_view principal,
-                std::span<const std::string> etags, Layout layout, SetParts& parts);
+                std::span<const std::string> etags, const Dialect& dialect, SetParts& parts);
 state::Written read_written(const Rows& rows, const state::SetRequest& request, const SetParts& parts);
 
 }  // namespace holdfast::stores::postgresql

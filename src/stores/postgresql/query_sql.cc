@@ -126,7 +126,7 @@ std::string CompiledQuery::token_after(std::string_view key, std::size_t items) 
 }
 
 Result<CompiledQuery> compile_query(const state::Query& query, const Statements& statements) {
-  CompiledQuery out;
+  CompiledQuery out(statements.dialect());
   out.is_sorted = !query.sort.empty();
   std::optional<std::string> after;
   if (out.is_sorted) {

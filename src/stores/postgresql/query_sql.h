@@ -1,4 +1,5 @@
-// A query as SQL over jsonb. Pure: everything that comes from the request is a parameter, of the type of its value.
+// A query as SQL over jsonb, where the dialect puts jsonb in order. Pure: everything that comes from the request is a
+// parameter, of the type of its value.
 #pragma once
 
 #include <cstdint>
@@ -12,6 +13,8 @@
 namespace holdfast::stores::postgresql {
 
 struct CompiledQuery {
+  explicit CompiledQuery(const Dialect& dialect) : conditions(dialect) {}
+
   Statement statement;    // yields the key, then the columns of Statements::columns()
   Conditions conditions;  // its parameters
   bool is_sorted = false;

@@ -1,5 +1,6 @@
 // Queries by value. jsonb is asked in SQL; of version v2, whose values are bytes, each record under the prefix is
-// looked at, because PostgreSQL before 16 cannot be asked whether some bytes are JSON.
+// looked at, because PostgreSQL before 16 cannot be asked whether some bytes are JSON; nor can CockroachDB put JSON in
+// order.
 #include "state/keys.h"
 #include "state/selection.h"
 #include "stores/postgresql/query_sql.h"
@@ -15,7 +16,8 @@ constexpr std::uint32_t kLookedAtATime = 500;
 
 Task<Result<state::QueryPage>> PostgresqlStore::query(CallContext context, const state::Query& query) {
   if (!check_key(query.key_prefix)) co_return state::QueryPage();
-  if (settings_.layout == Layout::v2) co_return co_await look_through(context, query);
+  if (settings_.layout == Layout::v2 || !statements_.dialect().compares_jsonb)
+    co_return co_await look_through(context, query);
   const auto compiled = compile_query(query, statements_);
   if (!compiled) co_return fail(compiled.error());
   Execution execution{&compiled->statement, {}};

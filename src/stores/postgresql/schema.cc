@@ -17,6 +17,7 @@ namespace {
 
 constexpr std::string_view kDoing = "prepare the tables of";
 constexpr int kOldestServer = 130000;
+constexpr int kOldestYugabyte = 110000;
 // Two that make the same object at once, without locks that both know of.
 constexpr int kTriesMax = 5;
 
@@ -40,9 +41,15 @@ class Builder {
   Result<ServerFacts> look_at_server() {
     ServerFacts facts;
     facts.version = session_.server_version();
-    if (facts.version < kOldestServer)
-      return fail(refusal(fmt::format("{} runs PostgreSQL {}.{}, and 13 or later is needed", settings_.server,
-                                      facts.version / 10000, facts.version % 10000)));
+    const int oldest = settings_.engine == Engine::yugabytedb ? kOldestYugabyte : kOldestServer;
+    if (facts.version < oldest)
+      return fail(refusal(fmt::format("{} runs PostgreSQL {}.{}, and {} or later is needed", settings_.server,
+                                      facts.version / 10000, facts.version % 10000, oldest / 10000)));
+    if (settings_.engine != Engine::postgresql) {
+      // A commit of theirs is on a majority's disks.
+      facts.is_durable = true;
+      return facts;
+    }
     auto rows =
         session_.run(kDoing,
                      "SELECT current_setting('server_encoding'), current_setting('fsync') = 'on' AND "
@@ -123,14 +130,18 @@ class Builder {
     return {};
   }
 
+  bool counts_versions() const { return settings_.layout == Layout::v1 && settings_.engine == Engine::cockroachdb; }
+
   std::span<const std::string_view> daprs_columns() const {
     return settings_.layout == Layout::v1 ? std::span<const std::string_view>(kColumnsV1) : kColumnsV2;
   }
   bool is_daprs(const Columns& columns) const {
     const auto first = daprs_columns().first(settings_.layout == Layout::v1 ? kFirstColumnsV1 : kFirstColumnsV2);
-    return std::ranges::all_of(first, [&](std::string_view name) { return columns.contains(name); });
+    return std::ranges::all_of(first, [&](std::string_view name) { return columns.contains(name); }) &&
+           (!counts_versions() || columns.contains("etag"));
   }
-  int last_level() const { return settings_.layout == Layout::v1 ? 3 : 2; }
+  // Dapr's store of CockroachDB v1 keeps no level.
+  int last_level() const { return settings_.layout == Layout::v2 ? 2 : counts_versions() ? 0 : 3; }
 
   // Empty where there is no such table.
   Result<Columns> columns_of(const TableName& table) {
@@ -166,11 +177,17 @@ class Builder {
                             settings_.migrations_row, settings_.metadata_table.quoted(), last_level())));
   }
 
-  // Everything under the lock that Dapr's sidecars take too.
+  // Everything under the lock that Dapr's sidecars take too. CockroachDB changes schemas outside of transactions: there
+  // each step says what it does where somebody was quicker.
   Status make_once() {
     const std::string metadata = settings_.metadata_table.quoted();
     Status made =
         run("CREATE TABLE IF NOT EXISTS " + metadata + " (key text NOT NULL PRIMARY KEY, value text NOT NULL)");
+    if (settings_.engine == Engine::cockroachdb) {
+      if (made) made = make_tables();
+      if (made) made = set_level();
+      return made;
+    }
     if (made)
       made = run("INSERT INTO " + metadata + " (key, value) VALUES ('lock', 'lock') ON CONFLICT (key) DO NOTHING");
     // Whatever the server's default is: what others have done meanwhile shows once the lock is had.
@@ -192,8 +209,8 @@ class Builder {
     auto complete = is_complete();  // another sidecar may have been quicker
     if (!complete) return fail(std::move(complete.error()));
     if (*complete) return {};
-    Status made = settings_.layout == Layout::v1 ? make_v1() : make_v2();
-    if (made) made = make_row_id();
+    Status made = counts_versions() ? make_counted() : settings_.layout == Layout::v1 ? make_v1() : make_v2();
+    if (made && !counts_versions()) made = make_row_id();
     if (made) made = make_own();
     return made;
   }
@@ -204,6 +221,21 @@ class Builder {
                       " (key text NOT NULL PRIMARY KEY, value jsonb NOT NULL, isbinary boolean NOT NULL, insertdate "
                       "timestamp with time zone NOT NULL DEFAULT now(), updatedate timestamp with time zone NULL)");
     if (made) made = run("ALTER TABLE " + table + " ADD COLUMN IF NOT EXISTS expiredate timestamp with time zone");
+    return made;
+  }
+
+  // CockroachDB's v1.
+  Status make_counted() {
+    const std::string table = settings_.table.quoted();
+    Status made = run("CREATE TABLE IF NOT EXISTS " + table +
+                      " (key text NOT NULL PRIMARY KEY, value jsonb NOT NULL, isbinary boolean NOT NULL, etag bigint, "
+                      "insertdate timestamp with time zone NOT NULL DEFAULT now(), updatedate timestamp with time zone "
+                      "NULL, expiredate timestamp with time zone NULL, row_id bigint NOT NULL DEFAULT unique_rowid())");
+    if (made) made = run("ALTER TABLE " + table + " ADD COLUMN IF NOT EXISTS expiredate timestamp with time zone");
+    if (made)
+      made = run("ALTER TABLE " + table + " ADD COLUMN IF NOT EXISTS row_id bigint NOT NULL DEFAULT unique_rowid()");
+    if (made) made = run(index("UNIQUE ", "_row_id_uidx", "row_id", ""));
+    if (made) made = run(index("", "_expiredate_idx", "expiredate", ""));
     return made;
   }
 
@@ -263,15 +295,16 @@ class Builder {
       columns += fmt::format(", ADD COLUMN IF NOT EXISTS {} text", name);
     if (dialect.is_v2) columns += ", ADD COLUMN IF NOT EXISTS holdfast_json boolean";
     Status made = run(columns);
-    if (made) made = run(index("", "_holdfast_key", "key COLLATE \"C\"", ""));
-    if (made && !dialect.is_v2)
+    // Where text is in the order of its bytes anyhow, the primary key is that index.
+    if (made && !dialect.bytewise.empty())
+      made = run(index("", "_holdfast_key", fmt::format("key{}", dialect.bytewise), ""));
+    if (made && !dialect.is_v2 && !counts_versions())
       made = run(index("", "_holdfast_expiry", "expiredate", " WHERE expiredate IS NOT NULL"));
     if (made)
-      made =
-          run(fmt::format("CREATE TABLE IF NOT EXISTS {} (name text COLLATE \"C\" NOT NULL, value text COLLATE \"C\" "
-                          "NOT NULL, key text COLLATE \"C\" NOT NULL, etag {} NOT NULL, PRIMARY KEY (name, value, "
-                          "key))",
-                          dialect.index, dialect.etag_type));
+      made = run(
+          fmt::format("CREATE TABLE IF NOT EXISTS {0} (name text{2} NOT NULL, value text{2} NOT NULL, key text{2} NOT "
+                      "NULL, etag {1} NOT NULL, PRIMARY KEY (name, value, key))",
+                      dialect.index, dialect.etag_type, dialect.bytewise));
     if (made)
       made = run(fmt::format("CREATE INDEX IF NOT EXISTS \"{}_holdfast_index_key\" ON {} (key)", settings_.table.table,
                              dialect.index));

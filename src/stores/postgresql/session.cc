@@ -127,10 +127,15 @@ Result<ConnectionHandle> open_for_loop(const PostgresqlSettings& settings, Role 
   const std::string timeout = std::to_string(settings.timeout.count());
   Values values;
   values.text(timeout);
+  // CockroachDB knows no jit, and its own isolation is what it does best.
+  const std::string_view more = settings.engine == Engine::cockroachdb
+                                    ? ""
+                                    : "set_config('default_transaction_isolation', 'read committed', false), "
+                                      "set_config('jit', 'off', false), ";
   auto set = session->run("configure a connection to",
-                          "SELECT set_config('default_transaction_isolation', 'read committed', false), "
-                          "set_config('jit', 'off', false), CASE WHEN current_setting('statement_timeout') = '0' THEN "
-                          "set_config('statement_timeout', $1::text, false) END",
+                          fmt::format("SELECT {}CASE WHEN current_setting('statement_timeout') = '0' THEN "
+                                      "set_config('statement_timeout', $1::text, false) END",
+                                      more),
                           values, deadline);
   if (!set) return fail(std::move(set.error()));
   if (settings.has_several_hosts && role == Role::primary)

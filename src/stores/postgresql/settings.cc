@@ -41,12 +41,19 @@ std::optional<TableName> parse_table(std::string_view text) {
   return name;
 }
 
+std::string_view type_of(Engine engine) {
+  if (engine == Engine::cockroachdb) return "state.cockroachdb";
+  return engine == Engine::yugabytedb ? "state.yugabytedb" : "state.postgresql";
+}
+
 class Reader {
  public:
-  Reader(const state::Component& component, const state::Settings& fields, Layout layout)
+  Reader(const state::Component& component, const state::Settings& fields, Engine engine, Layout layout)
       : component_(component), fields_(fields) {
     out_.component = component.name;
+    out_.engine = engine;
     out_.layout = layout;
+    out_.type = type_of(engine);
   }
 
   Result<PostgresqlSettings> read(std::size_t cores) {
@@ -58,7 +65,7 @@ class Reader {
 
  private:
   std::unexpected<Error> refuse(std::string_view why, Errc code = Errc::invalid_argument) const {
-    return fail(code, fmt::format("component \"{}\" (state.postgresql): {}{}", component_.name, why,
+    return fail(code, fmt::format("component \"{}\" ({}): {}{}", component_.name, out_.type, why,
                                   component_.file.empty() ? "" : " (" + component_.file + ")"));
   }
 
@@ -100,7 +107,8 @@ class Reader {
     const std::string host = given("host", given("hostaddr", out_.connection.host));
     const std::string port = given("port", out_.connection.port);
     const std::string database = given("database", out_.connection.database);
-    out_.has_several_hosts = host.contains(',');
+    // Of the other engines any node does.
+    out_.has_several_hosts = out_.engine == Engine::postgresql && host.contains(',');
     out_.server = host.empty() ? "localhost" : host;
     if (!port.empty()) out_.server += ":" + port;
     if (!database.empty()) out_.server += "/" + database;
@@ -141,6 +149,8 @@ class Reader {
     const std::string& watch = fields_.text("watch");
     out_.watch_log = iequals(watch, "log");
     if (!out_.watch_log && !watch.empty() && !iequals(watch, "off")) return refuse("watch must be off or log");
+    if (out_.watch_log && out_.engine != Engine::postgresql)
+      return refuse("watch: log is there for PostgreSQL itself only; remove the field", Errc::unsupported);
     if (!fields_.text("cleanupInterval").empty()) out_.cleanup_interval = fields_.duration("cleanupInterval");
     return {};
   }
@@ -175,11 +185,11 @@ std::span<const Setting> fields_of(Layout layout) {
                               : std::span<const Setting>(state::kPostgresqlFieldsV2);
 }
 
-Result<PostgresqlSettings> PostgresqlSettings::read(const state::Component& component, Layout layout,
-                                                    std::size_t cores) {
+Result<PostgresqlSettings> PostgresqlSettings::read(const state::Component& component, Layout layout, std::size_t cores,
+                                                    Engine engine) {
   auto fields = state::Settings::read(component, fields_of(layout));
   if (!fields) return fail(std::move(fields.error()));
-  return Reader(component, *fields, layout).read(cores);
+  return Reader(component, *fields, engine, layout).read(cores);
 }
 
 }  // namespace holdfast::stores::postgresql

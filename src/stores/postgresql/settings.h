@@ -13,6 +13,9 @@
 
 namespace holdfast::stores::postgresql {
 
+// What is at the other end of PostgreSQL's protocol.
+enum class Engine : std::uint8_t { postgresql, cockroachdb, yugabytedb };
+
 // Two layouts of Dapr's: v1 keeps JSON and takes the row's transaction for its etag, v2 keeps bytes and an etag.
 enum class Layout : std::uint8_t { v1, v2 };
 
@@ -30,6 +33,7 @@ struct TableName {
 
 struct PostgresqlSettings {
   std::string component;
+  Engine engine = Engine::postgresql;
   Layout layout = Layout::v1;
   std::string_view type = "state.postgresql";
   // For libpq: the connection string, and the names and values that override parts of it.
@@ -55,7 +59,8 @@ struct PostgresqlSettings {
 
   // `cores` are the machine's. Errc::invalid_argument says component, field, file and why; Errc::unsupported for ways
   // to sign in that are not built.
-  static Result<PostgresqlSettings> read(const state::Component& component, Layout layout, std::size_t cores);
+  static Result<PostgresqlSettings> read(const state::Component& component, Layout layout, std::size_t cores,
+                                         Engine engine = Engine::postgresql);
 };
 
 }  // namespace holdfast::stores::postgresql

@@ -59,35 +59,46 @@ std::string Statements::condition(Kind when, int etags_at) const {
 std::string Statements::set_sql(Kind when) const {
   const Dialect& d = dialect_;
   const bool is_update = when == Kind::present || when == Kind::one_of;
-  const std::string expires = "now() + $4::bigint * interval '1 millisecond'";
-  const std::string own_v2 = d.is_v2 ? ", holdfast_json = $11::boolean" : "";
-  const std::string value = d.is_v2 ? "$2::bytea" : "$2::text::jsonb";
-  // Of v2 the etag, of v1 which kind of value it is.
-  const std::string third = d.is_v2 ? "$3::text::uuid" : "$3::boolean";
-  const std::string_view third_column = d.is_v2 ? "etag" : "isbinary";
+  const std::string until = "now() + $4::bigint * interval '1 millisecond'";
   const std::string live = d.live();
-  std::string assign = fmt::format(
-      "value = {value}, {third_column} = {third}, {created} = CASE WHEN {live} THEN t.{created} ELSE now() END, "
+  // Of v2 $3 is the etag and $11 whether it is JSON; of v1 $3 is whether it is not, and of a counter $11 where it
+  // begins.
+  const std::string value = d.is_v2 ? "$2::bytea" : "$2::text::jsonb";
+  std::string first_etag = "$3::text::uuid";
+  std::string next_etag = first_etag;
+  if (d.etags == Dialect::Etag::transaction) first_etag = next_etag = "pg_current_xact_id()::xid";
+  if (d.etags == Dialect::Etag::counter) first_etag = "$11::bigint", next_etag = "t.etag + 1";
+  std::string own_columns = d.is_v2 ? "etag, holdfast_json" : "isbinary";
+  std::string own_values = d.is_v2 ? first_etag + ", $11::boolean" : "$3::boolean";
+  std::string own_sets =
+      d.is_v2 ? fmt::format("etag = {}, holdfast_json = $11::boolean", next_etag) : "isbinary = $3::boolean";
+  if (d.etags == Dialect::Etag::counter) {
+    own_columns += ", etag";
+    own_values += ", " + first_etag;
+    own_sets += ", etag = " + next_etag;
+  }
+  const std::string sets = fmt::format(
+      "value = {value}, {own_sets}, {created} = CASE WHEN {live} THEN t.{created} ELSE now() END, "
       "{updated} = CASE WHEN {live} THEN now() END, "
       "{expires} = CASE WHEN $5::boolean AND {live} THEN t.{expires} ELSE {until} END, "
       "holdfast_created_by = CASE WHEN {live} AND t.holdfast_etag = t.{etag} THEN t.holdfast_created_by "
       "ELSE $6::text END, holdfast_modified_by = $7::text, holdfast_content_type = $8::text, holdfast_tags = $9::text, "
-      "holdfast_indexes = $10::text, holdfast_etag = {new_etag}{own_v2}",
-      fmt::arg("value", value), fmt::arg("third_column", third_column), fmt::arg("third", third),
-      fmt::arg("created", d.created), fmt::arg("updated", d.updated), fmt::arg("live", live),
-      fmt::arg("expires", d.expires), fmt::arg("until", expires), fmt::arg("etag", d.etag),
-      fmt::arg("new_etag", d.new_etag), fmt::arg("own_v2", own_v2));
+      "holdfast_indexes = $10::text, holdfast_etag = {next_etag}",
+      fmt::arg("value", value), fmt::arg("own_sets", own_sets), fmt::arg("created", d.created),
+      fmt::arg("updated", d.updated), fmt::arg("live", live), fmt::arg("expires", d.expires), fmt::arg("until", until),
+      fmt::arg("etag", d.etag), fmt::arg("next_etag", next_etag));
+  const int last = d.etags == Dialect::Etag::transaction ? 10 : 11;
   std::string sql;
   if (is_update) {
-    sql = fmt::format("UPDATE {} AS t SET {} WHERE t.key = $1::text{}", d.table, assign,
-                      condition(when, d.is_v2 ? 12 : 11));
+    sql = fmt::format("UPDATE {} AS t SET {} WHERE t.key = $1::text{}", d.table, sets, condition(when, last + 1));
+    // Every parameter has to be somewhere.
+    if (d.etags == Dialect::Etag::counter) sql += " AND $11::bigint IS NOT NULL";
   } else {
     sql = fmt::format(
         "INSERT INTO {} AS t (key, value, {}, {}, holdfast_created_by, holdfast_modified_by, holdfast_content_type, "
-        "holdfast_tags, holdfast_indexes, holdfast_etag{}) VALUES ($1::text, {}, {}, {}, $6::text, $7::text, $8::text, "
-        "$9::text, $10::text, {}{}) ON CONFLICT (key) DO UPDATE SET {}",
-        d.table, third_column, d.expires, d.is_v2 ? ", holdfast_json" : "", value, third, expires, d.new_etag,
-        d.is_v2 ? ", $11::boolean" : "", assign);
+        "holdfast_tags, holdfast_indexes, holdfast_etag) VALUES ($1::text, {}, {}, {}, $6::text, $7::text, $8::text, "
+        "$9::text, $10::text, {}) ON CONFLICT (key) DO UPDATE SET {}",
+        d.table, own_columns, d.expires, value, own_values, until, first_etag, sets);
     if (when == Kind::absent) sql += " WHERE NOT " + live;
   }
   return sql + fmt::format(
@@ -98,8 +109,8 @@ std::string Statements::set_sql(Kind when) const {
 
 std::string Statements::guarded(std::string sql, Guard guard) const {
   if (guard == Guard::none) return sql;
-  return fmt::format("WITH w AS ({}) SELECT w.*, 1 / (SELECT count(*) FROM w) FROM (SELECT) one LEFT JOIN w ON true",
-                     sql);
+  return fmt::format(
+      "WITH w AS ({}) SELECT w.*, 1 / (SELECT count(*) FROM w) FROM (SELECT 1 AS one) o LEFT JOIN w ON true", sql);
 }
 
 const Statement& Statements::set(Kind when, Guard guard) {
@@ -126,11 +137,14 @@ const Statement& Statements::check(Kind when) {
 // A row that has expired long ago, which only this transaction ever sees as one: it writes it, or lets it go.
 const Statement& Statements::hold() {
   const Dialect& d = dialect_;
+  std::string columns;
+  std::string values;
+  if (!d.is_v2) columns = "isbinary, ", values = "false, ";
+  if (d.etags == Dialect::Etag::counter) columns += "etag, ", values += "floor(random() * 2000000000)::bigint, ";
   return of(guarded(
       fmt::format("INSERT INTO {} AS t (key, value, {}{}) VALUES ($1::text, {}, {}'-infinity') ON CONFLICT (key) DO "
                   "UPDATE SET key = excluded.key WHERE NOT {} RETURNING false AS existed",
-                  d.table, d.is_v2 ? "" : "isbinary, ", d.expires, d.is_v2 ? "''" : "'null'", d.is_v2 ? "" : "false, ",
-                  d.live()),
+                  d.table, columns, d.expires, d.is_v2 ? "''" : "'null'", values, d.live()),
       Guard::fails));
 }
 
@@ -144,10 +158,16 @@ const Statement& Statements::forget_entries() {
 }
 
 const Statement& Statements::add_entries() {
+  const Dialect& d = dialect_;
+  std::string etag = "$4::text::uuid";
+  if (d.etags == Dialect::Etag::transaction) etag = "pg_current_xact_id()::xid";
+  if (d.etags == Dialect::Etag::counter)
+    etag = fmt::format("(SELECT t.etag FROM {} t WHERE t.key = $1::text)", d.table);
   return of(fmt::format(
-      "INSERT INTO {} AS i (name, value, key, etag) SELECT e.name, e.value, $1::text, {} FROM unnest($2::text[], "
-      "$3::text[]) AS e (name, value) ON CONFLICT (name, value, key) DO UPDATE SET etag = excluded.etag",
-      dialect_.index, dialect_.is_v2 ? "$4::text::uuid" : "pg_current_xact_id()::xid"));
+      "INSERT INTO {} AS i (name, value, key, etag) SELECT e.name, e.value, $1::text, {} FROM (SELECT "
+      "unnest($2::text[]) "
+      "AS name, unnest($3::text[]) AS value) e ON CONFLICT (name, value, key) DO UPDATE SET etag = excluded.etag",
+      d.index, etag));
 }
 
 const Statement& Statements::set_synchronous_commit() {

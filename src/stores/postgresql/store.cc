@@ -67,9 +67,10 @@ state::Capabilities capabilities_of(const PostgresqlSettings& settings, const Se
 
 }  // namespace
 
-Result<std::shared_ptr<state::StoreCore>> PostgresqlCore::make(const state::Component& component, Layout layout,
+Result<std::shared_ptr<state::StoreCore>> PostgresqlCore::make(const state::Component& component, Engine engine,
+                                                               Layout layout,
                                                                const state::StoreEnvironment& environment) {
-  auto settings = PostgresqlSettings::read(component, layout, std::thread::hardware_concurrency());
+  auto settings = PostgresqlSettings::read(component, layout, std::thread::hardware_concurrency(), engine);
   if (!settings) return fail(std::move(settings.error()));
   if (const auto library = Libpq::open(); !library)
     return fail(with_context(library.error(), settings->place().text()));
@@ -482,16 +483,6 @@ Task<Status> PostgresqlStore::close(CallContext context) {
   if (standby_pool_) co_await standby_pool_->close(deadline_of(context));
   co_await pool_.close(deadline_of(context));
   co_return Status();
-}
-
-Result<std::shared_ptr<state::StoreCore>> prepare_v1(const state::Component& component,
-                                                     const state::StoreEnvironment& environment) {
-  return PostgresqlCore::make(component, Layout::v1, environment);
-}
-
-Result<std::shared_ptr<state::StoreCore>> prepare_v2(const state::Component& component,
-                                                     const state::StoreEnvironment& environment) {
-  return PostgresqlCore::make(component, Layout::v2, environment);
 }
 
 }  // namespace holdfast::stores::postgresql

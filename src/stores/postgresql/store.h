@@ -28,7 +28,7 @@ namespace holdfast::stores::postgresql {
 // Shared by the loops. Thread-safe.
 class PostgresqlCore final : public state::StoreCore {
  public:
-  static Result<std::shared_ptr<state::StoreCore>> make(const state::Component& component, Layout layout,
+  static Result<std::shared_ptr<state::StoreCore>> make(const state::Component& component, Engine engine, Layout layout,
                                                         const state::StoreEnvironment& environment);
 
   // Connects, and makes the tables that are missing: Errc::unavailable or denied when that cannot be done within the

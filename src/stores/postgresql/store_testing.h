@@ -16,21 +16,26 @@ namespace holdfast::stores::postgresql {
 
 using Fields = std::vector<std::pair<std::string, std::string>>;
 
-inline state::Component component_of(Fields fields, Layout layout) {
+inline state::Component component_of(Fields fields, const state::StoreType& type) {
   state::Component component;
   component.name = "postgresql";
-  component.type = "state.postgresql";
-  component.version = layout == Layout::v1 ? "v1" : "v2";
+  component.type = type.type;
+  component.version = type.version;
   component.properties = std::move(fields);
   component.init_timeout = Milliseconds(20'000);  // the machine may be busy
   return component;
 }
+inline const state::StoreType& type_of(Layout layout) {
+  return layout == Layout::v1 ? kPostgresqlV1Type : kPostgresqlV2Type;
+}
 
-inline std::shared_ptr<state::StoreCore> core_of(const Fields& fields, Layout layout) {
-  const auto prepare = layout == Layout::v1 ? prepare_v1 : prepare_v2;
-  auto core = prepare(component_of(fields, layout), {.clock = Clock::system(), .loops = 1});
+inline std::shared_ptr<state::StoreCore> core_of(const Fields& fields, const state::StoreType& type) {
+  auto core = type.prepare(component_of(fields, type), {.clock = Clock::system(), .loops = 1});
   if (!core) throw std::runtime_error(core.error().message);
   return *core;
+}
+inline std::shared_ptr<state::StoreCore> core_of(const Fields& fields, Layout layout) {
+  return core_of(fields, type_of(layout));
 }
 
 }  // namespace holdfast::stores::postgresql

@@ -36,15 +36,14 @@ Task<void> Sweeper::stop() {
 Task<void> Sweeper::run() {
   const Dialect& d = statements_.dialect();
   const std::string expired = fmt::format(
-      "DELETE FROM {0} WHERE ctid IN (SELECT ctid FROM {0} WHERE {1} <= now() AND {1} > '-infinity' LIMIT {2} FOR "
-      "UPDATE "
+      "DELETE FROM {0} WHERE key IN (SELECT key FROM {0} WHERE {1} <= now() AND {1} > '-infinity' LIMIT {2} FOR UPDATE "
       "SKIP LOCKED)",
       d.table, d.expires, kBatch);
   const std::string orphans = fmt::format(
-      "DELETE FROM {0} WHERE ctid IN (SELECT i.ctid FROM {0} i WHERE NOT EXISTS (SELECT FROM {1} t WHERE t.key = "
-      "(i.key "
-      "COLLATE \"default\") AND t.{2} = i.etag) LIMIT {3} FOR UPDATE SKIP LOCKED)",
-      d.index, d.table, d.etag, kBatch);
+      "DELETE FROM {0} WHERE (name, value, key) IN (SELECT i.name, i.value, i.key FROM {0} i WHERE NOT EXISTS (SELECT "
+      "1 "
+      "FROM {1} t WHERE t.key = (i.key{2}) AND t.{3} = i.etag) LIMIT {4} FOR UPDATE SKIP LOCKED)",
+      d.index, d.table, d.as_key, d.etag, kBatch);
   const bool cleans = settings_.cleanup_interval.count() > 0;
   const Milliseconds pause = settings_.watch_log ? kWatched : settings_.cleanup_interval;
   SteadyTime next = std::chrono::steady_clock::now() + settings_.cleanup_interval;

@@ -48,7 +48,7 @@ Status Writes::add(const state::SetRequest& request, Guard guard, std::size_t op
   if (!wanted) return fail(wanted.error());
   SetParts& parts = parts_.emplace_back();
   set_values(execute(statements_.set(request.when.kind, guard), operation).values, request, principal_, *wanted,
-             layout_, parts);
+             statements_.dialect(), parts);
   note_result(operation);
   if (parts_of_.size() <= operation) parts_of_.resize(operation + 1);
   parts_of_[operation] = &parts;
