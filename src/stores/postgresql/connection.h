@@ -31,6 +31,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   SteadyTime opened_at() const { return opened_at_; }
   // When something was last sent or heard.
   SteadyTime busy_at() const { return busy_at_; }
+  // Something on its way takes long: it may wait for a lock, and what is sent now would wait behind it.
+  bool is_held_up(SteadyTime now) const { return !queue_.empty() && now - busy_at_ > kHeldUp; }
 
   // Finishes the waiters whose time is up, and everybody when the server has not been heard of since `silent_since`
   // though it should.
@@ -42,6 +44,8 @@ class Connection : public std::enable_shared_from_this<Connection> {
   void close(std::string reason);
 
  private:
+  static constexpr Milliseconds kHeldUp{50};
+
   // What the server answers to, in order.
   struct Due {
     std::shared_ptr<Exchange> exchange;              // null: a Prepare

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <algorithm>
+#include <utility>
 
 #include "base/log.h"
 #include "base/random.h"
@@ -87,7 +88,8 @@ Task<void> Pool::ask(std::shared_ptr<Exchange> exchange) {
   Connection* const connection = least_busy();
   if (connection != nullptr)
     connection->send(exchange);
-  else if (last_failure_ && now() < next_attempt_)
+  else if (last_failure_ && (now() < next_attempt_ || opening_ > 0))
+    // Whoever made the attempt waits for it, nobody else: it may take long.
     exchange->answer.lost = last_failure_, exchange->finish();
   else
     waiting_.push_back(exchange);
@@ -111,9 +113,11 @@ std::size_t Pool::usable() const {
 }
 
 Connection* Pool::least_busy() {
+  const SteadyTime at = connections_.size() > 1 ? now() : SteadyTime();
+  const auto burden = [at](const Connection& each) { return std::pair(each.is_held_up(at), each.in_flight()); };
   Connection* best = nullptr;
   for (const auto& each : connections_)
-    if (each->is_usable() && (best == nullptr || each->in_flight() < best->in_flight())) best = each.get();
+    if (each->is_usable() && (best == nullptr || burden(*each) < burden(*best))) best = each.get();
   return best;
 }
 
@@ -121,7 +125,7 @@ Connection* Pool::least_busy() {
 void Pool::grow() {
   if (closed_ || opening_ > 0 || usable() >= options_.connections_max || now() < next_attempt_) return;
   const Connection* const best = least_busy();
-  if (best != nullptr && best->in_flight() <= 1) return;
+  if (best != nullptr && best->in_flight() <= 1 && !best->is_held_up(now())) return;
   start(open());
 }
 
@@ -189,7 +193,17 @@ void Pool::sweep_soon() {
 void Pool::sweep() {
   const SteadyTime at = now();
   // A copy: what is told may open and close connections.
-  for (const auto& each : std::vector(connections_)) each->sweep(at, at - settings_.timeout - kGrace);
+  bool was_silent = false;
+  for (const auto& each : std::vector(connections_)) {
+    const bool was_usable = each->is_usable();
+    each->sweep(at, at - settings_.timeout - kGrace);
+    was_silent |= was_usable && !each->is_usable();
+  }
+  if (was_silent && usable() == 0) {
+    last_failure_ = Error(Errc::unavailable, fmt::format("{}: {} has been silent for too long; try again later",
+                                                         place_.text(), place_.server));
+    log::warn("holdfast.postgresql", "{}", last_failure_->message);
+  }
   std::vector<std::shared_ptr<Exchange>> late;
   for (const auto& exchange : waiting_)
     if (!exchange->is_done && exchange->deadline <= at) late.push_back(exchange);
