@@ -25,8 +25,8 @@ test::Rows daprs_objects(const Database& database) {
        {"SELECT indexdef FROM pg_indexes WHERE schemaname = 'public' AND indexname NOT LIKE '%holdfast%' ORDER BY 1",
         "SELECT conrelid::regclass::text, conname, pg_get_constraintdef(oid) FROM pg_constraint WHERE connamespace = "
         "'public'::regnamespace AND conname NOT LIKE '%holdfast%' ORDER BY 1, 2",
-        "SELECT sequencename, data_type FROM pg_sequences WHERE schemaname = 'public' ORDER BY 1",
-        "SELECT key, value FROM dapr_metadata ORDER BY 1"}) {
+        "SELECT sequencename, data_type FROM pg_sequences WHERE sequencename NOT LIKE '%holdfast%' ORDER BY 1",
+        "SELECT key, value FROM dapr_metadata WHERE key NOT LIKE 'holdfast%' ORDER BY 1"}) {
     const test::Rows rows = client.query(sql);
     found.insert(found.end(), rows.begin(), rows.end());
   }
@@ -61,7 +61,7 @@ class PostgresqlSchema : public LayoutTest {
   void run(const std::string& sql) const { database().client().query(sql); }
 
   static void open_save_and_read(const Database& database, int number) {
-    Sidecar sidecar(database.fields(), GetParam());
+    Sidecar sidecar(database.fields({{"watch", "log"}}), GetParam());
     const std::string key = std::to_string(number);
     if (!sidecar.set(put(key, key)) || sidecar.value(key) != key) throw std::runtime_error("it does not work");
   }
