@@ -14,19 +14,21 @@ bool find(void* handle, const char* name, Function& function) {
   return function != nullptr;
 }
 
-// Null when it is not there, or older than PostgreSQL 14, which brought pipelines.
+// Null when it is not there, or older than PostgreSQL 14, which brought pipelines. Stays when the process ends: a store
+// may be closed after it.
 const Libpq* opened() {
-  static const std::unique_ptr<Libpq> library = []() -> std::unique_ptr<Libpq> {
+  static const Libpq* const kOpened = []() -> const Libpq* {
     void* const handle = ::dlopen(kLibrary, RTLD_NOW | RTLD_LOCAL);
     if (handle == nullptr) return nullptr;
-    auto found = std::make_unique<Libpq>();
+    static Libpq functions;
+    Libpq* const found = &functions;
 #define HOLDFAST_LIBPQ_FIND(name) \
   if (!find(handle, "PQ" #name, found->name)) return nullptr;
     HOLDFAST_LIBPQ(HOLDFAST_LIBPQ_FIND)
 #undef HOLDFAST_LIBPQ_FIND
     return found;
   }();
-  return library.get();
+  return kOpened;
 }
 
 }  // namespace

@@ -128,10 +128,12 @@ Result<ConnectionHandle> open_for_loop(const PostgresqlSettings& settings, Role 
   Values values;
   values.text(timeout);
   // CockroachDB knows no jit, and its own isolation is what it does best.
-  const std::string_view more = settings.engine == Engine::cockroachdb
-                                    ? ""
-                                    : "set_config('default_transaction_isolation', 'read committed', false), "
-                                      "set_config('jit', 'off', false), ";
+  const std::string_view more =
+      settings.engine == Engine::cockroachdb
+          ? ""
+          : "set_config('default_transaction_isolation', 'read committed', false), "
+            "set_config('jit', 'off', false), set_config('standard_conforming_strings', 'on', "
+            "false), ";
   auto set = session->run("configure a connection to",
                           fmt::format("SELECT {}CASE WHEN current_setting('statement_timeout') = '0' THEN "
                                       "set_config('statement_timeout', $1::text, false) END",
