@@ -3,6 +3,7 @@
 #pragma once
 
 #include <algorithm>
+#include <deque>
 #include <functional>
 #include <future>
 #include <initializer_list>
@@ -10,6 +11,7 @@
 #include <list>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
 #include <vector>
 
@@ -50,7 +52,7 @@ class Load {
         counters_(std::move(counters)),
         probe_(std::move(probe)),
         crew_(stores_) {
-    for (std::size_t i = 0; i < kRegisters; ++i) registers_.push_back({.key = "register/" + std::to_string(i)});
+    for (std::size_t i = 0; i < kRegisters; ++i) registers_.emplace_back("register/" + std::to_string(i));
     for (const std::string& key : counters_) {
       counts_.emplace_back();
       set("the counter " + key, key, "0");
@@ -77,6 +79,15 @@ class Load {
     const std::uint64_t before = acknowledged();
     require_eventually("more writes", [&] { return acknowledged() >= before + writes; });
   }
+  // How many registers were not written meanwhile.
+  std::size_t held_up(Milliseconds time) {
+    std::vector<std::uint64_t> before;
+    for (const Register& each : registers_) before.push_back(each.acknowledgements);
+    std::this_thread::sleep_for(time);
+    std::size_t count = 0;
+    for (std::size_t i = 0; i < before.size(); ++i) count += registers_[i].acknowledgements == before[i] ? 1U : 0U;
+    return count;
+  }
   std::uint64_t acknowledged() const {
     return sum([](const Outcomes& each) { return each.applied.load(); });
   }
@@ -101,7 +112,7 @@ class Load {
   bool answers() { return try_write().has_value(); }
 
   // The server has been away for a while: each call ends at once with a message that says who, where and why.
-  void expect_quick_refusals(std::initializer_list<std::string> parts) {
+  void expect_quick_refusals(std::initializer_list<std::string> parts, Milliseconds clear_within = Milliseconds(400)) {
     const auto began = std::chrono::steady_clock::now();
     require_eventually("the loss to be noticed", [&] { return !answers(); });
     const auto noticed = std::chrono::steady_clock::now();
@@ -112,7 +123,7 @@ class Load {
     });
     const auto clear = std::chrono::steady_clock::now();
     std::cout << "noticed after " << ms(noticed - began) << " ms, clear " << ms(clear - noticed) << " ms later; ";
-    EXPECT_LT(clear - noticed, Milliseconds(400)) << "calls wait although the server is known to be away";
+    EXPECT_LT(clear - noticed, clear_within) << "calls wait although the server is known to be away";
     std::vector<std::int64_t> took;
     Error last;
     for (int i = 0; i < 40; ++i) {
@@ -163,7 +174,7 @@ class Load {
   const state::CallContext context_;
   const std::vector<std::string> counters_;
   const std::string probe_;
-  std::vector<Register> registers_;
+  std::deque<Register> registers_;
   Outcomes written_;
   std::list<Outcomes> counts_;
   Crew crew_;

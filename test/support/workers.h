@@ -2,6 +2,7 @@
 #pragma once
 
 #include <algorithm>
+#include <atomic>
 #include <set>
 #include <string>
 #include <vector>
@@ -17,7 +18,7 @@ struct Register {
   std::uint64_t last = 0;                // tried
   std::uint64_t acknowledged = 0;        // the newest that was
   std::set<std::uint64_t> unknown = {};  // since then
-  std::uint64_t acknowledgements = 0, unknowns = 0;
+  std::atomic<std::uint64_t> acknowledgements = 0, unknowns = 0;
 };
 
 inline Task<void> write_register(Crew& crew, state::StateStore& store, Scheduler& loop, state::CallContext context,

@@ -29,13 +29,14 @@ inline const state::StoreType& type_of(Layout layout) {
   return layout == Layout::v1 ? kPostgresqlV1Type : kPostgresqlV2Type;
 }
 
-inline std::shared_ptr<state::StoreCore> core_of(const Fields& fields, const state::StoreType& type) {
-  auto core = type.prepare(component_of(fields, type), {.clock = Clock::system(), .loops = 1});
+inline std::shared_ptr<state::StoreCore> core_of(const Fields& fields, const state::StoreType& type,
+                                                 std::size_t loops = 1) {
+  auto core = type.prepare(component_of(fields, type), {.clock = Clock::system(), .loops = loops});
   if (!core) throw std::runtime_error(core.error().message);
   return *core;
 }
-inline std::shared_ptr<state::StoreCore> core_of(const Fields& fields, Layout layout) {
-  return core_of(fields, type_of(layout));
+inline std::shared_ptr<state::StoreCore> core_of(const Fields& fields, Layout layout, std::size_t loops = 1) {
+  return core_of(fields, type_of(layout), loops);
 }
 
 }  // namespace holdfast::stores::postgresql
