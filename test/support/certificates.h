@@ -12,7 +12,8 @@ struct Certificates {
   std::string authority;           // PEM; nobody knows it who is not told
   std::string other;               // of an authority that has signed nothing
   std::string client, client_key;  // PEM
-  std::string server_file, server_key_file, authority_file;
+  std::string server_file, server_key_file, authority_file, other_file, client_file, client_key_file;
+  std::string expired_file, expired_key_file;  // a client's of yesterday
 };
 
 }  // namespace holdfast::test
