@@ -217,13 +217,16 @@ void TcpGate::pass(Link& link, Way way) {
   while (!from.waiting.empty()) {
     const std::size_t bytes = passable(way, from.waiting.size());
     if (single_bytes_ && !has_left(to.fd)) return;
+    // Counted first: who has received it may look at once.
+    std::atomic<std::uint64_t>& passed = passed_[index_of(way)];
+    passed += bytes;
     const ssize_t sent = bytes > 0 ? ::send(to.fd, from.waiting.data(), bytes, MSG_DONTWAIT | MSG_NOSIGNAL) : 0;
+    passed -= bytes - static_cast<std::uint64_t>(std::max<ssize_t>(sent, 0));
     if (sent < 0) {
       link.broken = errno != EAGAIN && errno != EINTR;
       return;
     }
     from.waiting.erase(0, static_cast<std::size_t>(sent));
-    passed_[index_of(way)] += static_cast<std::uint64_t>(sent);
     if (!left) continue;
     *left -= static_cast<std::uint64_t>(sent);
     if (*left > 0) continue;
