@@ -5,13 +5,14 @@ TEST_STEPS="build unit concurrency fuzz release package system newcomer"
 # What is worth the price of ThreadSanitizer: the programs whose tests use more than one thread.
 TSAN_TESTS="store_memory_test store_sqlite_test net_test base_test secrets_test telemetry_test tcp_gate_test"
 
-# run_ctest PRESET NAME [CTEST-ARGUMENT...]: NAME is the folder of the results.
+# run_ctest PRESET NAME [CTEST-ARGUMENT...]: NAME is the folder of the results. Two programs a core at a time, because
+# most of them wait: for times to live, for servers. What cannot stand company takes all places (PROCESSORS).
 run_ctest() {
   local preset=$1 results="$RESULTS/$2"
   shift 2
   rm -rf "$results" && mkdir -p "$results/gtest"
   export_store_servers
-  GTEST_OUTPUT="xml:$results/gtest/" ctest --test-dir "build/$preset" -j "$JOBS" --output-on-failure --timeout 600 \
+  GTEST_OUTPUT="xml:$results/gtest/" ctest --test-dir "build/$preset" -j "$((2 * JOBS))" --output-on-failure --timeout 600 \
     --no-tests=error --output-junit "$results/ctest.xml" "$@"
 }
 

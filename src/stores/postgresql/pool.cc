@@ -21,7 +21,7 @@ constexpr Milliseconds kGrace{1000};
 constexpr int kTriesMax = 8;
 // How long before a deadline a commit that still waits is cancelled.
 constexpr SteadyTime::duration kCancelMin = Milliseconds(50);
-constexpr SteadyTime::duration kCancelMax = Milliseconds(500);
+constexpr SteadyTime::duration kCancelMax = Milliseconds(1000);
 
 SteadyTime now() { return std::chrono::steady_clock::now(); }
 

@@ -1,4 +1,5 @@
 // A primary and two standbys: who serves which level, what a commit waits for, and what is left of it after a failover.
+#include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
 #include "stores/postgresql/store_testing.h"
@@ -138,9 +139,13 @@ TEST_F(PostgresqlStandbysTest, AStrongWriteWithoutItsStandbyStandsAndSaysSo) {
   Sidecar sidecar(group);
   ASSERT_TRUE(sidecar.set("k", "1", at(Consistency::strong)));
   group.standby(1).pause();
-  const auto written = sidecar.set("k", "2", at(Consistency::strong, nullptr, Milliseconds(1500)));
-  ASSERT_FALSE(written);
-  EXPECT_EQ(written.error().code, Errc::replication_shortfall) << written.error().message;
+  // On a busy machine the server may hear of the end of the waiting too late to tell.
+  test::require_eventually("a write that says that it is short", [&] {
+    const auto written = sidecar.set("k", "2", at(Consistency::strong, nullptr, Milliseconds(2000)));
+    if (written) throw std::runtime_error("a standby that is paused has confirmed a write");
+    EXPECT_THAT(written.error().code, testing::AnyOf(Errc::replication_shortfall, Errc::outcome_unknown));
+    return written.error().code == Errc::replication_shortfall;
+  });
   // It stands, and nobody else had to wait.
   EXPECT_EQ(sidecar.get("k"), "2");
   ASSERT_TRUE(sidecar.set("other", "1", at(Consistency::session)));
