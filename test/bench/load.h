@@ -2,6 +2,7 @@
 #pragma once
 
 #include <cstdint>
+#include <span>
 #include <string>
 #include <vector>
 
@@ -27,10 +28,14 @@ struct LoadResult {
   double percentile_us(double p);
 };
 
-// A connection for each request in flight. `request` is sent as it is.
-LoadResult run_http(const Load& load, const std::string& request);
+// A connection for each request in flight. `requests` are sent as they are, in turn.
+LoadResult run_http(const Load& load, std::span<const std::string> requests);
+inline LoadResult run_http(const Load& load, const std::string& request) { return run_http(load, {&request, 1}); }
 // Up to 8 streams a connection.
-LoadResult run_grpc(const Load& load, const std::string& path, const std::string& message);
+LoadResult run_grpc(const Load& load, const std::string& path, std::span<const std::string> messages);
+inline LoadResult run_grpc(const Load& load, const std::string& path, const std::string& message) {
+  return run_grpc(load, path, {&message, 1});
+}
 
 // Requests of Redis that have `replies` replies each, `depth` of them under way on every connection.
 LoadResult run_resp(const Load& load, const std::string& request, std::uint32_t replies, int depth);

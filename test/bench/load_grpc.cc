@@ -18,7 +18,15 @@ namespace {
 
 constexpr int kStreamsPerConnection = 8;
 
+// What is sent, in turn.
+struct Bodies {
+  std::vector<std::string> all;
+  std::size_t asked = 0;
+  const std::string& next() { return all[asked++ % all.size()]; }
+};
+
 struct Call {
+  const std::string* body = nullptr;
   std::size_t sent = 0;
   double asked = 0;
   std::string answer;
@@ -27,8 +35,8 @@ struct Call {
 
 class Client {
  public:
-  Client(const Load& load, const std::string& path, const std::string& body, LoadResult& result)
-      : fd_(connect_to(load)), path_(path), body_(body), result_(result) {
+  Client(const Load& load, const std::string& path, Bodies& bodies, LoadResult& result)
+      : fd_(connect_to(load)), path_(path), bodies_(bodies), result_(result) {
     nghttp2_session_callbacks* callbacks = nullptr;
     nghttp2_session_callbacks_new(&callbacks);
     nghttp2_session_callbacks_set_on_header_callback(callbacks, on_header);
@@ -80,10 +88,10 @@ class Client {
                            nghttp2_data_source*, void* user) {
     auto& self = *static_cast<Client*>(user);
     Call& call = self.calls_[id];
-    const std::size_t n = std::min(room, self.body_.size() - call.sent);
-    std::memcpy(to, self.body_.data() + call.sent, n);
+    const std::size_t n = std::min(room, call.body->size() - call.sent);
+    std::memcpy(to, call.body->data() + call.sent, n);
     call.sent += n;
-    if (call.sent == self.body_.size()) *flags |= NGHTTP2_DATA_FLAG_EOF;
+    if (call.sent == call.body->size()) *flags |= NGHTTP2_DATA_FLAG_EOF;
     return static_cast<ssize_t>(n);
   }
   void answered(std::int32_t id);
@@ -91,7 +99,7 @@ class Client {
   int fd_;
   nghttp2_session* h2_ = nullptr;
   const std::string& path_;
-  const std::string& body_;
+  Bodies& bodies_;
   LoadResult& result_;
   std::unordered_map<std::int32_t, Call> calls_;
   std::vector<std::int32_t> unsent_;
@@ -112,6 +120,7 @@ void Client::ask() {
   provider.read_callback = read_body;
   const std::int32_t id = nghttp2_submit_request(h2_, nullptr, head, std::size(head), &provider, nullptr);
   if (id < 0) throw std::runtime_error("nghttp2_submit_request failed");
+  calls_[id].body = &bodies_.next();
   unsent_.push_back(id);
 }
 
@@ -147,18 +156,22 @@ void Client::receive(double now) {
   flush();
 }
 
-std::string framed(const std::string& message) {
-  std::string body(1, '\0');
-  for (int i = 3; i >= 0; --i) body += static_cast<char>(message.size() >> (8 * i));
-  return body + message;
+Bodies framed(std::span<const std::string> messages) {
+  Bodies bodies;
+  for (const std::string& message : messages) {
+    std::string& body = bodies.all.emplace_back(1, '\0');
+    for (int i = 3; i >= 0; --i) body += static_cast<char>(message.size() >> (8 * i));
+    body += message;
+  }
+  return bodies;
 }
 
 }  // namespace
 
 std::string fetch_grpc(const Load& load, const std::string& path, const std::string& message) {
   LoadResult result;
-  const std::string body = framed(message);
-  Client client(load, path, body, result);
+  Bodies bodies = framed({&message, 1});
+  Client client(load, path, bodies, result);
   client.keep_answer_ = true;
   client.stop();
   client.ask();
@@ -168,15 +181,15 @@ std::string fetch_grpc(const Load& load, const std::string& path, const std::str
   return client.last_answer();
 }
 
-LoadResult run_grpc(const Load& load, const std::string& path, const std::string& message) {
+LoadResult run_grpc(const Load& load, const std::string& path, std::span<const std::string> messages) {
   LoadResult result;
-  const std::string body = framed(message);
+  Bodies bodies = framed(messages);
   const int connections = (load.in_flight + kStreamsPerConnection - 1) / kStreamsPerConnection;
   const int poll = epoll_create1(0);
   std::vector<std::unique_ptr<Client>> clients;
   const double began = now_seconds();
   for (int i = 0; i < connections; ++i) {
-    clients.push_back(std::make_unique<Client>(load, path, body, result));
+    clients.push_back(std::make_unique<Client>(load, path, bodies, result));
     epoll_event event{EPOLLIN, {.u64 = static_cast<std::uint64_t>(i)}};
     epoll_ctl(poll, EPOLL_CTL_ADD, clients.back()->fd(), &event);
     for (int s = 0; s < std::min(load.in_flight, kStreamsPerConnection); ++s) clients.back()->ask();

@@ -83,8 +83,13 @@ std::string fetch_http(const Load& load, const std::string& request) {
   return in.substr(0, whole);
 }
 
-LoadResult run_http(const Load& load, const std::string& request) {
+LoadResult run_http(const Load& load, std::span<const std::string> requests) {
   LoadResult result;
+  std::size_t asked = 0;
+  const auto ask = [&](const Client& client) {
+    const std::string& request = requests[asked++ % requests.size()];
+    send_all(client.fd, request.data(), request.size());
+  };
   std::vector<Client> clients(static_cast<std::size_t>(load.in_flight));
   const int poll = epoll_create1(0);
   for (std::size_t i = 0; i < clients.size(); ++i) {
@@ -96,7 +101,7 @@ LoadResult run_http(const Load& load, const std::string& request) {
   double now = began;
   for (Client& client : clients) {
     client.asked = now;
-    send_all(client.fd, request.data(), request.size());
+    ask(client);
   }
   std::vector<char> buffer(256 * 1024);
   while (now - began < load.seconds) {
@@ -116,7 +121,7 @@ LoadResult run_http(const Load& load, const std::string& request) {
         result.latencies_us.push_back(static_cast<std::uint32_t>((now - client.asked) * 1e6));
       client.in.erase(0, whole);
       client.asked = now_seconds();
-      send_all(client.fd, request.data(), request.size());
+      ask(client);
     }
   }
   result.seconds = now_seconds() - began;

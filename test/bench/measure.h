@@ -22,19 +22,19 @@ inline constexpr double kTurnSeconds = 0.5;
 struct Measured {
   LoadResult load;
   double cpu_us = 0;
-  double backend_us = 0;  // of the database's process
+  double backend_us = 0;  // of the database's processes
 };
 
 // `backend` 0: there is none.
 template <class Run>
 Measured measure(pid_t pid, pid_t backend, Run run) {
   const double before = cpu_seconds(pid);
-  const double backend_before = backend != 0 ? cpu_seconds(backend) : 0;
+  const double backend_before = backend != 0 ? cpu_seconds_of_tree(backend) : 0;
   Measured measured{run(), 0, 0};
   if (measured.load.requests == 0) return measured;
   const double requests = static_cast<double>(measured.load.requests);
   measured.cpu_us = (cpu_seconds(pid) - before) * 1e6 / requests;
-  if (backend != 0) measured.backend_us = (cpu_seconds(backend) - backend_before) * 1e6 / requests;
+  if (backend != 0) measured.backend_us = (cpu_seconds_of_tree(backend) - backend_before) * 1e6 / requests;
   return measured;
 }
 
@@ -43,6 +43,14 @@ inline Measured measure_operation(pid_t pid, pid_t backend, const Load& load, co
   return measure(pid, backend, [&] {
     return protocol == "http" ? run_http(load, operation.http)
                               : run_grpc(load, operation.grpc_path, operation.grpc_message);
+  });
+}
+
+inline Measured measure_operation(pid_t pid, pid_t backend, const Load& load, const std::string& protocol,
+                                  const SpreadOperation& operation) {
+  return measure(pid, backend, [&] {
+    return protocol == "http" ? run_http(load, operation.http)
+                              : run_grpc(load, operation.grpc_path, operation.grpc_messages);
   });
 }
 

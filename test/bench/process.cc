@@ -59,6 +59,14 @@ double cpu_seconds(pid_t pid) {
   return static_cast<double>(t.tv_sec) + static_cast<double>(t.tv_nsec) / 1e9;
 }
 
+double cpu_seconds_of_tree(pid_t pid) {
+  double seconds = cpu_seconds(pid);
+  const std::string id = std::to_string(pid);
+  std::ifstream children("/proc/" + id + "/task/" + id + "/children");
+  for (pid_t child = 0; children >> child;) seconds += cpu_seconds_of_tree(child);
+  return seconds;
+}
+
 double resident_mib(pid_t pid) {
   std::ifstream statm("/proc/" + std::to_string(pid) + "/statm");
   double total = 0;

@@ -23,6 +23,8 @@ class Process {
 };
 
 double cpu_seconds(pid_t pid);  // user and system, to the nanosecond
+// Also of the processes that it started and that are there.
+double cpu_seconds_of_tree(pid_t pid);
 double resident_mib(pid_t pid);
 void pin_to(int cpu);  // the calling thread
 int free_port();

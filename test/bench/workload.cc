@@ -27,28 +27,29 @@ std::string http_request(const std::string& method, const std::string& path, con
   return request + "\r\n" + body;
 }
 
-std::vector<Operation> operations_on(const std::string& store) {
+std::vector<Operation> operations_on(const std::string& store, int first) {
   const std::string root = "/v1.0/state/" + store;
   const std::string service = "/dapr.proto.runtime.v1.Dapr/";
+  const std::string key_0 = fmt::format("key-{}", first);
   std::vector<Operation> all;
 
   std::string get;
   protobuf::append_bytes(get, 1, store);
-  protobuf::append_bytes(get, 2, "key-0");
-  all.push_back({"get", http_request("GET", root + "/key-0", ""), service + "GetState", get});
+  protobuf::append_bytes(get, 2, key_0);
+  all.push_back({"get", http_request("GET", root + "/" + key_0, ""), service + "GetState", get});
 
   std::string save;
   protobuf::append_bytes(save, 1, store);
-  protobuf::append_message(save, 2, grpc_item("key-0"));
-  all.push_back({"save", http_request("POST", root, fmt::format(R"([{{"key":"key-0","value":"{}"}}])", kValue)),
+  protobuf::append_message(save, 2, grpc_item(key_0));
+  all.push_back({"save", http_request("POST", root, fmt::format(R"([{{"key":"{}","value":"{}"}}])", key_0, kValue)),
                  service + "SaveState", save});
 
   std::string keys;
   std::string bulk;
   protobuf::append_bytes(bulk, 1, store);
   for (int i = 0; i < 100; ++i) {
-    keys += fmt::format("{}\"key-{}\"", i > 0 ? "," : "", i);
-    protobuf::append_bytes(bulk, 2, fmt::format("key-{}", i));
+    keys += fmt::format("{}\"key-{}\"", i > 0 ? "," : "", first + i);
+    protobuf::append_bytes(bulk, 2, fmt::format("key-{}", first + i));
   }
   all.push_back({"bulk-get-100", http_request("POST", root + "/bulk", fmt::format(R"({{"keys":[{}]}})", keys)),
                  service + "GetBulkState", bulk});
@@ -56,7 +57,7 @@ std::vector<Operation> operations_on(const std::string& store) {
   std::string transaction;
   protobuf::append_bytes(transaction, 1, store);
   std::string operations;
-  for (const std::string key : {"key-1", "key-2"}) {
+  for (const std::string& key : {fmt::format("key-{}", first + 1), fmt::format("key-{}", first + 2)}) {
     std::string operation;
     protobuf::append_bytes(operation, 1, "upsert");
     protobuf::append_message(operation, 2, grpc_item(key));
@@ -82,9 +83,24 @@ std::vector<Operation> v2_operations_on(const std::string& store) {
           {"save", http_request("PUT", path, value_text()), service + "Put", put}};
 }
 
-std::string seed_request(const std::string& store) {
+std::vector<SpreadOperation> spread_operations_on(const std::string& store) {
+  std::vector<SpreadOperation> spread;
+  for (int i = 0; i < kSpread; ++i) {
+    const std::vector<Operation> operations = operations_on(store, i * kSpreadStep);
+    spread.resize(operations.size());
+    for (std::size_t at = 0; at < operations.size(); ++at) {
+      spread[at].name = operations[at].name;
+      spread[at].http.push_back(operations[at].http);
+      spread[at].grpc_path = operations[at].grpc_path;
+      spread[at].grpc_messages.push_back(operations[at].grpc_message);
+    }
+  }
+  return spread;
+}
+
+std::string seed_request(const std::string& store, int keys) {
   std::string items;
-  for (int i = 0; i < 100; ++i)
+  for (int i = 0; i < keys; ++i)
     items += fmt::format(R"({}{{"key":"key-{}","value":"{}"}})", i > 0 ? "," : "", i, kValue);
   return http_request("POST", "/v1.0/state/" + store, "[" + items + "]");
 }
