@@ -18,6 +18,7 @@
 #include "bench/floors.h"
 #include "bench/load.h"
 #include "bench/measure.h"
+#include "bench/postgresql.h"
 #include "bench/process.h"
 #include "bench/redis.h"
 #include "bench/report.h"
@@ -36,9 +37,7 @@ struct Options {
   double seconds = 2;
   std::string json_file;
   std::string svg_file;
-  bool redis_only = false;
-  bool watch_only = false;
-  bool near_only = false;
+  std::string only;  // a part of it; empty: all
   std::string peer_host = "127.0.0.1";
   int peer_http = 0;  // 0: no peer
   int peer_grpc = 0;
@@ -93,6 +92,14 @@ class Bench {
   void compare_near_cache();
   void measure_database();
   void measure_redis();
+  void measure_postgresql_server() {
+    const auto command = [this](int http, int grpc, const std::string& folder) {
+      std::vector<std::string> words = sidecar_command(http, grpc, folder);
+      words.insert(words.end(), {"--loops", "1"});
+      return words;
+    };
+    measure_postgresql({command, kServerCore, kLoadCore, workspace_.path.string(), options_.seconds}, report_);
+  }
   void measure_watchers() {
     const auto command = [this](int http, int grpc) {
       std::vector<std::string> words = sidecar_command(http, grpc);
@@ -108,11 +115,14 @@ class Bench {
     report_.facts.push_back({std::move(name), value, std::move(unit), limit, at_least});
   }
   std::vector<std::string> sidecar_command(int http, int grpc) const {
+    return sidecar_command(http, grpc, (workspace_.path / "components").string());
+  }
+  std::vector<std::string> sidecar_command(int http, int grpc, const std::string& folder) const {
     return {options_.holdfast,
             "--app-id",
             "bench",
             "--resources-path",
-            (workspace_.path / "components").string(),
+            folder,
             "--dapr-http-port",
             std::to_string(http),
             "--dapr-grpc-port",
@@ -236,9 +246,7 @@ void Bench::compare_near_cache() {
          "eventual}\n";
   const int http = free_port();
   const int grpc = free_port();
-  std::vector<std::string> command = sidecar_command(http, grpc);
-  std::ranges::replace(command, (workspace_.path / "components").string(), folder.string());
-  const Process sidecar(command, kServerCore, "");
+  const Process sidecar(sidecar_command(http, grpc, folder.string()), kServerCore, "");
   wait_for_port(http);
   for (const std::string store : {"memory", "nearby"}) fetch_http(Load{"127.0.0.1", http, 1, 1}, seed_request(store));
   const Operation memory = operations_on("memory").front();
@@ -340,11 +348,12 @@ Report Bench::run() {
   if (const std::string program = redis_program(); !program.empty()) redis_.emplace(program, kServerCore);
   write_components(workspace_, redis_ ? redis_->port() : 0);
   report_.machine = machine();
-  if (options_.redis_only || options_.watch_only || options_.near_only) {
+  if (!options_.only.empty()) {
     pin_to(kLoadCore);
-    if (options_.redis_only) measure_redis();
-    if (options_.watch_only) measure_watchers();
-    if (options_.near_only) compare_near_cache();
+    if (options_.only == "redis") measure_redis();
+    if (options_.only == "postgresql") measure_postgresql_server();
+    if (options_.only == "watch") measure_watchers();
+    if (options_.only == "near") compare_near_cache();
     return report_;
   }
   std::cerr << "start-up and size\n";
@@ -361,6 +370,8 @@ Report Bench::run() {
   measure_watchers();
   std::cerr << "Redis\n";
   measure_redis();
+  std::cerr << "PostgreSQL\n";
+  measure_postgresql_server();
   if (options_.peer_http > 0) {
     std::cerr << "peer\n";
     measure_server("peer", options_.peer_pid, options_.peer_http, options_.peer_grpc, options_.peer_store, "memory");
@@ -370,10 +381,10 @@ Report Bench::run() {
 }
 
 int usage() {
-  std::cerr
-      << "usage: holdfast_bench [--holdfast FILE] [--seconds S] [--json FILE] [--svg FILE] [--only redis|watch|near]\n"
-         "         [--peer http://HOST:PORT] [--peer-grpc PORT] [--peer-pid PID] [--peer-store NAME]\n"
-         "A peer is any sidecar that speaks Dapr's state API; its CPU is measured when its pid is given.\n";
+  std::cerr << "usage: holdfast_bench [--holdfast FILE] [--seconds S] [--json FILE] [--svg FILE]\n"
+               "         [--only redis|postgresql|watch|near]\n"
+               "         [--peer http://HOST:PORT] [--peer-grpc PORT] [--peer-pid PID] [--peer-store NAME]\n"
+               "A peer is any sidecar that speaks Dapr's state API; its CPU is measured when its pid is given.\n";
   return 2;
 }
 
@@ -422,12 +433,8 @@ int bench_main(int argc, char** argv) {
       options.json_file = value;
     else if (name == "--svg")
       options.svg_file = value;
-    else if (name == "--only" && value == "redis")
-      options.redis_only = true;
-    else if (name == "--only" && value == "watch")
-      options.watch_only = true;
-    else if (name == "--only" && value == "near")
-      options.near_only = true;
+    else if (name == "--only" && (value == "redis" || value == "postgresql" || value == "watch" || value == "near"))
+      options.only = value;
     else if (name == "--peer" && read_peer(value, options))
       continue;
     else if (name == "--peer-grpc")

@@ -8,11 +8,11 @@
 namespace holdfast::bench {
 
 std::string table(const Report& report) {
-  std::string out = fmt::format("{}\n\n{:<9} {:<5} {:<7} {:<14} {:>9} {:>10} {:>8} {:>8} {:>9} {:>8} {:>7}\n",
+  std::string out = fmt::format("{}\n\n{:<9} {:<5} {:<13} {:<14} {:>9} {:>10} {:>8} {:>8} {:>9} {:>8} {:>7}\n",
                                 report.machine, "server", "proto", "store", "operation", "in flight", "req/s", "p50 us",
                                 "p99 us", "CPU us", "db us", "x floor");
   for (const Row& row : report.rows) {
-    out += fmt::format("{:<9} {:<5} {:<7} {:<14} {:>9} {:>10.0f} {:>8.0f} {:>8.0f} {:>9.2f} {:>8} {:>7}{}\n",
+    out += fmt::format("{:<9} {:<5} {:<13} {:<14} {:>9} {:>10.0f} {:>8.0f} {:>8.0f} {:>9.2f} {:>8} {:>7}{}\n",
                        row.server, row.protocol, row.store, row.operation, row.in_flight, row.per_second, row.p50_us,
                        row.p99_us, row.cpu_us, row.backend_us > 0 ? fmt::format("{:.2f}", row.backend_us) : "-",
                        row.ratio > 0 ? fmt::format("{:.2f}", row.ratio) : "-",
@@ -26,7 +26,7 @@ std::string table(const Report& report) {
       verdict = fmt::format("  (bar: {} {:.4g}: {})", fact.at_least ? "at least" : "at most", fact.bar,
                             holds ? "holds" : "MISSED");
     }
-    out += fmt::format("{:<58} {:>10.2f} {}{}\n", fact.name, fact.value, fact.unit, verdict);
+    out += fmt::format("{:<70} {:>10.2f} {}{}\n", fact.name, fact.value, fact.unit, verdict);
   }
   return out;
 }

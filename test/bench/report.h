@@ -8,16 +8,16 @@
 namespace holdfast::bench {
 
 struct Row {
-  std::string server;     // "holdfast", "floor", "peer"; "direct", "pipelined": clients of Redis
-  std::string protocol;   // "http", "grpc"
-  std::string store;      // "memory", "sqlite"
+  std::string server;     // "holdfast", "floor", "peer"; "direct", "pipelined": clients of the database
+  std::string protocol;   // "http", "grpc"; "resp", "libpq"
+  std::string store;      // "memory", "sqlite", "redis", "postgresql", "postgresql-v1"
   std::string operation;  // "get", "save", "bulk-get-100", "transaction-2"
   int in_flight = 0;
   double per_second = 0;
   double p50_us = 0;
   double p99_us = 0;
   double cpu_us = 0;
-  double backend_us = 0;  // of the database's process; 0: there is none
+  double backend_us = 0;  // of the database's processes; 0: there is none
   std::uint64_t errors = 0;
   double ratio = 0;  // cpu_us over the floor's; 0: there is no floor
 };
