@@ -147,10 +147,8 @@ class Comparison {
     for (const std::string operation : {"get", "save", "bulk-get-100"})
       for (const int in_flight : {1, kInFlight}) add_by_hand(operation, in_flight);
     for (const std::string protocol : {"http", "grpc"}) {
-      for (const std::string operation : {"get", "save"}) {
-        compare(protocol, operation);
-        compare_one_client(protocol, operation);
-      }
+      compare(protocol, "get");
+      compare(protocol, "save");
       compare_bulk(protocol);
     }
     const StatementLog log(server_);
@@ -202,19 +200,6 @@ class Comparison {
     bar(name + ": CPU over the same in memory", middle(memory, name + ", memory"), "x", 2);
     bar(name + ": CPU over that client's", middle(client, name + ", client"), "x", 0);
     bar(name + ": postgres's CPU over that client's", middle(database, name + ", database"), "x", 0);
-  }
-
-  // A save's answer comes alone, when its commit is on the disk, however many are in flight: each wakes the sidecar, as
-  // one client's in memory do and as 32 clients' do not.
-  void compare_one_client(const std::string& protocol, const std::string& operation) {
-    std::vector<double> memory;
-    for (int turn = 0; turn < kTurns; ++turn) {
-      const Measured ours = through(protocol, operations_["postgresql"][operation], 1, kTurnSeconds);
-      const Measured in_memory = through(protocol, operations_["memory"][operation], 1, kTurnSeconds);
-      if (in_memory.cpu_us > 0) memory.push_back(ours.cpu_us / in_memory.cpu_us);
-    }
-    const std::string name = fmt::format("{} {} on PostgreSQL, one client", protocol, operation);
-    bar(name + ": CPU over the same in memory", middle(memory, name), "x", 0);
   }
 
   void compare_bulk(const std::string& protocol) {
