@@ -1,14 +1,26 @@
-"""Histories of concurrent clients at Redis, through the sidecar, are linearizable: reads, saves and deletes with and without etags,
-first-writes and transactions, also while Redis cuts connections off. clients/linearizability records and decides them.
+"""Histories of concurrent clients at Redis and PostgreSQL, through the sidecar, are linearizable: reads, saves and deletes with and
+without etags, first-writes and transactions, also while the server cuts connections off. clients/linearizability records and decides them.
 
 A few dozen short histories here; HOLDFAST_SOAK_SECONDS asks for as many as fit into so long.
 """
 import json
 import os
+import shlex
 import subprocess
 
 import pytest
 from conftest import REDIS, REPOSITORY, Sidecar
+
+POSTGRESQL = """apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata: {{name: pg}}
+spec:
+  type: state.postgresql
+  version: VERSION
+  metadata:
+  - {{name: connectionString, value: "CONNECTION"}}
+  - {{name: tablePrefix, value: "linearizable_VERSION_"}}
+"""
 
 CLIENT = REPOSITORY / ".cache/clients/linearizability/client"
 
@@ -22,16 +34,19 @@ def run_client(*arguments, timeout=600):
     return done.returncode, done.stdout, done.stderr
 
 
-def record(redis, directory, *arguments, fields="", timeout=600):
-    component = REDIS.removeprefix("---\n").replace("PORT", str(redis.port)) + fields
-    with Sidecar(directory, components=component, args=["--loops", "2"]) as sidecar:
-        code, out, err = run_client(*arguments, f"{sidecar.url}/v1.0/state/red", timeout=timeout)
+def record(components, store, directory, *arguments, timeout=600):
+    with Sidecar(directory, components=components, args=["--loops", "2"]) as sidecar:
+        code, out, err = run_client(*arguments, f"{sidecar.url}/v1.0/state/{store}", timeout=timeout)
         return code, out, f"{out[-100_000:]}\n{err}\n{sidecar.log()[-5000:]}"
 
 
-def test_redis_is_linearizable(redis, tmp_path):
+def redis_component(redis, fields=""):
+    return REDIS.removeprefix("---\n").replace("PORT", str(redis.port)) + fields
+
+
+def expect_linearizable(components, store, directory, *arguments):
     seconds = float(os.environ.get("HOLDFAST_SOAK_SECONDS", "0"))
-    code, out, told = record(redis, tmp_path, "-redis", f"127.0.0.1:{redis.port}", "-runs", 40, "-seconds", seconds, timeout=600 + 2 * seconds)
+    code, out, told = record(components, store, directory, *arguments, "-runs", 40, "-seconds", seconds, timeout=600 + 2 * seconds)
     assert code == 0, told
     summary = json.loads(out.splitlines()[-1])
     print(summary)
@@ -41,9 +56,21 @@ def test_redis_is_linearizable(redis, tmp_path):
     assert summary["setAside"] <= summary["runs"] / 10
 
 
+def test_redis_is_linearizable(redis, tmp_path):
+    expect_linearizable(redis_component(redis), "red", tmp_path, "-redis", f"127.0.0.1:{redis.port}")
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_postgresql_is_linearizable(postgresql, tmp_path, version):
+    component = POSTGRESQL.replace("VERSION", version).replace("CONNECTION", postgresql.connection_string())
+    ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdfast'"
+    superuser = postgresql.connection_string(user="postgres", password="postgres-password")
+    expect_linearizable(component, "pg", tmp_path, "-cut", f"{shlex.quote(postgresql.programs)}/psql -qAt -c {shlex.quote(ends)} {shlex.quote(superuser)}")
+
+
 def test_what_is_not_linearizable_is_found(redis, tmp_path):
     """With daprLenient an etag is not checked where there is no record, as in Dapr: a save whose version has gone is done."""
-    code, out, told = record(redis, tmp_path, "-runs", 200, fields='  - {{name: daprLenient, value: "true"}}\n')
+    code, out, told = record(redis_component(redis, '  - {{name: daprLenient, value: "true"}}\n'), "red", tmp_path, "-runs", 200)
     assert code == 1 and "the history is not linearizable" in out.splitlines()[-1], told
 
 

@@ -1,6 +1,6 @@
 // Records histories of clients at a store of the sidecar, over HTTP, and checks that each is linearizable.
 //
-//	client [-redis HOST:PORT] [-runs N] [-seconds S] [-seed N] STORE-URL
+//	client [-redis HOST:PORT] [-cut COMMAND] [-runs N] [-seconds S] [-seed N] STORE-URL
 //	client -check FILE          the histories in a file, one a line, as a failure prints them
 //
 // The last line is a summary as JSON. Exit code 1: a history that is not linearizable, an etag that came twice, or
@@ -89,11 +89,11 @@ func checkFile(name string) int {
 	return 0
 }
 
-func run(store, redis string, runs int, seconds float64, seed int64) int {
+func run(store string, cut func() error, runs int, seconds float64, seed int64) int {
 	total := summary{Seed: seed}
 	end := time.Now().Add(time.Duration(seconds * float64(time.Second)))
 	for i := 0; i < runs || time.Now().Before(end); i++ {
-		history, trouble := record(store, redis, fmt.Sprintf("lin-%d-%d", seed, i), seed+int64(i))
+		history, trouble := record(store, cut, fmt.Sprintf("lin-%d-%d", seed, i), seed+int64(i))
 		if trouble != nil {
 			show(history, trouble.Error())
 			return 1
@@ -120,6 +120,7 @@ func run(store, redis string, runs int, seconds float64, seed int64) int {
 
 func main() {
 	redis := flag.String("redis", "", "Redis whose clients are cut off during some runs")
+	command := flag.String("cut", "", "command of the shell that cuts clients off, as -redis does")
 	runs := flag.Int("runs", 30, "histories at least")
 	seconds := flag.Float64("seconds", 0, "how long at least")
 	seed := flag.Int64("seed", time.Now().UnixNano(), "of what the clients do")
@@ -132,5 +133,11 @@ func main() {
 		flag.Usage()
 		os.Exit(2)
 	}
-	os.Exit(run(flag.Arg(0), *redis, *runs, *seconds, *seed))
+	var cut func() error
+	if *redis != "" {
+		cut = func() error { return cutOff(*redis) }
+	} else if *command != "" {
+		cut = func() error { return cutOffBy(*command) }
+	}
+	os.Exit(run(flag.Arg(0), cut, *runs, *seconds, *seed))
 }

@@ -9,6 +9,7 @@ import (
 	"math/rand"
 	"net"
 	"net/http"
+	"os/exec"
 	"strconv"
 	"strings"
 	"sync"
@@ -245,9 +246,17 @@ func cutOff(address string) error {
 	return err
 }
 
-// record makes a history, as random as the seed. In every second one the clients of this Redis are cut off in the middle;
-// an empty address: in none.
-func record(store, redis, prefix string, seed int64) ([]operation, error) {
+// cutOffBy runs a command that closes connections of the store's server.
+func cutOffBy(command string) error {
+	said, err := exec.Command("sh", "-c", command).CombinedOutput()
+	if err != nil {
+		return fmt.Errorf("%s: %w: %s", command, err, said)
+	}
+	return nil
+}
+
+// record makes a history, as random as the seed. In every second one `cut` is called in the middle; nil: in none.
+func record(store string, cut func() error, prefix string, seed int64) ([]operation, error) {
 	random := rand.New(rand.NewSource(seed))
 	clients, keys := 2+random.Intn(clientsMax-1), 2+random.Intn(keysMax-1)
 	each := operationsMax / clients
@@ -267,14 +276,14 @@ func record(store, redis, prefix string, seed int64) ([]operation, error) {
 			one.run(each, keys, impatientAt)
 		}()
 	}
-	var cut error
-	if redis != "" && random.Intn(2) == 0 {
+	var notCut error
+	if cut != nil && random.Intn(2) == 0 {
 		time.Sleep(time.Duration(random.Intn(20)) * time.Millisecond) // somewhere in the run
-		cut = cutOff(redis)
+		notCut = cut()
 	}
 	all.Wait()
 	if r.trouble != nil {
 		return r.history, r.trouble
 	}
-	return r.history, cut
+	return r.history, notCut
 }
