@@ -11,7 +11,6 @@
 #include <list>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
@@ -78,15 +77,6 @@ class Load {
   void go_on(std::uint64_t writes = kWritesBetween) {
     const std::uint64_t before = acknowledged();
     require_eventually("more writes", [&] { return acknowledged() >= before + writes; });
-  }
-  // How many registers were not written meanwhile.
-  std::size_t held_up(Milliseconds time) {
-    std::vector<std::uint64_t> before;
-    for (const Register& each : registers_) before.push_back(each.acknowledgements);
-    std::this_thread::sleep_for(time);
-    std::size_t count = 0;
-    for (std::size_t i = 0; i < before.size(); ++i) count += registers_[i].acknowledgements == before[i] ? 1U : 0U;
-    return count;
   }
   std::uint64_t acknowledged() const {
     return sum([](const Outcomes& each) { return each.applied.load(); });
