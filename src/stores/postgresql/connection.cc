@@ -47,37 +47,13 @@ void Connection::send(std::shared_ptr<Exchange> exchange) {
   const std::size_t count = exchange->executions.size();
   bool sent = is_usable();
   for (const Execution& execution : exchange->executions) sent = sent && prepare(*execution.statement);
-  exchange->answer.rows.reserve(count);
-  exchange->answer.was_sent = true;
-  // What is alone does not wait for company.
-  if (sent && count == 1 && exchange->may_share && exchange->executions.front().statement->is_quick && !queue_.empty())
-    return send_shared(std::move(exchange));
-  sent = sent && end_shared();
   if (queue_.empty()) busy_at_ = now();
-  queue_.push_back({.exchange = exchange});
+  queue_.push_back({exchange, Statement::kNotPrepared, count});
+  exchange->answer.rows.reserve(count);
   for (const Execution& execution : exchange->executions) sent = sent && execute(execution);
+  exchange->answer.was_sent = true;
   if (sent && sync()) return flush();
   lose(said_by(handle_.get()));
-}
-
-void Connection::send_shared(std::shared_ptr<Exchange> exchange) {
-  const bool sent = execute(exchange->executions.front());
-  queue_.push_back({.exchange = std::move(exchange), .has_sync = false});
-  if (!sent || (++shared_ >= kSharedMax && !end_shared())) return lose(said_by(handle_.get()));
-  if (shared_ == 0) return flush();
-  if (std::exchange(ends_shared_soon_, true)) return;
-  loop_.post([self = shared_from_this()] {
-    self->ends_shared_soon_ = false;
-    if (self->lost_ || self->shared_ == 0) return;
-    if (self->end_shared()) return self->flush();
-    self->lose(said_by(self->handle_.get()));
-  });
-}
-
-bool Connection::end_shared() {
-  if (std::exchange(shared_, 0) == 0) return true;
-  queue_.push_back({});
-  return sync();
 }
 
 // In a transaction of its own, which no failure of another one undoes.
@@ -86,9 +62,8 @@ bool Connection::prepare(const Statement& statement) {
   if (prepared_.size() <= statement.number) prepared_.resize(statement.number + 1);
   if (prepared_[statement.number]) return true;
   prepared_[statement.number] = true;
-  if (!end_shared()) return false;
   if (queue_.empty()) busy_at_ = now();
-  queue_.push_back({.exchange = nullptr, .prepares = statement.number});
+  queue_.push_back({nullptr, statement.number, 1});
   return libpq().sendPrepare(handle_.get(), statement.name().c_str(), statement.sql.c_str(), 0, nullptr) != 0 && sync();
 }
 
@@ -164,36 +139,29 @@ std::vector<std::shared_ptr<Exchange>> Connection::take_results() {
 }
 
 void Connection::take(ResultHandle result, std::vector<std::shared_ptr<Exchange>>& finished) {
-  const bool is_sync = libpq().resultStatus(result.get()) == PGRES_PIPELINE_SYNC;
-  if (!is_sync) take_result(std::move(result));
-  // Which may have lost the connection, and with it what was on its way.
-  if (lost_ || is_sync != queue_.front().has_sync) return;
-  if (auto& exchange = queue_.front().exchange; exchange && !exchange->is_done) {
-    exchange->finish();
-    finished.push_back(std::move(exchange));
-  }
-  queue_.pop_front();
-}
-
-void Connection::take_result(ResultHandle result) {
   Due& due = queue_.front();
-  const ExecStatusType status = libpq().resultStatus(result.get());
-  if (status == PGRES_COMMAND_OK && !due.has_sync)
-    // A reading gives rows. libpq has lost the connection, and takes what it still had of it for something else.
-    return lose(said_by(handle_.get()));
-  if (status == PGRES_TUPLES_OK || status == PGRES_COMMAND_OK) {
-    if (due.exchange) due.exchange->answer.rows.emplace_back(std::move(result));
-    return;
-  }
-  if (status == PGRES_PIPELINE_ABORTED) {
-    if (!due.has_sync) due.exchange->answer.refusal = Refusal{std::string(kNotAlone), ""};
-    return;
+  switch (libpq().resultStatus(result.get())) {
+    case PGRES_PIPELINE_SYNC:
+      if (due.exchange && !due.exchange->is_done) {
+        due.exchange->finish();
+        finished.push_back(std::move(due.exchange));
+      }
+      queue_.pop_front();
+      return;
+    case PGRES_TUPLES_OK:
+    case PGRES_COMMAND_OK:
+      if (due.exchange) due.exchange->answer.rows.emplace_back(std::move(result));
+      return;
+    case PGRES_PIPELINE_ABORTED:
+      return;
+    default:
+      break;
   }
   Refusal refusal = Refusal::of(result.get());
   if (ends_connection(refusal)) return lose(refusal.message.empty() ? said_by(handle_.get()) : refusal.message);
   if (!due.exchange) {
     // Who executes it is told why.
-    if (refusal.is(kAlreadyPrepared) || due.prepares == Statement::kNotPrepared) return;
+    if (refusal.is(kAlreadyPrepared)) return;
     prepared_[due.prepares] = false;
     unprepared_ = std::move(refusal);
     return;

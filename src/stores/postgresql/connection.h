@@ -1,7 +1,5 @@
 // One connection of a loop, in libpq's pipeline mode: any number of transactions are on their way at once, and are
-// answered in order. A transaction is some executions and one Sync, so that what fails takes nothing else along; but
-// quick readings of one turn of the loop share a Sync, because each costs a system call, and are repeated where one of
-// them fails.
+// answered in order. A transaction is some executions and one Sync, so that what fails takes nothing else along.
 //
 // Of one loop, and used on its thread only.
 #pragma once
@@ -50,12 +48,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // What the server answers to, in order.
   struct Due {
-    std::shared_ptr<Exchange> exchange;              // null: a Prepare, or the Sync of readings that share it
+    std::shared_ptr<Exchange> exchange;              // null: a Prepare
     std::size_t prepares = Statement::kNotPrepared;  // with a Prepare
-    bool has_sync = true;                            // it ends there, else with its one result
+    std::size_t executions = 0;
   };
-  static constexpr std::size_t kSharedMax = 64;
-
   Connection(net::Loop& loop, ConnectionHandle handle, bool prepares, std::function<void()> ended);
   static Task<void> read(std::shared_ptr<Connection> self);
   static Task<void> write(std::shared_ptr<Connection> self);
@@ -63,13 +59,10 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool prepare(const Statement& statement);
   bool execute(const Execution& execution);
   bool sync();
-  void send_shared(std::shared_ptr<Exchange> exchange);
-  bool end_shared();
   void flush();
   // Takes what has come; the exchanges that it finished.
   std::vector<std::shared_ptr<Exchange>> take_results();
   void take(ResultHandle result, std::vector<std::shared_ptr<Exchange>>& finished);
-  void take_result(ResultHandle result);
   void lose(std::string reason);
   void end_task();
 
@@ -87,8 +80,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   bool lost_ = false;
   bool is_wrong_ = false;  // of a server that takes no writes: nothing is sent any more
   bool writing_ = false;
-  std::size_t shared_ = 0;         // readings whose Sync was not sent yet
-  bool ends_shared_soon_ = false;  // and is, at the end of this turn
   int tasks_ = 0;
 };
 

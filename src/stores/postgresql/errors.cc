@@ -21,7 +21,6 @@ struct Row {
 constexpr std::array kRows{
     Row{"25006", Errc::unavailable, "the server is a standby and takes no writes",
         "Name the primary, or all hosts with commas between, in connectionString"},
-    Row{kNotAlone, Errc::unavailable, "what was asked with it was refused", "Try again"},
     Row{"28", Errc::denied, "the server does not let this user in",
         "Check user, password and certificates, and the server's pg_hba.conf"},
     Row{"3D", Errc::denied, "there is no such database", "Create it, or name another in connectionString"},
@@ -76,9 +75,7 @@ Refusal Refusal::of(const PGresult* result) {
 bool is_worth_repeating(const Refusal& refusal) {
   // A serialization failure, a deadlock; and a prepared statement that a pool of connections in between has lost.
   // Or the server is the primary no more, and there may be another.
-  // Or what was asked with it was refused.
-  return refusal.is(kNotAlone) || refusal.is("40001") || refusal.is("40P01") || refusal.is("26000") ||
-         refusal.is("25006");
+  return refusal.is("40001") || refusal.is("40P01") || refusal.is("26000") || refusal.is("25006");
 }
 
 bool ends_connection(const Refusal& refusal) {

@@ -28,9 +28,6 @@ struct Refusal {
   bool is(std::string_view sqlstate) const { return code == sqlstate; }
 };
 
-// Of a reading that shared its Sync with one that was refused: in_failed_sql_transaction.
-inline constexpr std::string_view kNotAlone = "25P02";
-
 // Another transaction won: the same statements may do, from the beginning.
 bool is_worth_repeating(const Refusal& refusal);
 // The connection is of no use any more, or the server is going away.

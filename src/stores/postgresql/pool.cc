@@ -54,7 +54,6 @@ Task<Answer> Pool::run(std::span<const Execution> executions, SteadyTime deadlin
     auto exchange = std::make_shared<Exchange>();
     exchange->executions = executions;
     exchange->deadline = deadline;
-    exchange->may_share = tries == 1;
     if (options_.cancels_late)
       exchange->cancel_at = deadline - std::clamp((deadline - now()) / 4, kCancelMin, kCancelMax);
     for (const Execution& execution : executions) exchange->bytes += execution.values.bytes_in_all();

@@ -21,13 +21,11 @@ std::int64_t read_big_endian(std::string_view bytes) {
 }  // namespace
 
 Values& Values::add(std::string_view view, bool is_null) {
-  if (parts_.empty()) parts_.reserve(kUsually);
   parts_.push_back({.view = view, .kept = {}, .is_kept = false, .is_null = is_null});
   return *this;
 }
 
 Values& Values::keep(std::string text) {
-  if (parts_.empty()) parts_.reserve(kUsually);
   parts_.push_back({.view = {}, .kept = std::move(text), .is_kept = true, .is_null = false});
   return *this;
 }

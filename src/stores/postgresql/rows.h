@@ -53,7 +53,6 @@ class Values {
     bool is_null = false;
     std::string_view bytes() const { return is_kept ? std::string_view(kept) : view; }
   };
-  static constexpr std::size_t kUsually = 12;  // of a save
   static void append_element(std::string& array, std::string_view value);
   Values& add(std::string_view view, bool is_null);
   Values& keep(std::string text);

@@ -19,7 +19,6 @@ struct Statement {
   static constexpr std::size_t kNotPrepared = ~std::size_t{0};
   std::size_t number = kNotPrepared;  // among those of a store, from 0: each connection prepares it once
   std::string sql;
-  bool is_quick = false;  // reads a few rows by their key: several may go out with one Sync
   std::string name() const { return "holdfast_" + std::to_string(number); }
 };
 
@@ -47,7 +46,6 @@ struct Exchange {
   std::span<const Execution> executions;  // the caller's; looked at before it was sent only
   SteadyTime deadline;
   SteadyTime cancel_at = SteadyTime::max();  // the server is asked to give up, if it is at this one
-  bool may_share = true;                     // a Sync with other readings
   std::size_t bytes = 0;
   Answer answer;
   bool is_done = false;

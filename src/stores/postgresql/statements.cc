@@ -8,12 +8,9 @@ using Kind = state::Precondition::Kind;
 
 bool is_unmet(const Refusal& refusal) { return refusal.is("22012"); }
 
-const Statement& Statements::of(const std::string& sql) { return make(sql); }
-
-Statement& Statements::make(const std::string& sql) {
+const Statement& Statements::of(const std::string& sql) {
   auto& statement = by_text_[sql];
-  if (statement == nullptr)
-    statement = std::make_unique<Statement>(Statement{.number = by_text_.size() - 1, .sql = sql});
+  if (statement == nullptr) statement = std::make_unique<Statement>(Statement{by_text_.size() - 1, sql});
   return *statement;
 }
 
@@ -39,12 +36,9 @@ std::string Statements::columns(Shape shape) const {
 
 const Statement& Statements::get(Shape shape) {
   const Statement*& known = gets_[shape.want_value][shape.want_fields];
-  if (known == nullptr) {
-    Statement& made = make(fmt::format("SELECT {} FROM {} t WHERE t.key = $1::text AND {}", columns(shape),
-                                       dialect_.table, dialect_.live()));
-    made.is_quick = true;
-    known = &made;
-  }
+  if (known == nullptr)
+    known = &of(fmt::format("SELECT {} FROM {} t WHERE t.key = $1::text AND {}", columns(shape), dialect_.table,
+                            dialect_.live()));
   return *known;
 }
 

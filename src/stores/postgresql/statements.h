@@ -60,7 +60,6 @@ class Statements {
   std::string columns(Shape shape) const;
 
  private:
-  Statement& make(const std::string& sql);
   std::string set_sql(state::Precondition::Kind when) const;
   std::string guarded(std::string sql, Guard guard) const;
   // "AND live AND etag = ANY($n)", as the condition wants it.
