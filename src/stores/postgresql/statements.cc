@@ -135,18 +135,25 @@ const Statement& Statements::check(Kind when) {
 }
 
 // A row that has expired long ago, which only this transaction ever sees as one: it writes it, or lets it go.
-const Statement& Statements::hold() {
+std::string Statements::hold_sql() const {
   const Dialect& d = dialect_;
   std::string columns;
   std::string values;
   if (!d.is_v2) columns = "isbinary, ", values = "false, ";
   if (d.etags == Dialect::Etag::counter) columns += "etag, ", values += "floor(random() * 2000000000)::bigint, ";
-  return of(guarded(
-      fmt::format("INSERT INTO {} AS t (key, value, {}{}) VALUES ($1::text, {}, {}'-infinity') ON CONFLICT (key) DO "
-                  "UPDATE SET key = excluded.key WHERE NOT {} RETURNING false AS existed",
-                  d.table, columns, d.expires, d.is_v2 ? "''" : "'null'", values, d.live()),
-      Guard::fails));
+  return fmt::format(
+      "INSERT INTO {} AS t (key, value, {}{}) VALUES ($1::text, {}, {}'-infinity') ON CONFLICT (key) DO UPDATE SET key "
+      "= "
+      "excluded.key",
+      d.table, columns, d.expires, d.is_v2 ? "''" : "'null'", values);
 }
+
+const Statement& Statements::hold() {
+  return of(
+      guarded(fmt::format("{} WHERE NOT {} RETURNING false AS existed", hold_sql(), dialect_.live()), Guard::fails));
+}
+
+const Statement& Statements::lock() { return of(hold_sql()); }
 
 const Statement& Statements::let_go() {
   return of(

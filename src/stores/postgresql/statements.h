@@ -45,6 +45,8 @@ class Statements {
   // $1 key, which nobody else makes until the transaction ends; fails where it is there. let_go() has to follow.
   const Statement& hold();
   const Statement& let_go();
+  // $1 key, which is locked until the transaction ends whether there is a row or not; a deletion has to follow.
+  const Statement& lock();
 
   // $1 key. And $1 key, $2 and $3 text[] of names and values, with v2 $4 the etag.
   const Statement& forget_entries();
@@ -60,6 +62,7 @@ class Statements {
   std::string columns(Shape shape) const;
 
  private:
+  std::string hold_sql() const;
   std::string set_sql(state::Precondition::Kind when) const;
   std::string guarded(std::string sql, Guard guard) const;
   // "AND live AND etag = ANY($n)", as the condition wants it.

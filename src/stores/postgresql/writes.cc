@@ -118,6 +118,9 @@ Status Writes::add(std::span<const state::Operation> operations) {
         return added;
       }
     }
+    // Where there is no row a deletion would lock nothing, and somebody could make it before this transaction shows.
+    if (erase != nullptr && erase->when.kind == Kind::any && operations.size() > 1)
+      execute(statements_.lock(), order[begin]).values.text(key);
     for (std::size_t i = begin; i < end; ++i) {
       Status added;
       if (const auto* write = std::get_if<state::SetRequest>(&operations[order[i]])) {
