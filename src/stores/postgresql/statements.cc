@@ -142,9 +142,8 @@ std::string Statements::hold_sql() const {
   if (!d.is_v2) columns = "isbinary, ", values = "false, ";
   if (d.etags == Dialect::Etag::counter) columns += "etag, ", values += "floor(random() * 2000000000)::bigint, ";
   return fmt::format(
-      "INSERT INTO {} AS t (key, value, {}{}) VALUES ($1::text, {}, {}'-infinity') ON CONFLICT (key) DO UPDATE SET key "
-      "= "
-      "excluded.key",
+      "INSERT INTO {} AS t (key, value, {}{}) VALUES ($1::text, {}, {}'-infinity') ON CONFLICT (key) DO UPDATE SET "
+      "key = excluded.key",
       d.table, columns, d.expires, d.is_v2 ? "''" : "'null'", values);
 }
 
@@ -153,7 +152,8 @@ const Statement& Statements::hold() {
       guarded(fmt::format("{} WHERE NOT {} RETURNING false AS existed", hold_sql(), dialect_.live()), Guard::fails));
 }
 
-const Statement& Statements::lock() { return of(hold_sql()); }
+// A row that is there is locked and stays as it is: a conflicting row is locked before the condition is looked at.
+const Statement& Statements::lock() { return of(hold_sql() + " WHERE false"); }
 
 const Statement& Statements::let_go() {
   return of(
@@ -170,11 +170,11 @@ const Statement& Statements::add_entries() {
   if (d.etags == Dialect::Etag::transaction) etag = "pg_current_xact_id()::xid";
   if (d.etags == Dialect::Etag::counter)
     etag = fmt::format("(SELECT t.etag FROM {} t WHERE t.key = $1::text)", d.table);
-  return of(fmt::format(
-      "INSERT INTO {} AS i (name, value, key, etag) SELECT e.name, e.value, $1::text, {} FROM (SELECT "
-      "unnest($2::text[]) "
-      "AS name, unnest($3::text[]) AS value) e ON CONFLICT (name, value, key) DO UPDATE SET etag = excluded.etag",
-      d.index, etag));
+  return of(
+      fmt::format("INSERT INTO {} AS i (name, value, key, etag) SELECT e.name, e.value, $1::text, {} FROM (SELECT "
+                  "unnest($2::text[]) AS name, unnest($3::text[]) AS value) e ON CONFLICT (name, value, key) DO UPDATE "
+                  "SET etag = excluded.etag",
+                  d.index, etag));
 }
 
 const Statement& Statements::set_synchronous_commit() {
