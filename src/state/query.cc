@@ -201,6 +201,19 @@ Status read_page(Object root, Query& query) {
 
 }  // namespace
 
+std::string_view sign_of(Filter::Op op) {
+  switch (op) {
+    case Filter::Op::gt:
+      return ">";
+    case Filter::Op::gte:
+      return ">=";
+    case Filter::Op::lt:
+      return "<";
+    default:
+      return "<=";
+  }
+}
+
 Result<Query> parse_query(std::string_view json) {
   json::Parser parser;
   const auto root = parser.parse(json, json::Reading::whole_text);

@@ -19,10 +19,13 @@ using Scalar = std::variant<std::nullptr_t, bool, double, std::string>;
 struct Filter {
   enum class Op : std::uint8_t { eq, neq, gt, gte, lt, lte, in, all_of, any_of };
   Op op = Op::eq;
-  std::string path;            // dotted, into the JSON value; empty for all_of and any_of
-  std::vector<Scalar> values;  // one, or the list of `in`
+  std::string path;             // dotted, into the JSON value; empty for all_of and any_of
+  std::vector<Scalar> values;   // one, or the list of `in`
   std::vector<Filter> filters;  // of all_of and any_of; at least two
 };
+
+// ">", ">=", "<" or "<=" of the four that compare.
+std::string_view sign_of(Filter::Op op);
 
 struct Sort {
   std::string path;
@@ -36,7 +39,7 @@ struct Query {
   std::string token;
   std::string index;  // by its name, where a store asks one of several; empty: one that can answer. Others ignore it
   bool want_fields = false;  // the record fields beside the values, where the store can give them in the same trip
-  std::string key_prefix;   // only keys that begin with it; empty: every key of the store, as in Dapr
+  std::string key_prefix;    // only keys that begin with it; empty: every key of the store, as in Dapr
   // Given: of those only the ones that a listing shows; this one and the next are as of ListRequest (state/store.h).
   std::optional<std::size_t> own_bytes;
   bool hides_isolated = false;

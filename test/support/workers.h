@@ -67,6 +67,22 @@ inline Task<void> count_up(Crew& crew, state::StateStore& store, Scheduler& loop
   }
 }
 
+// Saves, or deletes by its etag, once.
+inline Task<void> write_first(state::StateStore& store, Scheduler& loop, std::string key, std::string value,
+                              Outcomes& outcomes) {
+  co_await resume_on(loop);
+  const auto written = co_await store.set({}, save(key, value, state::Precondition::absent()));
+  outcomes.count(written ? nullptr : &written.error());
+}
+
+inline Task<void> erase_once(state::StateStore& store, Scheduler& loop, std::string key, std::string etag,
+                             Outcomes& outcomes) {
+  co_await resume_on(loop);
+  const std::string_view etags[] = {etag};
+  const auto erased = co_await store.erase({}, {.key = key, .when = state::Precondition::one_of(etags)});
+  outcomes.count(erased ? nullptr : &erased.error());
+}
+
 // Every acknowledged step was taken, none twice, and none that was told to have failed.
 inline void check_counter(Stores& stores, const std::string& key, const Outcomes& outcomes) {
   const std::uint64_t found = std::stoull(stores.value(key));

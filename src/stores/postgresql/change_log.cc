@@ -4,7 +4,6 @@
 #include <pthread.h>
 
 #include <limits>
-#include <map>
 
 #include "base/log.h"
 #include "base/number.h"
@@ -12,7 +11,6 @@
 
 namespace holdfast::stores::postgresql {
 
-using state::FeedEvent;
 using state::WatchEvent;
 
 namespace {
@@ -119,8 +117,7 @@ std::string read_changes_sql(const PostgresqlSettings& settings) {
   return fmt::format(
       "SELECT l.seq, l.key, l.kind, coalesce((SELECT value::bigint FROM {1} WHERE key = '{2}'), 0), "
       "pg_snapshot_xmin(pg_current_snapshot())::text::bigint, pg_snapshot_xmax(pg_current_snapshot())::text::bigint "
-      "FROM "
-      "{0} l WHERE l.seq > $1::text::bigint AND l.seq <= $2::text::bigint ORDER BY l.seq LIMIT $3::text::bigint",
+      "FROM {0} l WHERE l.seq > $1::text::bigint AND l.seq <= $2::text::bigint ORDER BY l.seq LIMIT $3::text::bigint",
       log_table(settings), settings.metadata_table.quoted(), gone_row(settings));
 }
 
@@ -232,7 +229,7 @@ void ChangeLog::tail() {
 }
 
 bool ChangeLog::reconnect() {
-  auto session = Session::open(settings_, Role::primary, now() + kTimeout, stopped_);
+  auto session = Session::open(settings_, Role::primary, now() + kTimeout, &stopped_);
   if (!session) {
     if (!std::exchange(failing_, true)) log::warn("holdfast.postgresql", "watch: {}", session.error().message);
     return false;
@@ -299,44 +296,34 @@ std::size_t ChangeLog::settled(const std::vector<Change>& changes, const Rows& r
   return changes.size();
 }
 
-// A put is told with the record as it is now, once for all puts that were logged so far; one whose record has gone is
-// followed by what says so.
 Status ChangeLog::publish(std::span<const Change> changes) {
   if (changes.empty()) return {};
-  std::map<std::string_view, std::uint64_t> newest;
+  std::vector<Change> wanted;
   for (const Change& change : changes)
-    if (change.kind == WatchEvent::Kind::put && feed_->wants(change.key)) newest[change.key] = change.seq;
+    if (feed_->wants(change.key)) wanted.push_back(change);
   const bool whole = feed_->wants_values();
-  const Statements::Shape shape{whole, whole};
-  std::map<std::string, state::Record, std::less<>> records;
-  if (!newest.empty()) {
-    std::vector<std::string_view> keys;
-    for (const auto& [key, seq] : newest) keys.push_back(key);
-    Values values;
-    values.list(keys);
-    auto rows = session_->run(kDoing, statements_.get_many(shape).sql, values, now() + kTimeout);
-    if (!rows) return fail(std::move(rows.error()));
-    for (int row = 0; row < rows->size(); ++row) {
-      auto record = read_row(*rows, row, 1, shape, settings_.layout);
-      if (!record) return fail(std::move(record.error()));
-      records.emplace(rows->text(row, 0), std::move(*record));
-    }
-  }
-  for (const Change& change : changes) {
-    if (!feed_->wants(change.key)) continue;
-    FeedEvent event{.number = change.seq, .kind = change.kind, .key = change.key, .record = std::nullopt};
-    if (change.kind == WatchEvent::Kind::put) {
-      const auto record = records.find(change.key);
-      const auto last = newest.find(change.key);
-      if (record == records.end() || last == newest.end() || last->second != change.seq) continue;
-      event.record = record->second;
-      event.has_value = whole;
-    }
-    feed_->publish(std::move(event));
-  }
+  auto records = read_records(state::keys_put(wanted), {.want_value = whole, .want_fields = whole});
+  if (!records) return fail(std::move(records.error()));
+  for (const auto& event : state::events_of(wanted, *records, whole)) feed_->publish(*event);
   feed_->advance(changes.back().seq);
   last_ = changes.back().seq;
   return {};
+}
+
+Result<state::RecordsByKey> ChangeLog::read_records(const std::vector<std::string_view>& keys,
+                                                    Statements::Shape shape) {
+  state::RecordsByKey records;
+  if (keys.empty()) return records;
+  Values values;
+  values.list(keys);
+  auto rows = session_->run(kDoing, statements_.get_many(shape).sql, values, now() + kTimeout);
+  if (!rows) return fail(std::move(rows.error()));
+  for (int row = 0; row < rows->size(); ++row) {
+    auto record = read_row(*rows, row, 1, shape, settings_.layout);
+    if (!record) return fail(std::move(record.error()));
+    records.emplace(rows->text(row, 0), std::move(*record));
+  }
+  return records;
 }
 
 }  // namespace holdfast::stores::postgresql

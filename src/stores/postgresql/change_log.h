@@ -12,8 +12,7 @@
 // was seen has. The changes of one key have their numbers in the order of their commits, because the trigger runs under
 // the row's lock.
 //
-// The log says which key changed; the record is read when the change is told. Changes of a key that follow each other
-// closely are therefore told as the last of them.
+// Changes of a key that follow each other closely are told as the last of them (state/change.h).
 #pragma once
 
 #include <atomic>
@@ -26,7 +25,7 @@
 #include <thread>
 #include <vector>
 
-#include "state/feed.h"
+#include "state/change.h"
 #include "stores/postgresql/session.h"
 #include "stores/postgresql/statements.h"
 
@@ -37,11 +36,7 @@ Status make_change_log(Session& session, const PostgresqlSettings& settings, Ste
 // Takes old rows away.
 std::string forget_changes_sql(const PostgresqlSettings& settings);
 
-struct Change {
-  std::uint64_t seq = 0;
-  std::string key;
-  state::WatchEvent::Kind kind = state::WatchEvent::Kind::put;
-};
+using state::Change;
 
 // $1 and $2: changes after the one and up to the other; $3: at most so many. The newest number that has gone comes
 // along.
@@ -81,6 +76,7 @@ class ChangeLog {
   // How many of these are sure to have none before them that are still to come.
   std::size_t settled(const std::vector<Change>& changes, const Rows& rows);
   Status publish(std::span<const Change> changes);
+  Result<state::RecordsByKey> read_records(const std::vector<std::string_view>& keys, Statements::Shape shape);
 
   const PostgresqlSettings settings_;
   Statements statements_;

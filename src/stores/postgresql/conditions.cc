@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include "base/encoding.h"
+#include "state/key_cursor.h"
 #include "state/keys.h"
 #include "stores/postgresql/mapping.h"
 
@@ -69,14 +70,10 @@ void Conditions::fill(Values& values) const {
   for (const std::string& text : texts_) values.text(text);
 }
 
-std::string cursor_after(std::string_view key) { return "k" + base64url_encode(key); }
-
-Result<std::optional<std::string>> read_cursor(std::string_view cursor, std::string_view what) {
-  if (cursor.empty()) return std::nullopt;
-  auto key = cursor.starts_with('k') ? base64url_decode(cursor.substr(1)) : std::nullopt;
-  if (!key || !check_key(*key))
-    return fail(Errc::invalid_argument, fmt::format("the {} is not one of this store's", what));
-  return std::move(*key);
+Result<std::optional<std::string>> read_cursor(std::string_view cursor) {
+  auto key = state::read_cursor(cursor);
+  if (key && *key && !check_key(**key)) return fail(Errc::invalid_argument, "the cursor is not one of this store's");
+  return key;
 }
 
 }  // namespace holdfast::stores::postgresql

@@ -37,9 +37,7 @@ class Conditions {
   std::deque<std::string> texts_;
 };
 
-// The place behind a page's last key: "k" and the key; the letter tells the empty key from no cursor.
-std::string cursor_after(std::string_view key);
-// Nothing: from the start. Errc::invalid_argument, saying that `what` is not this store's.
-Result<std::optional<std::string>> read_cursor(std::string_view cursor, std::string_view what = "cursor");
+// As state::read_cursor(), but the key has to be one of PostgreSQL.
+Result<std::optional<std::string>> read_cursor(std::string_view cursor);
 
 }  // namespace holdfast::stores::postgresql

@@ -44,12 +44,11 @@ void Connection::take_notice(void* self, const PGresult* notice) {
 }
 
 void Connection::send(std::shared_ptr<Exchange> exchange) {
-  const std::size_t count = exchange->executions.size();
   bool sent = is_usable();
   for (const Execution& execution : exchange->executions) sent = sent && prepare(*execution.statement);
   if (queue_.empty()) busy_at_ = now();
-  queue_.push_back({exchange, Statement::kNotPrepared, count});
-  exchange->answer.rows.reserve(count);
+  queue_.push_back({.exchange = exchange});
+  exchange->answer.rows.reserve(exchange->executions.size());
   for (const Execution& execution : exchange->executions) sent = sent && execute(execution);
   exchange->answer.was_sent = true;
   if (sent && sync()) return flush();
@@ -63,7 +62,7 @@ bool Connection::prepare(const Statement& statement) {
   if (prepared_[statement.number]) return true;
   prepared_[statement.number] = true;
   if (queue_.empty()) busy_at_ = now();
-  queue_.push_back({nullptr, statement.number, 1});
+  queue_.push_back({.exchange = nullptr, .prepares = statement.number});
   return libpq().sendPrepare(handle_.get(), statement.name().c_str(), statement.sql.c_str(), 0, nullptr) != 0 && sync();
 }
 

@@ -50,7 +50,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   struct Due {
     std::shared_ptr<Exchange> exchange;              // null: a Prepare
     std::size_t prepares = Statement::kNotPrepared;  // with a Prepare
-    std::size_t executions = 0;
   };
   Connection(net::Loop& loop, ConnectionHandle handle, bool prepares, std::function<void()> ended);
   static Task<void> read(std::shared_ptr<Connection> self);

@@ -2,6 +2,7 @@
 // bytewise order, which an index of ours has, and a page continues behind its last key.
 #include <fmt/format.h>
 
+#include "state/key_cursor.h"
 #include "state/keys.h"
 #include "stores/postgresql/conditions.h"
 #include "stores/postgresql/store.h"
@@ -53,7 +54,7 @@ Task<Result<state::ListPage>> PostgresqlStore::list_records(CallContext context,
   state::ListPage page;
   for (int row = 0; row < found.size(); ++row) {
     if (request.limit != 0 && page.items.size() >= request.limit) {
-      page.cursor = cursor_after(page.items.back().key);
+      page.cursor = state::cursor_after(page.items.back().key);
       break;
     }
     auto record = read_row(found, row, 1, shape, settings_.layout);
@@ -125,7 +126,7 @@ Task<Result<state::KeyPage>> PostgresqlStore::keys_like(CallContext context, sta
   state::KeyPage page;
   for (int row = 0; row < found.size(); ++row) {
     if (request.limit != 0 && page.keys.size() >= request.limit) {
-      page.cursor = cursor_after(page.keys.back());
+      page.cursor = state::cursor_after(page.keys.back());
       break;
     }
     page.keys.emplace_back(found.text(row, 0));

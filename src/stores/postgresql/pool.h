@@ -46,9 +46,6 @@ class Pool {
   enum class Kind : std::uint8_t { reading, writing };
   Task<Answer> run(std::span<const Execution> executions, SteadyTime deadline, Kind kind);
 
-  // Gives a connection that is open already to this pool.
-  void adopt(ConnectionHandle handle);
-
   // Waits until `deadline` for what is on its way.
   Task<void> close(SteadyTime deadline);
 
@@ -59,6 +56,7 @@ class Pool {
  private:
   Task<void> ask(std::shared_ptr<Exchange> exchange);
   Task<void> open();
+  void adopt(ConnectionHandle handle);
   Connection* least_busy();
   void grow();
   void serve_waiting();

@@ -2,8 +2,8 @@
 
 #include <fmt/format.h>
 
-#include "base/number.h"
 #include "state/keys.h"
+#include "stores/postgresql/mapping.h"
 #include "wire/json/json.h"
 
 namespace holdfast::stores::postgresql {
@@ -40,20 +40,9 @@ class Compiler {
     if (filter.op == Op::in) return is_among(at, filter);
     if (filter.values.empty()) return "false";
     const state::Scalar& value = filter.values.front();
-    switch (filter.op) {
-      case Op::eq:
-        return equals(at, value);
-      case Op::neq:
-        return fmt::format("NOT coalesce({}, false)", equals(at, value));
-      case Op::gt:
-        return compares(at, ">", value);
-      case Op::gte:
-        return compares(at, ">=", value);
-      case Op::lt:
-        return compares(at, "<", value);
-      default:
-        return compares(at, "<=", value);
-    }
+    if (filter.op == Op::eq) return equals(at, value);
+    if (filter.op == Op::neq) return fmt::format("NOT coalesce({}, false)", equals(at, value));
+    return compares(at, sign_of(filter.op), value);
   }
 
   // Absent and null first, then false, true, numbers, strings bytewise, and the rest.
@@ -62,8 +51,8 @@ class Compiler {
     const std::string_view way = sort.descending ? " DESC" : "";
     return fmt::format(
         "CASE jsonb_typeof({0}) WHEN 'boolean' THEN 1 WHEN 'number' THEN 2 WHEN 'string' THEN 3 WHEN 'object' THEN 4 "
+        "WHEN 'array' THEN 4 ELSE 0 END{1}, CASE WHEN jsonb_typeof({0}) IN ('boolean', 'number') THEN {0} END{1}, CASE "
         "WHEN "
-        "'array' THEN 4 ELSE 0 END{1}, CASE WHEN jsonb_typeof({0}) IN ('boolean', 'number') THEN {0} END{1}, CASE WHEN "
         "jsonb_typeof({0}) = 'string' THEN {0} #>> '{{}}' END COLLATE \"C\"{1}, ",
         at, way);
   }
@@ -112,39 +101,23 @@ class Compiler {
   Conditions& conditions_;
 };
 
-Result<std::uint64_t> read_offset(std::string_view token) {
-  std::uint64_t offset = 0;
-  if (token.empty()) return offset;
-  if (token.front() == 'o' && read_number(token.substr(1), offset) && offset < (1ull << 62)) return offset;
-  return fail(Errc::invalid_argument, "the token is not one of this query's");
-}
-
 }  // namespace
-
-std::string CompiledQuery::token_after(std::string_view key, std::size_t items) const {
-  return is_sorted ? fmt::format("o{}", offset + items) : cursor_after(key);
-}
 
 Result<CompiledQuery> compile_query(const state::Query& query, const Statements& statements) {
   CompiledQuery out(statements.dialect());
-  out.is_sorted = !query.sort.empty();
-  std::optional<std::string> after;
-  if (out.is_sorted) {
-    const auto offset = read_offset(query.token);
-    if (!offset) return fail(offset.error());
-    out.offset = *offset;
-  } else {
-    auto key = read_cursor(query.token, "token");
-    if (!key) return fail(std::move(key.error()));
-    after = std::move(*key);
-  }
+  auto token = state::QueryToken::read(query.token, !query.sort.empty());
+  if (!token) return fail(std::move(token.error()));
+  out.token = std::move(*token);
+  if (out.token.after_key && !check_key(*out.token.after_key))
+    return fail(Errc::invalid_argument, "the token is not one of this query's");
   const Dialect& d = statements.dialect();
   Conditions& conditions = out.conditions;
   Compiler compiler(conditions);
   std::string& sql = out.statement.sql;
   sql = fmt::format("SELECT t.key, {} FROM {} t WHERE NOT t.isbinary AND {} AND {} AND {} AND {}",
                     statements.columns({.want_value = true, .want_fields = query.want_fields}), d.table, d.live(),
-                    conditions.begins_with("t.key", query.key_prefix), conditions.comes_after("t.key", after),
+                    conditions.begins_with("t.key", query.key_prefix),
+                    conditions.comes_after("t.key", out.token.after_key),
                     conditions.is_listable("t.key", query.own_bytes.value_or(state::kEveryKey), query.hides_isolated));
   if (!query.filter.empty()) sql += " AND " + compiler.condition(query.filter.front());
   sql += " ORDER BY ";
@@ -152,7 +125,7 @@ Result<CompiledQuery> compile_query(const state::Query& query, const Statements&
   sql += "t.key COLLATE \"C\"";
   // One row more than asked for shows whether there is a next page.
   if (query.limit != 0) sql += " LIMIT " + conditions.add(static_cast<std::int64_t>(query.limit) + 1);
-  if (out.offset > 0) sql += " OFFSET " + conditions.add(static_cast<std::int64_t>(out.offset));
+  if (out.token.offset > 0) sql += " OFFSET " + conditions.add(static_cast<std::int64_t>(out.token.offset));
   return out;
 }
 

@@ -6,6 +6,7 @@
 #include <string>
 #include <string_view>
 
+#include "state/key_cursor.h"
 #include "state/query.h"
 #include "stores/postgresql/conditions.h"
 #include "stores/postgresql/statements.h"
@@ -15,14 +16,9 @@ namespace holdfast::stores::postgresql {
 struct CompiledQuery {
   explicit CompiledQuery(const Dialect& dialect) : conditions(dialect) {}
 
-  Statement statement;    // yields the key, then the columns of Statements::columns()
-  Conditions conditions;  // its parameters
-  bool is_sorted = false;
-  std::uint64_t offset = 0;
-
-  // Without a sort a page continues behind its last key; with one, behind so many rows, as in Dapr: there a record that
-  // changes between two pages may show twice or not at all.
-  std::string token_after(std::string_view key, std::size_t items) const;
+  Statement statement;      // yields the key, then the columns of Statements::columns()
+  Conditions conditions;    // its parameters
+  state::QueryToken token;  // where the page begins
 };
 
 // Only JSON values take part. A string never equals a number, nor true 1; order compares two numbers or two strings

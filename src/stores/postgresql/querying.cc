@@ -29,7 +29,7 @@ Task<Result<state::QueryPage>> PostgresqlStore::query(CallContext context, const
   state::QueryPage page;
   for (int row = 0; row < found.size(); ++row) {
     if (query.limit != 0 && page.items.size() >= query.limit) {
-      page.token = compiled->token_after(page.items.back().key, page.items.size());
+      page.token = compiled->token.next(page.items.back().key, page.items.size());
       break;
     }
     auto record = read_row(found, row, 1, shape, settings_.layout);

@@ -28,7 +28,7 @@ struct Words {
 }  // namespace
 
 Result<Session> Session::open(const PostgresqlSettings& settings, Role role, SteadyTime deadline,
-                              const std::atomic<bool>& stopped) {
+                              const std::atomic<bool>* stopped) {
   const auto library = Libpq::open();
   if (!library) return fail(with_context(library.error(), settings.place().text()));
   Words words;
@@ -74,7 +74,7 @@ bool Session::wait(bool for_reading, SteadyTime deadline) const {
   pollfd watched{libpq().socket(connection_.get()), static_cast<short>(for_reading ? POLLIN : POLLIN | POLLOUT), 0};
   for (;;) {
     const auto left = std::chrono::ceil<Milliseconds>(deadline - std::chrono::steady_clock::now());
-    if (left.count() <= 0 || *stopped_) return false;
+    if (left.count() <= 0 || (stopped_ != nullptr && *stopped_)) return false;
     // A descriptor that is none is an error that libpq finds by itself.
     if (::poll(&watched, 1, static_cast<int>(std::min(left, kLook).count())) != 0) return true;
   }
@@ -122,7 +122,7 @@ Result<Rows> Session::run(std::string_view doing, const std::string& sql, const 
 // here.
 Result<ConnectionHandle> open_for_loop(const PostgresqlSettings& settings, Role role, SteadyTime deadline,
                                        const std::atomic<bool>& stopped) {
-  auto session = Session::open(settings, role, deadline, stopped);
+  auto session = Session::open(settings, role, deadline, &stopped);
   if (!session) return fail(std::move(session.error()));
   const std::string timeout = std::to_string(settings.timeout.count());
   Values values;

@@ -17,10 +17,10 @@ enum class Role : std::uint8_t { primary, standby };
 
 class Session {
  public:
-  // Waits, at most until `deadline`, and as long as `stopped` is false. Names are looked up, and password files and
-  // certificates read, each time. Errc::unavailable or denied.
+  // Waits, at most until `deadline`, and as long as `stopped`, where there is one, is false. Names are looked up, and
+  // password files and certificates read, each time. Errc::unavailable or denied.
   static Result<Session> open(const PostgresqlSettings& settings, Role role, SteadyTime deadline,
-                              const std::atomic<bool>& stopped);
+                              const std::atomic<bool>* stopped = nullptr);
 
   // One statement, in a transaction of its own unless BEGIN came before.
   Result<Rows> run(std::string_view doing, const std::string& sql, const Values& values, SteadyTime deadline);
@@ -36,8 +36,8 @@ class Session {
   ConnectionHandle release() && { return std::move(connection_); }
 
  private:
-  Session(ConnectionHandle connection, Place place, const std::atomic<bool>& stopped)
-      : connection_(std::move(connection)), place_(std::move(place)), stopped_(&stopped) {}
+  Session(ConnectionHandle connection, Place place, const std::atomic<bool>* stopped)
+      : connection_(std::move(connection)), place_(std::move(place)), stopped_(stopped) {}
   Status connect(SteadyTime deadline);
   // False: the time was up, or stopped.
   bool wait(bool for_reading, SteadyTime deadline) const;

@@ -12,7 +12,6 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <map>
 #include <thread>
 
 #include "stores/postgresql/type.h"
@@ -31,8 +30,6 @@ using When = state::Precondition::Kind;
 constexpr std::size_t kOpeners = 2;
 constexpr std::size_t kOpenersQueue = 1024;
 constexpr Milliseconds kLongTimeout{2000};
-
-constexpr auto kKeyOf = [](const auto& request) { return request.key; };
 
 SteadyTime now() { return std::chrono::steady_clock::now(); }
 
@@ -89,7 +86,7 @@ PostgresqlCore::PostgresqlCore(PostgresqlSettings settings, Milliseconds init_ti
 Status PostgresqlCore::prepare(SteadyTime deadline) {
   const std::lock_guard lock(preparing_);
   if (facts_) return {};
-  auto session = Session::open(settings_, Role::primary, deadline, stopped_);
+  auto session = Session::open(settings_, Role::primary, deadline);
   if (!session) return fail(std::move(session.error()));
   auto facts = prepare_database(*session, settings_, only_looks_, deadline);
   if (!facts) return fail(std::move(facts.error()));
@@ -133,6 +130,9 @@ PostgresqlStore::PostgresqlStore(PostgresqlCore& core, net::Loop& loop, std::siz
       settings_(core.settings()),
       loop_(loop),
       statements_(settings_),
+      probe_(statements_.of(fmt::format("SELECT 1 FROM {} LIMIT 1", statements_.dialect().table))),
+      primary_position_(statements_.of(primary_position_sql(settings_))),
+      standby_position_(statements_.of(standby_position_sql(settings_))),
       pool_(loop, settings_, core.openers(),
             {.connections_max =
                  core.facts().standbys.awaited > 0 ? connections_max - connections_max / 2 : connections_max}),
@@ -247,14 +247,41 @@ Task<Result<std::optional<Record>>> PostgresqlStore::get(CallContext context, st
   co_return std::move(*record);
 }
 
+namespace {
+
+// What is told where a condition does not hold of what was found.
+Error unmet(const state::Precondition& when, const std::optional<Record>& found) {
+  Error error(Errc::precondition_failed, when.kind == When::absent ? "a live record with this key is already there"
+                                         : !found                  ? "there is no live record with this key"
+                                                  : "the record has another etag: it was changed since it was read");
+  if (found) error.current_etag = found->etag;
+  return error;
+}
+
+}  // namespace
+
 Task<Error> PostgresqlStore::mismatch(CallContext context, std::string_view key, const state::Precondition& when) {
   context.consistency = state::Consistency::unspecified;
-  Error error(Errc::precondition_failed, "the record has another etag: it was changed since it was read");
   const auto found = co_await get(context, {.key = key, .want_value = false});
-  if (when.kind == When::absent) error.message = "a live record with this key is already there";
-  if (found && !*found && when.kind != When::absent) error.message = "there is no live record with this key";
-  if (found && *found) error.current_etag = (*found)->etag;
-  co_return error;
+  // Where that cannot be said, without its etag.
+  co_return unmet(when, found ? *found : std::optional(Record{}));
+}
+
+Task<Result<Written>> PostgresqlStore::outcome_of(CallContext context, const state::SetRequest& request,
+                                                  const Writes& writes, std::size_t operation,
+                                                  const std::vector<Rows>& rows) {
+  const Rows& result = *writes.result_of(operation, rows);
+  if (result.size() > 0) co_return read_written(result, request, writes.parts_of(operation));
+  co_return fail(co_await mismatch(context, request.key, request.when));
+}
+
+Task<Result<Deleted>> PostgresqlStore::outcome_of(CallContext context, const state::DeleteRequest& request,
+                                                  const Writes& writes, std::size_t operation,
+                                                  const std::vector<Rows>& rows) {
+  const Rows& result = *writes.result_of(operation, rows);
+  if (result.size() > 0) co_return Deleted{result.boolean(0, 0)};
+  if (request.when.kind == When::any) co_return Deleted{false};
+  co_return fail(co_await mismatch(context, request.key, request.when));
 }
 
 Task<Result<Written>> PostgresqlStore::set(CallContext context, state::SetRequest request) {
@@ -272,9 +299,7 @@ Task<Result<Written>> PostgresqlStore::set(CallContext context, state::SetReques
   if (is_unknown && co_await has_happened(context, request.key, writes.parts_of(0).etag))
     co_return Written{.etag = writes.parts_of(0).etag, .created = {}, .expires_at = {}, .fields = {}};
   if (answer.refusal || answer.lost) co_return fail(error_of(answer, Kind::writing, "save a record in"));
-  const Rows& result = *writes.result_of(0, answer.rows);
-  if (result.size() == 0) co_return fail(co_await mismatch(context, request.key, request.when));
-  co_return read_written(result, request, writes.parts_of(0));
+  co_return co_await outcome_of(context, request, writes, 0, answer.rows);
 }
 
 // A save that is not there may still come: the server may be at it.
@@ -291,9 +316,7 @@ Task<Result<Deleted>> PostgresqlStore::erase_absent(CallContext context, state::
   const auto found = co_await get(context, {.key = request.key, .want_value = false});
   if (!found) co_return fail(found.error());
   if (!*found) co_return Deleted{false};
-  Error error(Errc::precondition_failed, "a live record with this key is already there");
-  error.current_etag = (*found)->etag;
-  co_return fail(std::move(error));
+  co_return fail(unmet(request.when, *found));
 }
 
 Task<Result<Deleted>> PostgresqlStore::erase(CallContext context, state::DeleteRequest request) {
@@ -302,92 +325,7 @@ Task<Result<Deleted>> PostgresqlStore::erase(CallContext context, state::DeleteR
   if (auto added = writes.add(request, Writes::Guard::none, 0); !added) co_return fail(std::move(added.error()));
   const Answer answer = co_await run_writes(context, writes);
   if (answer.refusal || answer.lost) co_return fail(error_of(answer, Kind::writing, "delete a record in"));
-  const Rows& result = *writes.result_of(0, answer.rows);
-  if (result.size() > 0) co_return Deleted{result.boolean(0, 0)};
-  if (request.when.kind != When::any) co_return fail(co_await mismatch(context, request.key, request.when));
-  co_return Deleted{false};
-}
-
-Task<std::vector<Result<std::optional<Record>>>> PostgresqlStore::get_many(
-    CallContext context, std::span<const state::GetRequest> requests) {
-  using Outcomes = std::vector<Result<std::optional<Record>>>;
-  Outcomes outcomes(requests.size(), Result<std::optional<Record>>(std::nullopt));
-  Statements::Shape shape{false, false};
-  std::vector<std::string_view> keys;
-  std::multimap<std::string_view, std::size_t> places;
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    if (!check_key(requests[i].key)) continue;
-    shape.want_value |= requests[i].want_value;
-    shape.want_fields |= requests[i].want_fields;
-    if (!places.contains(requests[i].key)) keys.push_back(requests[i].key);
-    places.emplace(requests[i].key, i);
-  }
-  if (keys.empty()) co_return outcomes;
-  Execution get{&statements_.get_many(shape), {}};
-  get.values.list(keys);
-  auto rows = co_await ask(context, {&get, 1}, Kind::reading, "read records in");
-  if (!rows) co_return Outcomes(requests.size(), fail(rows.error()));
-  const Rows& found = rows->front();
-  for (int row = 0; row < found.size(); ++row) {
-    const auto [begin, end] = places.equal_range(found.text(row, 0));
-    for (auto place = begin; place != end; ++place) {
-      auto record = read_row(found, row, 1, shape, settings_.layout);
-      if (record)
-        outcomes[place->second] = std::move(*record);
-      else
-        outcomes[place->second] = fail(std::move(record.error()));
-    }
-  }
-  co_return outcomes;
-}
-
-// One transaction; where anything of it cannot be done, each by itself, so that it spoils no other.
-Task<std::vector<Result<Written>>> PostgresqlStore::set_many(CallContext context,
-                                                             std::span<const state::SetRequest> requests) {
-  using Outcomes = std::vector<Result<Written>>;
-  if (requests.size() < 2) co_return co_await StateStore::set_many(context, requests);
-  Writes writes = begin_writes(context);
-  for (const std::size_t at : key_order(requests, kKeyOf)) {
-    const bool needs_guard = !requests[at].indexes.empty() && requests[at].when.kind != When::any;
-    if (needs_guard || !writes.add(requests[at], Writes::Guard::none, at))
-      co_return co_await StateStore::set_many(context, requests);
-  }
-  const Answer answer = co_await run_writes(context, writes);
-  if (answer.refusal) co_return co_await StateStore::set_many(context, requests);
-  if (answer.lost) co_return Outcomes(requests.size(), fail(error_of(answer, Kind::writing, "save records in")));
-  Outcomes outcomes;
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    const Rows& result = *writes.result_of(i, answer.rows);
-    if (result.size() > 0)
-      outcomes.push_back(read_written(result, requests[i], writes.parts_of(i)));
-    else
-      outcomes.push_back(fail(co_await mismatch(context, requests[i].key, requests[i].when)));
-  }
-  co_return outcomes;
-}
-
-Task<std::vector<Result<Deleted>>> PostgresqlStore::erase_many(CallContext context,
-                                                               std::span<const state::DeleteRequest> requests) {
-  using Outcomes = std::vector<Result<Deleted>>;
-  if (requests.size() < 2) co_return co_await StateStore::erase_many(context, requests);
-  Writes writes = begin_writes(context);
-  for (const std::size_t at : key_order(requests, kKeyOf))
-    if (requests[at].when.kind == When::absent || !writes.add(requests[at], Writes::Guard::none, at))
-      co_return co_await StateStore::erase_many(context, requests);
-  const Answer answer = co_await run_writes(context, writes);
-  if (answer.refusal) co_return co_await StateStore::erase_many(context, requests);
-  if (answer.lost) co_return Outcomes(requests.size(), fail(error_of(answer, Kind::writing, "delete records in")));
-  Outcomes outcomes;
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    const Rows& result = *writes.result_of(i, answer.rows);
-    if (result.size() > 0)
-      outcomes.push_back(Deleted{result.boolean(0, 0)});
-    else if (requests[i].when.kind == When::any)
-      outcomes.push_back(Deleted{false});
-    else
-      outcomes.push_back(fail(co_await mismatch(context, requests[i].key, requests[i].when)));
-  }
-  co_return outcomes;
+  co_return co_await outcome_of(context, request, writes, 0, answer.rows);
 }
 
 Error PostgresqlStore::transaction_error(const Answer& answer, const Writes& writes) const {
@@ -416,61 +354,8 @@ Task<Result<std::vector<Written>>> PostgresqlStore::transact(CallContext context
   co_return written;
 }
 
-bool PostgresqlStore::waits_for_standbys(state::Consistency level) const {
-  if (!waiting_pool_) return false;
-  return level >= state::Consistency::quorum ||
-         (level == state::Consistency::unspecified && core_.facts().waits_for_standbys);
-}
-
-Task<Answer> PostgresqlStore::read(CallContext context, std::span<const Execution> executions) {
-  if (standby_pool_ && capabilities_.reads[static_cast<std::size_t>(context.consistency)] == context.consistency &&
-      context.consistency < state::Consistency::bounded_staleness &&
-      context.consistency != state::Consistency::unspecified)
-    if (auto answer = co_await read_standby(context, executions)) co_return std::move(*answer);
-  if (context.position == nullptr || !standby_pool_)
-    co_return co_await pool_.run(executions, deadline_of(context), Kind::reading);
-  std::vector<Execution> all(executions.begin(), executions.end());
-  all.push_back({&statements_.of(primary_position_sql(settings_)), {}});
-  Answer answer = co_await pool_.run(all, deadline_of(context), Kind::reading);
-  if (answer.refusal || answer.lost) co_return answer;
-  if (const auto reached = read_position(answer.rows.back())) (void)context.position->reach(*reached);
-  answer.rows.pop_back();
-  co_return answer;
-}
-
-// Nothing: none is connected, or it is behind what the session has seen, or on another history.
-Task<std::optional<Answer>> PostgresqlStore::read_standby(CallContext context, std::span<const Execution> executions) {
-  if (!standby_pool_->is_connected()) co_return std::nullopt;
-  std::vector<Execution> all;
-  const Execution place{&statements_.of(standby_position_sql(settings_)), {}};
-  if (context.position != nullptr) all.push_back(place);
-  all.insert(all.end(), executions.begin(), executions.end());
-  if (context.position != nullptr) all.push_back(place);
-  Answer answer = co_await standby_pool_->run(all, deadline_of(context), Kind::reading);
-  if (answer.refusal || answer.lost) co_return std::nullopt;
-  if (context.position == nullptr) co_return answer;
-  const auto before = read_position(answer.rows.front());
-  const auto after = read_position(answer.rows.back());
-  if (!before || !after) co_return std::nullopt;
-  if (context.consistency == state::Consistency::session && !context.position->empty()) {
-    const auto seen = context.position->on(before->timeline);
-    if (!seen || *seen > before->offset) co_return std::nullopt;
-  }
-  (void)context.position->reach(*after);
-  answer.rows.pop_back();
-  answer.rows.erase(answer.rows.begin());
-  co_return answer;
-}
-
-Task<void> PostgresqlStore::note_written(CallContext context) {
-  const Execution place{&statements_.of(primary_position_sql(settings_)), {}};
-  const Answer answer = co_await pool_.run({&place, 1}, deadline_of(context), Kind::reading);
-  if (answer.rows.empty()) co_return;
-  if (const auto reached = read_position(answer.rows.front())) (void)context.position->reach(*reached);
-}
-
 Task<Status> PostgresqlStore::ping(CallContext context) {
-  Execution probe{&statements_.of(fmt::format("SELECT 1 FROM {} LIMIT 1", statements_.dialect().table)), {}};
+  const Execution probe{&probe_, {}};
   auto rows = co_await ask(context, {&probe, 1}, Kind::reading, "ask");
   if (!rows) co_return fail(std::move(rows.error()));
   co_return Status();

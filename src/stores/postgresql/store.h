@@ -58,7 +58,6 @@ class PostgresqlCore final : public state::StoreCore {
   std::optional<ServerFacts> facts_;  // once the database is prepared
   std::atomic<std::size_t> handles_{0};
   std::atomic<bool> sweeps_{false};
-  std::atomic<bool> stopped_{false};
   std::unique_ptr<ChangeLog> change_log_;
   WorkerPool openers_;
 };
@@ -102,8 +101,8 @@ class PostgresqlStore final : public state::StateStore {
   // The rows of each execution; or the error that its caller is told.
   Task<Result<std::vector<Rows>>> ask(state::CallContext context, std::span<const Execution> executions, Kind kind,
                                       std::string_view doing);
-  // levels.cc's choice of servers: a reading of a standby where the level permits it and it is far enough, else of the
-  // primary. A caller's session hears how far it has come.
+  // reading.cc: of a standby where the level permits it and it is far enough, else of the primary. A caller's session
+  // hears how far it has come.
   Task<Answer> read(state::CallContext context, std::span<const Execution> executions);
   Task<std::optional<Answer>> read_standby(state::CallContext context, std::span<const Execution> executions);
   Task<void> note_written(state::CallContext context);
@@ -116,8 +115,19 @@ class PostgresqlStore final : public state::StateStore {
   Task<bool> has_happened(state::CallContext context, std::string_view key, std::string_view etag);
   // What is told where a condition does not hold.
   Task<Error> mismatch(state::CallContext context, std::string_view key, const state::Precondition& when);
+  // Of an operation of a transaction that has happened. The arguments live until it is done.
+  Task<Result<state::Written>> outcome_of(state::CallContext context, const state::SetRequest& request,
+                                          const Writes& writes, std::size_t operation, const std::vector<Rows>& rows);
+  Task<Result<state::Deleted>> outcome_of(state::CallContext context, const state::DeleteRequest& request,
+                                          const Writes& writes, std::size_t operation, const std::vector<Rows>& rows);
   Task<Result<state::Deleted>> erase_absent(state::CallContext context, state::DeleteRequest request);
   Error transaction_error(const Answer& answer, const Writes& writes) const;
+
+  // bulk.cc
+  template <class Outcome, class Request>
+  Task<std::optional<std::vector<Result<Outcome>>>> write_together(state::CallContext context,
+                                                                   std::span<const Request> requests,
+                                                                   std::string_view doing);
 
   // listing.cc
   Task<Result<state::ListPage>> list_records(state::CallContext context, state::ListRequest request,
@@ -138,6 +148,7 @@ class PostgresqlStore final : public state::StateStore {
   const PostgresqlSettings& settings_;
   net::Loop& loop_;
   Statements statements_;
+  const Statement &probe_, &primary_position_, &standby_position_;
   Pool pool_;
   std::optional<Pool> waiting_pool_;  // for commits that wait for standbys, so that nobody waits behind them
   std::optional<Pool> standby_pool_;

@@ -1,19 +1,15 @@
 // Watching, by the change log (change_log.h).
 #include <fmt/format.h>
 
-#include <map>
-
 #include "stores/postgresql/store.h"
 
 namespace holdfast::stores::postgresql {
 
 using state::CallContext;
-using state::FeedEvent;
 using state::FeedEvents;
-using state::WatchEvent;
 
 namespace {
-constexpr std::int64_t kMissedMax = 8192;
+constexpr std::size_t kMissedMax = 8192;
 }
 
 void PostgresqlStore::end_watches() {
@@ -44,12 +40,11 @@ Task<Result<std::unique_ptr<state::Watcher>>> PostgresqlStore::watch(CallContext
   co_return std::move(watcher);
 }
 
-// Nothing when some of them are gone, or are very many. A put is told with the record as it is now, in the place of its
-// last change.
+// Nothing when some of them are gone, or are very many.
 Task<Result<std::optional<FeedEvents>>> PostgresqlStore::missed_changes(CallContext context, std::uint64_t from,
                                                                         std::uint64_t to) {
-  FeedEvents events;
-  if (from == to) co_return std::optional<FeedEvents>(std::move(events));
+  context.consistency = state::Consistency::unspecified;
+  if (from == to) co_return std::optional<FeedEvents>(std::in_place);
   const std::string bounds[]{std::to_string(from), std::to_string(to), std::to_string(kMissedMax + 1)};
   Execution read{&statements_.of(read_changes_sql(settings_)), {}};
   for (const std::string& bound : bounds) read.values.text(bound);
@@ -57,27 +52,16 @@ Task<Result<std::optional<FeedEvents>>> PostgresqlStore::missed_changes(CallCont
   if (!rows) co_return fail(std::move(rows.error()));
   const std::vector<Change> changes = read_changes(rows->front());
   if (!has_all_after(rows->front(), from) || changes.size() > kMissedMax) co_return std::optional<FeedEvents>();
-  std::map<std::string_view, std::uint64_t> newest;
-  for (const Change& change : changes)
-    if (change.kind == WatchEvent::Kind::put) newest[change.key] = change.seq;
   std::vector<state::GetRequest> requests;
-  for (const auto& [key, seq] : newest) requests.push_back({.key = key, .want_value = true, .want_fields = true});
-  auto records = co_await get_many(context, requests);
-  std::map<std::string_view, state::Record*> found;
+  for (const std::string_view key : state::keys_put(changes))
+    requests.push_back({.key = key, .want_value = true, .want_fields = true});
+  auto found = co_await get_many(context, requests);
+  state::RecordsByKey records;
   for (std::size_t i = 0; i < requests.size(); ++i) {
-    if (!records[i]) co_return fail(std::move(records[i].error()));
-    if (*records[i]) found[requests[i].key] = &**records[i];
+    if (!found[i]) co_return fail(std::move(found[i].error()));
+    if (*found[i]) records.emplace(requests[i].key, std::move(**found[i]));
   }
-  for (const Change& change : changes) {
-    FeedEvent event{.number = change.seq, .kind = change.kind, .key = change.key, .record = std::nullopt};
-    if (change.kind == WatchEvent::Kind::put) {
-      if (newest[change.key] != change.seq || !found.contains(change.key)) continue;
-      event.record = *found[change.key];
-      event.has_value = true;
-    }
-    events.push_back(std::make_shared<FeedEvent>(std::move(event)));
-  }
-  co_return std::optional<FeedEvents>(std::move(events));
+  co_return std::optional<FeedEvents>(state::events_of(changes, records, true));
 }
 
 }  // namespace holdfast::stores::postgresql

@@ -96,52 +96,58 @@ Status Writes::add_condition(std::string_view key, const state::Precondition& wh
   return {};
 }
 
-// Key by key in bytewise order, which is the order of locks. An operation that has its key to itself judges and writes
-// in one; else the conditions of a key come first, because they are about the state before the transaction.
+// Key by key in bytewise order, which is the order of locks.
 Status Writes::add(std::span<const state::Operation> operations) {
   const std::vector<std::size_t> order = key_order(operations, key_of);
-  for (std::size_t begin = 0; begin < order.size();) {
-    const std::string_view key = key_of(operations[order[begin]]);
-    std::size_t end = begin;
-    while (end < order.size() && key_of(operations[order[end]]) == key) ++end;
-    const state::Operation& only = operations[order[begin]];
-    const auto* const set = std::get_if<state::SetRequest>(&only);
-    const auto* const erase = std::get_if<state::DeleteRequest>(&only);
-    const bool judges_itself =
-        end - begin == 1 && (set != nullptr || (erase != nullptr && erase->when.kind != Kind::absent));
-    bool holds = false;
-    for (std::size_t i = begin; i < end && !judges_itself; ++i) {
-      const state::Precondition& when = condition_of(operations[order[i]]);
-      holds = holds || when.kind == Kind::absent;
-      if (auto added = add_condition(key, when, order[i]); !added) {
-        added.error().operation = static_cast<int>(order[i]);
-        return added;
-      }
-    }
-    // Where there is no row a deletion would lock nothing, and somebody could make it before this transaction shows.
-    if (erase != nullptr && erase->when.kind == Kind::any && operations.size() > 1)
-      execute(statements_.lock(), order[begin]).values.text(key);
-    for (std::size_t i = begin; i < end; ++i) {
-      Status added;
-      if (const auto* write = std::get_if<state::SetRequest>(&operations[order[i]])) {
-        state::SetRequest request = *write;
-        const Guard guard = judges_itself && request.when.kind != Kind::any ? Guard::fails : Guard::none;
-        if (!judges_itself) request.when = state::Precondition::any();
-        added = add(request, guard, order[i]);
-      } else if (const auto* removal = std::get_if<state::DeleteRequest>(&operations[order[i]])) {
-        state::DeleteRequest request = *removal;
-        const Guard guard = judges_itself && request.when.kind != Kind::any ? Guard::fails : Guard::none;
-        if (!judges_itself) request.when = state::Precondition::any();
-        added = add(request, guard, order[i]);
-      }
-      if (!added) {
-        added.error().operation = static_cast<int>(order[i]);
-        return added;
-      }
-    }
-    if (holds) execute(statements_.let_go(), order[begin]).values.text(key);
-    begin = end;
+  for (auto rest = std::span(order); !rest.empty();) {
+    const std::string_view key = key_of(operations[rest.front()]);
+    const auto end = std::ranges::find_if(rest, [&](std::size_t at) { return key_of(operations[at]) != key; });
+    const auto same = rest.first(static_cast<std::size_t>(end - rest.begin()));
+    if (auto added = add_of_key(operations, same); !added) return added;
+    rest = rest.subspan(same.size());
   }
+  return {};
+}
+
+namespace {
+
+Status named_after(Status status, std::size_t operation) {
+  if (!status) status.error().operation = static_cast<int>(operation);
+  return status;
+}
+
+}  // namespace
+
+// An operation that has its key to itself judges and writes in one; else the conditions of the key come first, because
+// they are about the state before the transaction.
+Status Writes::add_of_key(std::span<const state::Operation> operations, std::span<const std::size_t> places) {
+  const state::Operation& first = operations[places.front()];
+  const std::string_view key = key_of(first);
+  const bool deletes_first = std::holds_alternative<state::DeleteRequest>(first);
+  const bool judges_itself = places.size() == 1 && (std::holds_alternative<state::SetRequest>(first) ||
+                                                    (deletes_first && condition_of(first).kind != Kind::absent));
+  if (!judges_itself)
+    for (const std::size_t at : places)
+      if (auto added = add_condition(key, condition_of(operations[at]), at); !added) return named_after(added, at);
+  // Where there is no row a deletion would lock nothing, and somebody could make it before this transaction shows.
+  if (deletes_first && condition_of(first).kind == Kind::any && operations.size() > 1)
+    execute(statements_.lock(), places.front()).values.text(key);
+  for (const std::size_t at : places) {
+    const auto add_write = [&](auto request) -> Status {
+      if constexpr (std::is_same_v<decltype(request), state::CheckRequest>) {
+        return {};
+      } else {
+        const Guard guard = judges_itself && request.when.kind != Kind::any ? Guard::fails : Guard::none;
+        if (!judges_itself) request.when = state::Precondition::any();
+        return add(request, guard, at);
+      }
+    };
+    if (auto added = std::visit(add_write, operations[at]); !added) return named_after(added, at);
+  }
+  const bool held = !judges_itself && std::ranges::any_of(places, [&](std::size_t at) {
+    return condition_of(operations[at]).kind == Kind::absent;
+  });
+  if (held) execute(statements_.let_go(), places.front()).values.text(key);
   return {};
 }
 

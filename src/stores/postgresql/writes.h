@@ -58,6 +58,7 @@ class Writes {
   void note_result(std::size_t operation);
   Result<std::span<const std::string>> etags(const state::Precondition& when);
   void add_entries(const state::SetRequest& request, const SetParts& parts, std::size_t operation);
+  Status add_of_key(std::span<const state::Operation> operations, std::span<const std::size_t> places);
   // Judges a condition by itself, ahead of what is done to its key.
   Status add_condition(std::string_view key, const state::Precondition& when, std::size_t operation);
 

@@ -130,13 +130,6 @@ TEST_P(RedisRaces, ACounterCountsEverySuccess) {
   if (is_undisturbed()) EXPECT_EQ(outcomes.unknown + outcomes.refused, 0);
 }
 
-Task<void> write_first(state::StateStore& store, Scheduler& loop, std::string key, std::string value,
-                       Outcomes& outcomes) {
-  co_await resume_on(loop);
-  const auto written = co_await store.set({}, save(key, value, Precondition::absent()));
-  outcomes.count(written ? nullptr : &written.error());
-}
-
 TEST_P(RedisRaces, OfManyWhoWriteFirstOneDoes) {
   for (int round = 0; round < 20; ++round) {
     const std::string key = "first/" + std::to_string(round);
@@ -150,14 +143,6 @@ TEST_P(RedisRaces, OfManyWhoWriteFirstOneDoes) {
     EXPECT_EQ(outcomes.applied, 1) << outcomes.text();
     EXPECT_EQ(outcomes.conflicts, kAtOnce - 1) << outcomes.text();
   }
-}
-
-Task<void> erase_once(state::StateStore& store, Scheduler& loop, std::string key, std::string etag,
-                      Outcomes& outcomes) {
-  co_await resume_on(loop);
-  const std::string_view etags[] = {etag};
-  const auto erased = co_await store.erase({}, {.key = key, .when = Precondition::one_of(etags)});
-  outcomes.count(erased ? nullptr : &erased.error());
 }
 
 TEST_P(RedisRaces, OfManyWhoDeleteWithOneEtagOneDoes) {

@@ -11,7 +11,6 @@
 
 namespace holdfast::stores::sqlite {
 
-using state::FeedEvent;
 using state::FeedEvents;
 using state::WatchEvent;
 
@@ -184,25 +183,14 @@ Result<std::vector<ChangeLog::Change>> ChangeLog::read(Reader& reader, std::uint
   return changes;
 }
 
-// A put is told with the record as it is now, once for all puts that were logged so far; one whose record has gone is
-// followed by what says so.
 Result<FeedEvents> ChangeLog::with_records(Reader& reader, std::vector<Change> changes, bool whole, WallTime now) {
-  std::map<std::string_view, std::uint64_t> newest;
-  for (const Change& change : changes) newest[change.key] = change.seq;
-  FeedEvents events;
-  for (const Change& change : changes) {
-    FeedEvent event{.number = change.seq, .kind = change.kind, .key = change.key, .record = std::nullopt};
-    if (change.kind == WatchEvent::Kind::put) {
-      if (newest[change.key] != change.seq) continue;
-      auto record = reader.get({.key = change.key, .want_value = whole, .want_fields = whole}, now);
-      if (!record) return fail(std::move(record.error()));
-      if (!*record) continue;
-      event.record = std::move(**record);
-      event.has_value = whole;
-    }
-    events.push_back(std::make_shared<FeedEvent>(std::move(event)));
+  state::RecordsByKey records;
+  for (const std::string_view key : state::keys_put(changes)) {
+    auto record = reader.get({.key = key, .want_value = whole, .want_fields = whole}, now);
+    if (!record) return fail(std::move(record.error()));
+    if (*record) records.emplace(key, std::move(**record));
   }
-  return events;
+  return state::events_of(changes, records, whole);
 }
 
 Result<std::optional<FeedEvents>> ChangeLog::changes(Reader& reader, std::uint64_t from, std::uint64_t to,

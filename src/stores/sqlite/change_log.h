@@ -5,8 +5,7 @@
 //                         since 1970). Each change removes up to two rows that are older than ten minutes.
 //   <metadata>            our row holdfast-log:<state>: the log's id, which resume tokens begin with.
 //
-// The log says which key changed; the record is read when the change is told. Changes of a key that follow each other
-// closely are therefore told as the last of them.
+// Changes of a key that follow each other closely are told as the last of them (state/change.h).
 #pragma once
 
 #include <condition_variable>
@@ -18,7 +17,7 @@
 #include <thread>
 #include <vector>
 
-#include "state/feed.h"
+#include "state/change.h"
 #include "stores/sqlite/reader.h"
 
 namespace holdfast::stores::sqlite {
@@ -46,11 +45,7 @@ class ChangeLog {
                                                    WallTime now) const;
 
  private:
-  struct Change {
-    std::uint64_t seq = 0;
-    std::string key;
-    state::WatchEvent::Kind kind = state::WatchEvent::Kind::put;
-  };
+  using Change = state::Change;
 
   ChangeLog(Reader reader, const Clock& clock, std::string id, std::uint64_t newest);
   static Result<std::vector<Change>> read(Reader& reader, std::uint64_t after, std::uint64_t to, std::size_t limit);

@@ -49,20 +49,9 @@ class Compiler {
     if (filter.op == Op::in) return is_among(at, filter.values);
     if (filter.values.empty()) return fail(Errc::internal, "a filter of a query has no value");
     const state::Scalar& value = filter.values.front();
-    switch (filter.op) {
-      case Op::eq:
-        return equals(at, value);
-      case Op::neq:
-        return fmt::format("NOT coalesce({}, 0)", equals(at, value));
-      case Op::gt:
-        return compares(at, ">", value);
-      case Op::gte:
-        return compares(at, ">=", value);
-      case Op::lt:
-        return compares(at, "<", value);
-      default:
-        return compares(at, "<=", value);
-    }
+    if (filter.op == Op::eq) return equals(at, value);
+    if (filter.op == Op::neq) return fmt::format("NOT coalesce({}, 0)", equals(at, value));
+    return compares(at, sign_of(filter.op), value);
   }
 
   Result<std::string> order(const std::vector<state::Sort>& sorts) {
@@ -133,25 +122,6 @@ class Compiler {
   CompiledQuery& out_;
 };
 
-struct Token {
-  std::string after_key;
-  std::uint64_t offset = 0;
-};
-
-Result<Token> read_token(std::string_view text, bool is_sorted) {
-  Token token;
-  if (text.empty()) return token;
-  const std::string_view rest = text.substr(1);
-  if (!is_sorted && text.front() == 'k') {
-    if (auto key = base64url_decode(rest)) {
-      token.after_key = std::move(*key);
-      return token;
-    }
-  }
-  if (is_sorted && text.front() == 'o' && read_number(rest, token.offset) && token.offset < (1ull << 62)) return token;
-  return fail(Errc::invalid_argument, "the token is not one of this query's");
-}
-
 std::string live_condition(Compiler& compiler, const SqliteSettings& settings, WallTime now) {
   return fmt::format(
       "(s.expiration_time IS NULL OR (s.expiration_time > {} AND coalesce((SELECT h.expires_ms "
@@ -160,10 +130,10 @@ std::string live_condition(Compiler& compiler, const SqliteSettings& settings, W
       compiler.parameter(sql_seconds(now)), settings.side_table(), compiler.parameter(now.ms()));
 }
 
-std::string range_condition(Compiler& compiler, const state::Query& query, const Token& token) {
+std::string range_condition(Compiler& compiler, const state::Query& query, const state::QueryToken& token) {
   std::string sql;
   std::string from = query.key_prefix;
-  if (!token.after_key.empty()) from = std::max(from, token.after_key + '\0');
+  if (token.after_key) from = std::max(from, *token.after_key + '\0');
   if (!from.empty()) sql += fmt::format("s.key >= {} AND ", compiler.parameter(from));
   const auto to = query.key_prefix.empty() ? std::nullopt : state::prefix_end(query.key_prefix);
   if (to) sql += fmt::format("s.key < {} AND ", compiler.parameter(*to));
@@ -189,21 +159,16 @@ void CompiledQuery::bind(Statement& statement) const {
   }
 }
 
-std::string CompiledQuery::token_after(std::string_view key, std::size_t items) const {
-  return is_sorted ? fmt::format("o{}", offset + items) : "k" + base64url_encode(key);
-}
-
 Result<CompiledQuery> compile_query(const state::Query& query, const SqliteSettings& settings, WallTime now) {
   CompiledQuery out;
-  out.is_sorted = !query.sort.empty();
-  auto token = read_token(query.token, out.is_sorted);
+  auto token = state::QueryToken::read(query.token, !query.sort.empty());
   if (!token) return fail(std::move(token.error()));
-  out.offset = token->offset;
+  out.token = std::move(*token);
   Compiler compiler(out);
   const RowShape shape{true, query.want_fields};
   const std::string side = settings.side_table();
   out.sql = fmt::format("SELECT s.key, {} FROM {} WHERE {}{}", select_columns(shape, side),
-                        select_source(shape, settings.table, side), range_condition(compiler, query, *token),
+                        select_source(shape, settings.table, side), range_condition(compiler, query, out.token),
                         live_condition(compiler, settings, now));
   // CASE, because json_extract() fails on text that is not JSON and AND promises no order.
   std::string filter = "1";
@@ -219,7 +184,7 @@ Result<CompiledQuery> compile_query(const state::Query& query, const SqliteSetti
   // One row more than asked for shows whether there is a next page.
   const std::int64_t limit = query.limit == 0 ? -1 : static_cast<std::int64_t>(query.limit) + 1;
   out.sql += " LIMIT " + compiler.parameter(limit);
-  if (out.offset > 0) out.sql += " OFFSET " + compiler.parameter(static_cast<std::int64_t>(out.offset));
+  if (out.token.offset > 0) out.sql += " OFFSET " + compiler.parameter(static_cast<std::int64_t>(out.token.offset));
   return out;
 }
 

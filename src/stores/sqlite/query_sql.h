@@ -7,6 +7,7 @@
 #include <variant>
 #include <vector>
 
+#include "state/key_cursor.h"
 #include "state/query.h"
 #include "stores/sqlite/database.h"
 #include "stores/sqlite/settings.h"
@@ -16,13 +17,9 @@ namespace holdfast::stores::sqlite {
 struct CompiledQuery {
   std::string sql;  // yields the key, then the columns of select_columns()
   std::vector<std::variant<std::int64_t, double, std::string>> parameters;
-  bool is_sorted = false;
-  std::uint64_t offset = 0;
+  state::QueryToken token;  // where the page begins
 
   void bind(Statement& statement) const;
-  // Without a sort a page continues behind its last key; with one, behind so many rows, as in Dapr:
-  // there a record that changes between two pages may show twice or not at all.
-  std::string token_after(std::string_view key, std::size_t items) const;
 };
 
 // Only JSON values take part. A string never equals a number, nor true 1; order compares two

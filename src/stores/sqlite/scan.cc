@@ -4,7 +4,7 @@
 
 #include <limits>
 
-#include "base/encoding.h"
+#include "state/key_cursor.h"
 #include "state/keys.h"
 #include "stores/sqlite/query_sql.h"
 
@@ -47,6 +47,12 @@ struct KeyRange {
     next += '\0';
     if (next > from) from = std::move(next);
   }
+  Status start_after_cursor(std::string_view cursor) {
+    const auto key = state::read_cursor(cursor);
+    if (!key) return fail(key.error());
+    if (*key) start_after(**key);
+    return {};
+  }
   // With ?1 and ?2. A bound that may be absent would keep SQLite from seeking, hence two texts.
   // `of` is the table whose key it is about.
   std::string sql(std::string_view of = "s") const {
@@ -57,15 +63,6 @@ struct KeyRange {
     if (to) statement.bind(2, *to);
   }
 };
-
-// "k" and the last key of the page; the letter tells the empty key from no cursor.
-std::string cursor_after(std::string_view key) { return "k" + base64url_encode(key); }
-
-Result<std::string> read_cursor(std::string_view cursor) {
-  auto key = cursor.starts_with('k') ? base64url_decode(cursor.substr(1)) : std::nullopt;
-  if (!key) return fail(Errc::invalid_argument, "the cursor is not one of this store's");
-  return std::move(*key);
-}
 
 std::unexpected<Error> scan_error(Reader& reader, int code) {
   return fail(reader.database().error("list records of", code));
@@ -94,11 +91,7 @@ struct IndexEntry {
 // Of the records that carry the entry, or of all without one.
 Result<state::ListPage> list(Reader& reader, const state::ListRequest& request, const IndexEntry* entry, WallTime now) {
   KeyRange range = KeyRange::of_prefix(request.prefix);
-  if (!request.cursor.empty()) {
-    auto after = read_cursor(request.cursor);
-    if (!after) return fail(std::move(after.error()));
-    range.start_after(*after);
-  }
+  if (auto begun = range.start_after_cursor(request.cursor); !begun) return fail(std::move(begun.error()));
   const Reader::Session session(reader);
   const RowShape shape{request.want_values, request.want_fields};
   const std::string side = reader.settings().side_table();
@@ -131,7 +124,7 @@ Result<state::ListPage> list(Reader& reader, const state::ListRequest& request, 
     if (!*record) continue;
     // One row more than the page holds shows that there is a next page.
     if (page.items.size() >= limit || bytes >= kPageBytesMax) {
-      page.cursor = cursor_after(page.items.back().key);
+      page.cursor = state::cursor_after(page.items.back().key);
       return page;
     }
     bytes += (*record)->value.size();
@@ -156,11 +149,7 @@ Result<state::KeyPage> keys_like(Reader& reader, const state::LikeRequest& reque
   if (request.pattern.empty()) return fail(Errc::invalid_argument, "keys like pattern cannot be empty");
   const state::LikePattern pattern(request.pattern);
   KeyRange range = KeyRange::of_prefix(pattern.literal_prefix());
-  if (!request.cursor.empty()) {
-    auto after = read_cursor(request.cursor);
-    if (!after) return fail(std::move(after.error()));
-    range.start_after(*after);
-  }
+  if (auto begun = range.start_after_cursor(request.cursor); !begun) return fail(std::move(begun.error()));
   const Reader::Session session(reader);
   const RowShape shape{false, false};
   const std::string side = reader.settings().side_table();
@@ -185,7 +174,7 @@ Result<state::KeyPage> keys_like(Reader& reader, const state::LikeRequest& reque
     if (!record) return fail(std::move(record.error()));
     if (!*record) continue;
     if (page.keys.size() >= limit) {
-      page.cursor = cursor_after(page.keys.back());
+      page.cursor = state::cursor_after(page.keys.back());
       return page;
     }
     page.keys.emplace_back(row.text(0));
@@ -229,7 +218,7 @@ Result<state::QueryPage> query(Reader& reader, const state::Query& request, Wall
   int code = SQLITE_ROW;
   while ((code = statement->step()) == SQLITE_ROW) {
     if (request.limit > 0 && page.items.size() >= request.limit) {
-      page.token = compiled->token_after(page.items.back().key, page.items.size());
+      page.token = compiled->token.next(page.items.back().key, page.items.size());
       return page;
     }
     auto record = read_row(*statement, 1, shape, now);
