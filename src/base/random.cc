@@ -53,12 +53,12 @@ std::string uuid_v4() {
   random_fill(raw);
   raw[6] = static_cast<unsigned char>((raw[6] & 0x0f) | 0x40);
   raw[8] = static_cast<unsigned char>((raw[8] & 0x3f) | 0x80);
-  std::string out;
-  out.reserve(36);
+  std::string out(36, '-');
+  auto next = out.begin();
   for (std::size_t i = 0; i < raw.size(); ++i) {
-    if (i == 4 || i == 6 || i == 8 || i == 10) out += '-';
-    out += kHex[raw[i] >> 4];
-    out += kHex[raw[i] & 15];
+    if (i == 4 || i == 6 || i == 8 || i == 10) ++next;
+    *next++ = kHex[raw[i] >> 4];
+    *next++ = kHex[raw[i] & 15];
   }
   return out;
 }

@@ -16,12 +16,6 @@ using When = state::Precondition::Kind;
 
 constexpr auto kKeyOf = [](const auto& request) { return request.key; };
 
-// Whether a condition that does not hold leaves the other writes of its transaction alone.
-bool spoils_nothing(const state::SetRequest& request) {
-  return request.indexes.empty() || request.when.kind == When::any;
-}
-bool spoils_nothing(const state::DeleteRequest& request) { return request.when.kind != When::absent; }
-
 }  // namespace
 
 Task<std::vector<Result<std::optional<Record>>>> PostgresqlStore::get_many(

@@ -1,6 +1,8 @@
 #include "stores/postgresql/connection.h"
 
 #include <algorithm>
+#include <iterator>
+#include <ranges>
 
 namespace holdfast::stores::postgresql {
 namespace {
@@ -15,19 +17,18 @@ constexpr std::string_view kReadOnly = "25006";
 
 }  // namespace
 
-std::shared_ptr<Connection> Connection::start(net::Loop& loop, ConnectionHandle handle, bool prepares,
-                                              std::function<void()> ended) {
-  std::shared_ptr<Connection> connection(new Connection(loop, std::move(handle), prepares, std::move(ended)));
+std::shared_ptr<Connection> Connection::start(net::Loop& loop, ConnectionHandle handle, bool prepares, Events events) {
+  std::shared_ptr<Connection> connection(new Connection(loop, std::move(handle), prepares, std::move(events)));
   if (libpq().enterPipelineMode(connection->handle_.get()) == 0) connection->lose(said_by(connection->handle_.get()));
   holdfast::start(read(connection));
   return connection;
 }
 
-Connection::Connection(net::Loop& loop, ConnectionHandle handle, bool prepares, std::function<void()> ended)
+Connection::Connection(net::Loop& loop, ConnectionHandle handle, bool prepares, Events events)
     : loop_(loop),
       handle_(std::move(handle)),
       prepares_(prepares),
-      ended_(std::move(ended)),
+      events_(std::move(events)),
       opened_at_(now()),
       busy_at_(opened_at_) {
   readiness_.emplace(loop_, libpq().socket(handle_.get()));
@@ -40,19 +41,49 @@ void Connection::take_notice(void* self, const PGresult* notice) {
   const char* const severity = libpq().resultErrorField(notice, PG_DIAG_SEVERITY_NONLOCALIZED);
   const bool is_warning = severity != nullptr && std::string_view(severity) == "WARNING";
   if (!is_warning || connection.queue_.empty()) return;
-  if (const auto& exchange = connection.queue_.front().exchange) exchange->answer.is_short = true;
+  connection.queue_.front().answer.is_short = true;
 }
 
-void Connection::send(std::shared_ptr<Exchange> exchange) {
+std::size_t Connection::in_flight_of(const void* kind) const {
+  return static_cast<std::size_t>(std::ranges::count_if(
+      queue_, [kind](const Due& due) { return !due.batch.empty() && due.batch.front()->sharing.kind == kind; }));
+}
+
+namespace {
+
+// What does all of it at once.
+const Statement* statement_of_all(const Batch& batch) {
+  return batch.size() > 1 ? batch.front()->sharing.many : nullptr;
+}
+
+}  // namespace
+
+void Connection::send(Batch batch) {
   bool sent = is_usable();
-  for (const Execution& execution : exchange->executions) sent = sent && prepare(*execution.statement);
+  const bool is_shared = batch.size() > 1;
+  const Statement* const many = statement_of_all(batch);
+  if (many != nullptr)
+    sent = sent && prepare(*many);
+  else
+    for (const auto& exchange : batch)
+      for (const Execution& execution : exchange->executions) sent = sent && prepare(*execution.statement);
   if (queue_.empty()) busy_at_ = now();
-  queue_.push_back({.exchange = exchange});
-  exchange->answer.rows.reserve(exchange->executions.size());
-  for (const Execution& execution : exchange->executions) sent = sent && execute(execution);
-  exchange->answer.was_sent = true;
+  sent = sent && execute_all(batch);
+  for (const auto& exchange : batch) exchange->answer.was_sent = true;
+  queue_.push_back({.batch = std::move(batch), .is_shared = is_shared, .is_of_many = many != nullptr});
   if (sent && sync()) return flush();
   lose(said_by(handle_.get()));
+}
+
+bool Connection::execute_all(const Batch& batch) {
+  if (const Statement* const many = statement_of_all(batch))
+    return execute({many, Values::together(batch | std::views::transform([](const auto& exchange) -> const Values& {
+                                             return exchange->executions.front().values;
+                                           }))});
+  for (const auto& exchange : batch)
+    for (const Execution& execution : exchange->executions)
+      if (!execute(execution)) return false;
+  return true;
 }
 
 // In a transaction of its own, which no failure of another one undoes.
@@ -62,7 +93,7 @@ bool Connection::prepare(const Statement& statement) {
   if (prepared_[statement.number]) return true;
   prepared_[statement.number] = true;
   if (queue_.empty()) busy_at_ = now();
-  queue_.push_back({.exchange = nullptr, .prepares = statement.number});
+  queue_.push_back({.prepares = statement.number});
   return libpq().sendPrepare(handle_.get(), statement.name().c_str(), statement.sql.c_str(), 0, nullptr) != 0 && sync();
 }
 
@@ -106,8 +137,10 @@ Task<void> Connection::read(std::shared_ptr<Connection> self) {
     const bool heard = libpq().consumeInput(self->handle_.get()) != 0;
     self->busy_at_ = now();
     // What came before the end of the connection counts.
-    for (const auto& exchange : self->take_results()) exchange->resume();
+    const Batch finished = self->take_results();
+    for (const auto& exchange : finished) exchange->resume();
     if (!heard && !self->lost_) self->lose(said_by(self->handle_.get()));
+    if (!finished.empty()) self->events_.answered();
   }
   self->end_task();
 }
@@ -116,11 +149,11 @@ void Connection::end_task() {
   if (--tasks_ > 0 || !lost_) return;
   readiness_.reset();
   handle_.reset();
-  if (ended_) std::exchange(ended_, nullptr)();
+  if (events_.ended) std::exchange(events_.ended, nullptr)();
 }
 
-std::vector<std::shared_ptr<Exchange>> Connection::take_results() {
-  std::vector<std::shared_ptr<Exchange>> finished;
+Batch Connection::take_results() {
+  Batch finished;
   bool was_parted = false;
   while (!lost_ && !queue_.empty() && libpq().isBusy(handle_.get()) == 0) {
     ResultHandle result(libpq().getResult(handle_.get()));
@@ -137,35 +170,78 @@ std::vector<std::shared_ptr<Exchange>> Connection::take_results() {
   return finished;
 }
 
-void Connection::take(ResultHandle result, std::vector<std::shared_ptr<Exchange>>& finished) {
+namespace {
+
+// Each one gets the row of its key, if there is one.
+void deal_rows(const Rows& all, const Batch& batch) {
+  const auto key_of = [](const auto& exchange) { return exchange->sharing.key; };
+  for (const auto& exchange : batch) exchange->answer.rows.resize(1);
+  for (int row = 0; row < all.size(); ++row)
+    for (const auto& exchange : std::ranges::equal_range(batch, all.text(row, 0), {}, key_of))
+      exchange->answer.rows.front() = Rows::one_of(all, row, 1);
+}
+
+// Each one gets the results of its executions.
+void deal_results(std::vector<Rows>& results, const Batch& batch) {
+  auto next = std::move_iterator(results.begin());
+  for (const auto& exchange : batch) {
+    const auto end = next + static_cast<std::ptrdiff_t>(exchange->executions.size());
+    exchange->answer.rows.assign(next, end);
+    next = end;
+  }
+}
+
+}  // namespace
+
+// What came of the transaction goes to those whose it was.
+void Connection::deal(Due& due, Batch& finished) {
+  // Their keys are gone with those who waited.
+  if (due.is_of_many) std::erase_if(due.batch, [](const auto& exchange) { return exchange->is_done; });
+  for (const auto& exchange : due.batch) {
+    exchange->answer.is_short = due.answer.is_short;
+    exchange->answer.is_spoiled = due.is_shared && due.answer.refusal;
+  }
+  if (due.answer.refusal && !due.is_shared) {
+    due.batch.front()->answer.refusal = std::move(due.answer.refusal);
+    due.batch.front()->answer.refused_at = due.answer.refused_at;
+  } else if (!due.answer.refusal) {
+    due.is_of_many ? deal_rows(due.answer.rows.front(), due.batch) : deal_results(due.answer.rows, due.batch);
+  }
+  for (auto& exchange : due.batch) {
+    if (exchange->is_done) continue;
+    exchange->finish();
+    finished.push_back(std::move(exchange));
+  }
+}
+
+void Connection::take(ResultHandle result, Batch& finished) {
   Due& due = queue_.front();
   switch (libpq().resultStatus(result.get())) {
     case PGRES_PIPELINE_SYNC:
-      if (due.exchange && !due.exchange->is_done) {
-        due.exchange->finish();
-        finished.push_back(std::move(due.exchange));
-      }
+      if (!due.batch.empty()) deal(due, finished);
       queue_.pop_front();
       return;
     case PGRES_TUPLES_OK:
     case PGRES_COMMAND_OK:
-      if (due.exchange) due.exchange->answer.rows.emplace_back(std::move(result));
+      due.answer.rows.emplace_back(std::move(result));
       return;
     case PGRES_PIPELINE_ABORTED:
       return;
     default:
-      break;
+      refuse(due, Refusal::of(result.get()));
   }
-  Refusal refusal = Refusal::of(result.get());
+}
+
+void Connection::refuse(Due& due, Refusal refusal) {
   if (ends_connection(refusal)) return lose(refusal.message.empty() ? said_by(handle_.get()) : refusal.message);
-  if (!due.exchange) {
+  if (due.batch.empty()) {
     // Who executes it is told why.
     if (refusal.is(kAlreadyPrepared)) return;
     prepared_[due.prepares] = false;
     unprepared_ = std::move(refusal);
     return;
   }
-  Answer& answer = due.exchange->answer;
+  Answer& answer = due.answer;
   if (answer.refusal) return;
   if (refusal.is(kReadOnly)) is_wrong_ = true;
   if (refusal.is(kNoSuchStatement)) {
@@ -180,20 +256,24 @@ void Connection::take(ResultHandle result, std::vector<std::shared_ptr<Exchange>
 void Connection::sweep(SteadyTime now, SteadyTime silent_since) {
   if (lost_ || queue_.empty()) return;
   if (busy_at_ < silent_since) return lose("the server has been silent for too long");
-  std::vector<std::shared_ptr<Exchange>> late;
+  Batch late;
   for (const Due& due : queue_) {
-    if (!due.exchange || due.exchange->is_done || due.exchange->deadline > now) continue;
-    due.exchange->answer.lost = Error(Errc::deadline_exceeded, "the time was up before the server answered");
-    due.exchange->finish();
-    late.push_back(due.exchange);
+    for (const auto& exchange : due.batch) {
+      if (exchange->is_done || exchange->deadline > now) continue;
+      exchange->answer.lost = Error(Errc::deadline_exceeded, "the time was up before the server answered");
+      exchange->finish();
+      late.push_back(exchange);
+    }
   }
   for (const auto& exchange : late) exchange->resume();
 }
 
 PGcancel* Connection::cancel_late(SteadyTime now) {
   if (lost_ || queue_.empty()) return nullptr;
-  const auto& exchange = queue_.front().exchange;
-  if (!exchange || exchange->is_done || exchange->cancel_at > now) return nullptr;
+  // Where commits wait, nothing is shared.
+  if (queue_.front().batch.empty()) return nullptr;
+  const auto& exchange = queue_.front().batch.front();
+  if (exchange->is_done || exchange->cancel_at > now) return nullptr;
   exchange->cancel_at = SteadyTime::max();
   return libpq().getCancel(handle_.get());
 }
@@ -211,10 +291,12 @@ void Connection::lose(std::string reason) {
   queue_.clear();
   loop_.post([told, reason = std::move(reason), self = shared_from_this()] {
     for (const Due& due : *told) {
-      if (!due.exchange || due.exchange->is_done) continue;
-      due.exchange->answer.lost = Error(Errc::unavailable, reason);
-      due.exchange->finish();
-      due.exchange->resume();
+      for (const auto& exchange : due.batch) {
+        if (exchange->is_done) continue;
+        exchange->answer.lost = Error(Errc::unavailable, reason);
+        exchange->finish();
+        exchange->resume();
+      }
     }
   });
 }

@@ -1,5 +1,5 @@
 // One connection of a loop, in libpq's pipeline mode: any number of transactions are on their way at once, and are
-// answered in order. A transaction is some executions and one Sync, so that what fails takes nothing else along.
+// answered in order. A transaction is some executions and one Sync, so that what fails takes no other one along.
 //
 // Of one loop, and used on its thread only.
 #pragma once
@@ -13,21 +13,26 @@
 
 #include "base/clock.h"
 #include "net/readiness.h"
-#include "stores/postgresql/statement.h"
+#include "stores/postgresql/gathering.h"
 
 namespace holdfast::stores::postgresql {
 
 class Connection : public std::enable_shared_from_this<Connection> {
  public:
-  // `handle` is connected and nonblocking. `ended` is called once nothing of it is on the loop any more.
-  static std::shared_ptr<Connection> start(net::Loop& loop, ConnectionHandle handle, bool prepares,
-                                           std::function<void()> ended);
+  struct Events {
+    std::function<void()> answered;  // something on its way has been, and whoever waited was told
+    std::function<void()> ended;     // nothing of it is on the loop any more
+  };
+  // `handle` is connected and nonblocking.
+  static std::shared_ptr<Connection> start(net::Loop& loop, ConnectionHandle handle, bool prepares, Events events);
 
-  // What cannot be sent is finished as lost, and the connection with it.
-  void send(std::shared_ptr<Exchange> exchange);
+  // In one transaction. What cannot be sent is finished as lost, and the connection with it.
+  void send(Batch batch);
 
   bool is_usable() const { return !lost_ && !is_wrong_; }
   std::size_t in_flight() const { return queue_.size(); }
+  // Transactions of what shares by this kind.
+  std::size_t in_flight_of(const void* kind) const;
   SteadyTime opened_at() const { return opened_at_; }
   // When something was last sent or heard.
   SteadyTime busy_at() const { return busy_at_; }
@@ -48,27 +53,33 @@ class Connection : public std::enable_shared_from_this<Connection> {
 
   // What the server answers to, in order.
   struct Due {
-    std::shared_ptr<Exchange> exchange;              // null: a Prepare
+    Batch batch = {};                                // empty: a Prepare
+    bool is_shared = false;                          // whether there was more than one
+    bool is_of_many = false;                         // one statement does it
     std::size_t prepares = Statement::kNotPrepared;  // with a Prepare
+    Answer answer = {};                              // to all of the batch
   };
-  Connection(net::Loop& loop, ConnectionHandle handle, bool prepares, std::function<void()> ended);
+  Connection(net::Loop& loop, ConnectionHandle handle, bool prepares, Events events);
   static Task<void> read(std::shared_ptr<Connection> self);
   static Task<void> write(std::shared_ptr<Connection> self);
   static void take_notice(void* self, const PGresult* notice);
   bool prepare(const Statement& statement);
   bool execute(const Execution& execution);
+  bool execute_all(const Batch& batch);
   bool sync();
   void flush();
   // Takes what has come; the exchanges that it finished.
-  std::vector<std::shared_ptr<Exchange>> take_results();
-  void take(ResultHandle result, std::vector<std::shared_ptr<Exchange>>& finished);
+  Batch take_results();
+  void take(ResultHandle result, Batch& finished);
+  void deal(Due& due, Batch& finished);
+  void refuse(Due& due, Refusal refusal);
   void lose(std::string reason);
   void end_task();
 
   net::Loop& loop_;
   ConnectionHandle handle_;
   const bool prepares_;
-  std::function<void()> ended_;
+  Events events_;
   std::optional<net::Readiness> readiness_;
   std::deque<Due> queue_;
   std::vector<bool> prepared_;         // by a statement's number: its Prepare was sent, and not refused

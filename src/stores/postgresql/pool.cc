@@ -19,6 +19,8 @@ constexpr Milliseconds kConnectTimeout{5000};
 // Beyond what a statement may take by the server's own clock.
 constexpr Milliseconds kGrace{1000};
 constexpr int kTriesMax = 8;
+// Transactions of one kind that many share: while one is at the disk, the next one is read and judged.
+constexpr std::size_t kSharedInFlight = 2;
 // How long before a deadline a commit that still waits is cancelled.
 constexpr SteadyTime::duration kCancelMin = Milliseconds(50);
 constexpr SteadyTime::duration kCancelMax = Milliseconds(1000);
@@ -41,28 +43,42 @@ Pool::~Pool() {
 
 void Pool::adopt(ConnectionHandle handle) {
   ++alive_;
-  connections_.push_back(Connection::start(loop_, std::move(handle), settings_.prepares, [this] {
+  const auto ended = [this] {
     --alive_;
     forget_ended();
+    share_soon();
     changed_.ring();
-  }));
+  };
+  connections_.push_back(
+      Connection::start(loop_, std::move(handle), settings_.prepares, {[this] { share_soon(); }, ended}));
   sweep_soon();
 }
 
-Task<Answer> Pool::run(std::span<const Execution> executions, SteadyTime deadline, Kind kind) {
+Task<Answer> Pool::run(std::span<const Execution> executions, SteadyTime deadline, Kind kind, Sharing sharing) {
+  // Which of them would be cancelled?
+  if (options_.cancels_late) sharing = {};
   for (int tries = 1;; ++tries) {
     auto exchange = std::make_shared<Exchange>();
     exchange->executions = executions;
+    exchange->sharing = sharing;
     exchange->deadline = deadline;
     if (options_.cancels_late)
       exchange->cancel_at = deadline - std::clamp((deadline - now()) / 4, kCancelMin, kCancelMax);
     for (const Execution& execution : executions) exchange->bytes += execution.values.bytes_in_all();
     co_await ask(exchange);
     Answer answer = std::move(exchange->answer);
-    const bool may_repeat = tries < kTriesMax && now() < deadline && !closed_;
+    const auto may_repeat = [&] { return tries < kTriesMax && now() < deadline && !closed_; };
+    if (answer.is_spoiled) {
+      // By itself it spoils nothing and nothing spoils it.
+      sharing = {};
+      if (may_repeat()) continue;
+      answer.was_sent = false;
+      answer.lost = Error(Errc::deadline_exceeded, place_.text() + ": the time was up, and nothing was done");
+      co_return answer;
+    }
     if (answer.refusal) {
-      if (!may_repeat || !is_worth_repeating(*answer.refusal)) co_return answer;
-    } else if (!answer.lost || !may_repeat || answer.lost->code != Errc::unavailable || !answer.was_sent ||
+      if (!may_repeat() || !is_worth_repeating(*answer.refusal)) co_return answer;
+    } else if (!answer.lost || !may_repeat() || answer.lost->code != Errc::unavailable || !answer.was_sent ||
                kind == Kind::writing) {
       co_return answer;
     }
@@ -85,15 +101,15 @@ Task<void> Pool::ask(std::shared_ptr<Exchange> exchange) {
     co_return refuse(Errc::overloaded, "too many requests wait for " + place_.server + " already; try again later");
   ++exchanges_;
   bytes_ += exchange->bytes;
-  Connection* const connection = least_busy();
+  Connection* const connection = exchange->sharing.kind != nullptr ? any_usable() : least_busy();
   if (connection != nullptr)
-    connection->send(exchange);
+    dispatch(*connection, exchange);
   else if (last_failure_ && (now() < next_attempt_ || opening_ > 0))
     // Whoever made the attempt waits for it, nobody else: it may take long.
     exchange->answer.lost = last_failure_, exchange->finish();
   else
     waiting_.push_back(exchange);
-  grow();
+  if (!shares_soon_) grow();
   sweep_soon();
   co_await Done{*exchange};
   --exchanges_;
@@ -110,6 +126,11 @@ bool Pool::is_connected() {
 std::size_t Pool::usable() const {
   return static_cast<std::size_t>(
       std::ranges::count_if(connections_, [](const auto& each) { return each->is_usable(); }));
+}
+
+Connection* Pool::any_usable() {
+  const auto found = std::ranges::find_if(connections_, [](const auto& each) { return each->is_usable(); });
+  return found == connections_.end() ? nullptr : found->get();
 }
 
 Connection* Pool::least_busy() {
@@ -162,11 +183,64 @@ void Pool::serve_waiting() {
     if (connection == nullptr) return;
     auto exchange = std::move(waiting_.front());
     waiting_.pop_front();
-    if (!exchange->is_done) connection->send(std::move(exchange));
+    if (!exchange->is_done) dispatch(*connection, std::move(exchange));
   }
 }
 
+void Pool::dispatch(Connection& connection, std::shared_ptr<Exchange> exchange) {
+  if (exchange->sharing.kind == nullptr) return connection.send({std::move(exchange)});
+  gather(std::move(exchange));
+  share_soon();
+}
+
+void Pool::gather(std::shared_ptr<Exchange> exchange) {
+  const void* const kind = exchange->sharing.kind;
+  auto gathering = std::ranges::find(gatherings_, kind, &Gathering::kind);
+  if (gathering == gatherings_.end()) gathering = gatherings_.emplace(gathering, kind);
+  gathering->add(std::move(exchange));
+}
+
+// At the end of this turn of the loop, so that all that it has brought goes together.
+void Pool::share_soon() {
+  if (shares_soon_ || std::ranges::all_of(gatherings_, &Gathering::empty)) return;
+  shares_soon_ = true;
+  loop_.post([this] {
+    shares_soon_ = false;
+    share();
+    if (closed_) changed_.ring();
+  });
+}
+
+void Pool::share() {
+  for (Gathering& gathering : gatherings_) {
+    while (!gathering.empty()) {
+      Connection* const connection = least_busy();
+      if (connection == nullptr) return stop_gathering();
+      if (in_flight_of(gathering.kind()) >= kSharedInFlight) break;
+      if (Batch batch = gathering.take(); !batch.empty()) connection->send(std::move(batch));
+    }
+  }
+  grow();
+}
+
+// There is no connection: what would share one waits for it with the others.
+void Pool::stop_gathering() {
+  for (Gathering& gathering : gatherings_)
+    while (!gathering.empty()) std::ranges::move(gathering.take(), std::back_inserter(waiting_));
+  if (!waiting_.empty()) grow();
+}
+
+// What is held up holds nobody up.
+std::size_t Pool::in_flight_of(const void* kind) const {
+  const SteadyTime at = now();
+  std::size_t count = 0;
+  for (const auto& each : connections_)
+    if (each->is_usable() && !each->is_held_up(at)) count += each->in_flight_of(kind);
+  return count;
+}
+
 void Pool::fail_waiting(const Error& error) {
+  stop_gathering();
   for (auto failed = std::exchange(waiting_, {}); const auto& exchange : failed) {
     if (exchange->is_done) continue;
     exchange->answer.lost = error;
@@ -203,10 +277,16 @@ void Pool::sweep() {
     last_failure_ = Error(Errc::unavailable, fmt::format("{}: {} has been silent for too long; try again later",
                                                          place_.text(), place_.server));
     log::warn("holdfast.postgresql", "{}", last_failure_->message);
+    // So that no caller has to make the attempt, and to wait for it.
+    grow();
   }
-  std::vector<std::shared_ptr<Exchange>> late;
-  for (const auto& exchange : waiting_)
-    if (!exchange->is_done && exchange->deadline <= at) late.push_back(exchange);
+  Batch late;
+  const auto note_late = [&](const auto& waiting) {
+    for (const auto& exchange : waiting)
+      if (!exchange->is_done && exchange->deadline <= at) late.push_back(exchange);
+  };
+  note_late(waiting_);
+  for (const Gathering& gathering : gatherings_) note_late(gathering.waiting());
   for (const auto& exchange : late) {
     exchange->answer.lost =
         last_failure_.value_or(Error(Errc::deadline_exceeded, place_.text() +
@@ -218,6 +298,7 @@ void Pool::sweep() {
   }
   std::erase_if(waiting_, [](const auto& exchange) { return exchange->is_done; });
   if (!waiting_.empty()) grow();
+  share_soon();
   cancel_late(at);
   close_idle(at);
   if (exchanges_ > 0 || connections_.size() > 1) sweep_soon();
@@ -259,7 +340,7 @@ Task<void> Pool::close(SteadyTime deadline) {
   stopped_ = true;
   fail_waiting({Errc::unavailable, place_.text() + ": the store was closed"});
   for (const auto& each : std::vector(connections_)) each->close("the store was closed");
-  while (alive_ > 0 || opening_ > 0 || exchanges_ > 0) co_await changed_.wait(kSweep);
+  while (alive_ > 0 || opening_ > 0 || exchanges_ > 0 || shares_soon_) co_await changed_.wait(kSweep);
 }
 
 }  // namespace holdfast::stores::postgresql

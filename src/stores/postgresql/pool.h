@@ -1,7 +1,8 @@
 // The connections of one loop to one role of servers, opened as they are needed and up to a bound.
 //
 // A transaction goes to the connection with the fewest on their way; where all have some, another connection is opened
-// meanwhile. What is waiting has a bound too.
+// meanwhile. Of what may share a transaction (gathering.h) few are on their way at a time. What is waiting has a bound
+// too.
 #pragma once
 
 #include <atomic>
@@ -17,6 +18,7 @@
 #include "base/worker_pool.h"
 #include "net/loop.h"
 #include "stores/postgresql/connection.h"
+#include "stores/postgresql/gathering.h"
 #include "stores/postgresql/session.h"
 
 namespace holdfast::stores::postgresql {
@@ -43,8 +45,10 @@ class Pool {
   // Executes all in one transaction. What the statements refer to lives until this is done. Readings are asked again
   // where the connection was lost, until the deadline; a transaction that lost against another one is repeated.
   // An answer that is refused has happened in no part.
+  // With `sharing` others may be in the same transaction; of a reading there is one execution, which gives a row or
+  // none.
   enum class Kind : std::uint8_t { reading, writing };
-  Task<Answer> run(std::span<const Execution> executions, SteadyTime deadline, Kind kind);
+  Task<Answer> run(std::span<const Execution> executions, SteadyTime deadline, Kind kind, Sharing sharing = {});
 
   // Waits until `deadline` for what is on its way.
   Task<void> close(SteadyTime deadline);
@@ -57,9 +61,16 @@ class Pool {
   Task<void> ask(std::shared_ptr<Exchange> exchange);
   Task<void> open();
   void adopt(ConnectionHandle handle);
+  Connection* any_usable();
   Connection* least_busy();
   void grow();
   void serve_waiting();
+  void dispatch(Connection& connection, std::shared_ptr<Exchange> exchange);
+  void gather(std::shared_ptr<Exchange> exchange);
+  void share_soon();
+  void share();
+  void stop_gathering();
+  std::size_t in_flight_of(const void* kind) const;
   void fail_waiting(const Error& error);
   void forget_ended();
   void sweep_soon();
@@ -74,7 +85,8 @@ class Pool {
   const PoolOptions options_;
   const Place place_;
   std::vector<std::shared_ptr<Connection>> connections_;
-  std::deque<std::shared_ptr<Exchange>> waiting_;
+  std::deque<std::shared_ptr<Exchange>> waiting_;  // for a connection
+  std::vector<Gathering> gatherings_;
   std::size_t exchanges_ = 0;
   std::size_t bytes_ = 0;
   std::size_t opening_ = 0;
@@ -84,6 +96,7 @@ class Pool {
   SteadyTime next_attempt_{};
   Scheduler::TimerId sweep_timer_ = 0;
   bool sweep_is_soon_ = false;
+  bool shares_soon_ = false;
   bool closed_ = false;
   std::atomic<bool> stopped_{false};
   Alarm changed_;

@@ -11,13 +11,13 @@ bool PostgresqlStore::waits_for_standbys(state::Consistency level) const {
   return level >= Consistency::quorum || (level == Consistency::unspecified && core_.facts().waits_for_standbys);
 }
 
-Task<Answer> PostgresqlStore::read(CallContext context, std::span<const Execution> executions) {
+Task<Answer> PostgresqlStore::read(CallContext context, std::span<const Execution> executions, Sharing sharing) {
   const auto level = context.consistency;
   const bool may_lag = level != Consistency::unspecified && level < Consistency::bounded_staleness;
   if (standby_pool_ && may_lag)
-    if (auto answer = co_await read_standby(context, executions)) co_return std::move(*answer);
+    if (auto answer = co_await read_standby(context, executions, sharing)) co_return std::move(*answer);
   if (context.position == nullptr || !standby_pool_)
-    co_return co_await pool_.run(executions, deadline_of(context), Kind::reading);
+    co_return co_await pool_.run(executions, deadline_of(context), Kind::reading, sharing);
   std::vector<Execution> all(executions.begin(), executions.end());
   all.push_back({&primary_position_, {}});
   Answer answer = co_await pool_.run(all, deadline_of(context), Kind::reading);
@@ -28,14 +28,18 @@ Task<Answer> PostgresqlStore::read(CallContext context, std::span<const Executio
 }
 
 // Nothing: none is connected, or it is behind what the session has seen, or on another history.
-Task<std::optional<Answer>> PostgresqlStore::read_standby(CallContext context, std::span<const Execution> executions) {
+Task<std::optional<Answer>> PostgresqlStore::read_standby(CallContext context, std::span<const Execution> executions,
+                                                          Sharing sharing) {
   if (!standby_pool_->is_connected()) co_return std::nullopt;
   std::vector<Execution> all;
   const Execution place{&standby_position_, {}};
-  if (context.position != nullptr) all.push_back(place);
+  if (context.position != nullptr) {
+    all.push_back(place);
+    sharing = {};
+  }
   all.insert(all.end(), executions.begin(), executions.end());
   if (context.position != nullptr) all.push_back(place);
-  Answer answer = co_await standby_pool_->run(all, deadline_of(context), Kind::reading);
+  Answer answer = co_await standby_pool_->run(all, deadline_of(context), Kind::reading, sharing);
   if (answer.refusal || answer.lost) co_return std::nullopt;
   if (context.position == nullptr) co_return answer;
   const auto before = read_position(answer.rows.front());

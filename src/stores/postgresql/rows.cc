@@ -1,5 +1,7 @@
 #include "stores/postgresql/rows.h"
 
+#include <algorithm>
+#include <array>
 #include <limits>
 
 #include "base/number.h"
@@ -9,6 +11,19 @@ namespace {
 
 // Between 1970 and 2000, from which PostgreSQL counts.
 constexpr std::int64_t kEpochUs = 946'684'800'000'000;
+
+constexpr std::size_t kPartsOfASave = 12;
+
+// Numbers of types: bytea and text.
+constexpr std::uint32_t kByteaType = 17;
+constexpr std::uint32_t kTextType = 25;
+constexpr std::size_t kTypeAt = 8;  // in an array
+constexpr std::size_t kNumberBytes = 4;
+
+std::array<char, kNumberBytes> big_endian(std::uint32_t number) {
+  return {static_cast<char>(number >> 24), static_cast<char>(number >> 16), static_cast<char>(number >> 8),
+          static_cast<char>(number)};
+}
 
 std::int64_t read_big_endian(std::string_view bytes) {
   if (bytes.empty()) return 0;
@@ -20,13 +35,9 @@ std::int64_t read_big_endian(std::string_view bytes) {
 
 }  // namespace
 
-Values& Values::add(std::string_view view, bool is_null) {
-  parts_.push_back({.view = view, .kept = {}, .is_kept = false, .is_null = is_null});
-  return *this;
-}
-
-Values& Values::keep(std::string text) {
-  parts_.push_back({.view = {}, .kept = std::move(text), .is_kept = true, .is_null = false});
+Values& Values::add(Part part) {
+  if (parts_.capacity() == 0) parts_.reserve(kPartsOfASave);
+  parts_.push_back(std::move(part));
   return *this;
 }
 
@@ -37,6 +48,23 @@ void Values::append_element(std::string& array, std::string_view value) {
     array += c;
   }
   array += '"';
+}
+
+// Source: array_recv() of PostgreSQL, whose form is: dimensions, whether there are nulls, the elements' type; the
+// elements' number and the first one's; and of each one its length, -1 for null, and its bytes.
+std::string Values::begin_array(std::size_t size, std::size_t bytes) {
+  std::string array;
+  array.reserve(kNumberBytes * (5 + size) + bytes);
+  for (const std::uint32_t number : {1U, 1U, kTextType, static_cast<std::uint32_t>(size), 1U})
+    array.append(big_endian(number).data(), kNumberBytes);
+  return array;
+}
+
+void Values::append_binary(std::string& array, const Part& part) {
+  if (part.is_bytes) std::ranges::copy(big_endian(kByteaType), array.begin() + kTypeAt);
+  const std::size_t size = part.is_null ? std::numeric_limits<std::uint32_t>::max() : part.bytes().size();
+  array.append(big_endian(static_cast<std::uint32_t>(size)).data(), kNumberBytes);
+  if (!part.is_null) array += part.bytes();
 }
 
 std::size_t Values::bytes_in_all() const {
@@ -54,11 +82,13 @@ void Values::fill(Arrays& arrays) const {
     // An empty view may have no address, which would say null.
     arrays.values.push_back(part.is_null ? nullptr : bytes.empty() ? "" : bytes.data());
     arrays.lengths.push_back(static_cast<int>(bytes.size()));
-    arrays.formats.push_back(part.is_kept ? 0 : 1);
+    arrays.formats.push_back(part.is_in_text_format ? 0 : 1);
   }
 }
 
 std::string_view Rows::text(int row, int column) const {
+  row += first_row_;
+  column += first_column_;
   return {libpq().getvalue(result_.get(), row, column),
           static_cast<std::size_t>(libpq().getlength(result_.get(), row, column))};
 }

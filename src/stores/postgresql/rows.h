@@ -4,6 +4,7 @@
 #pragma once
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -19,10 +20,10 @@ namespace holdfast::stores::postgresql {
 // the statement has to say ::text or ::bytea of it. Numbers and lists are kept.
 class Values {
  public:
-  Values& null() { return add({}, true); }
-  Values& text(std::string_view value) { return add(value, false); }
-  Values& text_or_null(std::string_view value) { return add(value, value.empty()); }
-  Values& bytes(std::string_view value) { return add(value, false); }
+  Values& null() { return add({.is_null = true}); }
+  Values& text(std::string_view value) { return add({.view = value}); }
+  Values& text_or_null(std::string_view value) { return add({.view = value, .is_null = value.empty()}); }
+  Values& bytes(std::string_view value) { return add({.view = value, .is_bytes = true}); }
   // Of any type of number, by its text.
   Values& integer(std::int64_t value) { return keep(std::to_string(value)); }
   Values& boolean(bool value) { return keep(value ? "t" : "f"); }
@@ -33,6 +34,21 @@ class Values {
     for (const auto& value : values) append_element(array, value);
     array += '}';
     return keep(std::move(array));
+  }
+
+  // Of the values of several executions, the first of each as an array of text or bytes, then the second, and so on.
+  // A number is its text.
+  template <class Range>
+  static Values together(const Range& all) {
+    Values arrays;
+    for (std::size_t at = 0; at < all.front().parts_.size(); ++at) {
+      std::size_t bytes = 0;
+      for (const Values& each : all) bytes += each.parts_[at].bytes().size();
+      std::string array = begin_array(all.size(), bytes);
+      for (const Values& each : all) append_binary(array, each.parts_[at]);
+      arrays.add({.kept = std::move(array), .is_kept = true});
+    }
+    return arrays;
   }
 
   int count() const { return static_cast<int>(parts_.size()); }
@@ -47,27 +63,43 @@ class Values {
 
  private:
   struct Part {
-    std::string_view view;
-    std::string kept;
-    bool is_kept = false;  // goes in text format, the others in binary, which for text is the same bytes
+    std::string_view view = {};
+    std::string kept = {};
+    bool is_kept = false;
     bool is_null = false;
+    bool is_bytes = false;
+    bool is_in_text_format = false;  // else in binary, which for text is the same bytes
     std::string_view bytes() const { return is_kept ? std::string_view(kept) : view; }
   };
   static void append_element(std::string& array, std::string_view value);
-  Values& add(std::string_view view, bool is_null);
-  Values& keep(std::string text);
+  static std::string begin_array(std::size_t size, std::size_t bytes);
+  // The first one says what the array is of.
+  static void append_binary(std::string& array, const Part& part);
+  Values& add(Part part);
+  Values& keep(std::string text) { return add({.kept = std::move(text), .is_kept = true, .is_in_text_format = true}); }
 
   std::vector<Part> parts_;
 };
 
-// The rows of one result, all of whose columns are in binary format.
+// The rows of one result, all of whose columns are in binary format, or one of them.
 class Rows {
  public:
   Rows() = default;
-  explicit Rows(ResultHandle result) : result_(std::move(result)) {}
+  explicit Rows(ResultHandle result)
+      : result_(std::move(result)), size_(result_ ? libpq().ntuples(result_.get()) : 0) {}
+  // One row of `all`, without the columns ahead of `first_column`.
+  static Rows one_of(const Rows& all, int row, int first_column) {
+    Rows one = all;
+    one.first_row_ += row;
+    one.first_column_ += first_column;
+    one.size_ = 1;
+    return one;
+  }
 
-  int size() const { return result_ ? libpq().ntuples(result_.get()) : 0; }
-  bool is_null(int row, int column) const { return libpq().getisnull(result_.get(), row, column) != 0; }
+  int size() const { return size_; }
+  bool is_null(int row, int column) const {
+    return libpq().getisnull(result_.get(), first_row_ + row, first_column_ + column) != 0;
+  }
   // Valid while this lives.
   std::string_view text(int row, int column) const;
   bool boolean(int row, int column) const;
@@ -78,7 +110,10 @@ class Rows {
   std::uint64_t touched() const;
 
  private:
-  ResultHandle result_;
+  std::shared_ptr<PGresult> result_;
+  int size_ = 0;
+  int first_row_ = 0;
+  int first_column_ = 0;
 };
 
 }  // namespace holdfast::stores::postgresql

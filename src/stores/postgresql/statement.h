@@ -25,6 +25,18 @@ struct Statement {
 struct Execution {
   const Statement* statement = nullptr;
   Values values;
+  std::size_t operation = 0;  // of a transaction, which it belongs to
+};
+
+// What may go in one transaction with others of its kind: a reading of one key, or writes to one key of which none
+// makes the transaction fail when its condition does not hold.
+struct Sharing {
+  const void* kind = nullptr;  // null: it is by itself
+  std::string_view key;
+  bool is_write = false;
+  // What does many of it at once, if something does: each parameter is an array of theirs (Values::together()), and
+  // each row has the key in front. At most one row is of a key.
+  const Statement* many = nullptr;
 };
 
 // The executions of one transaction and what became of them. All that was executed has happened, or nothing.
@@ -32,6 +44,8 @@ struct Answer {
   std::vector<Rows> rows;          // of each execution, when none was refused
   std::optional<Refusal> refusal;  // of execution `refused_at`; nothing has happened
   std::size_t refused_at = 0;
+  // Nothing has happened, because of something in a transaction that it shared.
+  bool is_spoiled = false;
   // It stands here, and on fewer standbys than it was to wait for.
   bool is_short = false;
   // The connection was lost, or the time was up, on the way: nobody knows what has happened. With `was_sent` false:
@@ -44,6 +58,7 @@ struct Answer {
 // still at it.
 struct Exchange {
   std::span<const Execution> executions;  // the caller's; looked at before it was sent only
+  Sharing sharing;                        // likewise
   SteadyTime deadline;
   SteadyTime cancel_at = SteadyTime::max();  // the server is asked to give up, if it is at this one
   std::size_t bytes = 0;

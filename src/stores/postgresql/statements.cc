@@ -43,8 +43,11 @@ const Statement& Statements::get(Shape shape) {
 }
 
 const Statement& Statements::get_many(Shape shape) {
-  return of(fmt::format("SELECT t.key, {} FROM {} t WHERE t.key = ANY($1::text[]) AND {}", columns(shape),
-                        dialect_.table, dialect_.live()));
+  const Statement*& known = gets_many_[shape.want_value][shape.want_fields];
+  if (known == nullptr)
+    known = &of(fmt::format("SELECT t.key, {} FROM {} t WHERE t.key = ANY($1::text[]) AND {}", columns(shape),
+                            dialect_.table, dialect_.live()));
+  return *known;
 }
 
 std::string Statements::condition(Kind when, int etags_at) const {
@@ -55,38 +58,50 @@ std::string Statements::condition(Kind when, int etags_at) const {
 }
 
 // A record that has expired is overwritten as if it were not there: its history begins anew. Where `updated` is null
-// afterwards, the record was created.
-std::string Statements::set_sql(Kind when) const {
+// afterwards, the record was created. `together`: each parameter is an array, and its elements are those of one save.
+std::string Statements::set_sql(Kind when, bool together) const {
   const Dialect& d = dialect_;
   const bool is_update = when == Kind::present || when == Kind::one_of;
-  const std::string until = "now() + $4::bigint * interval '1 millisecond'";
   const std::string live = d.live();
+  const auto parameter = [together](int number, std::string_view type) {
+    return together ? fmt::format("u.p{}::{}", number, type) : fmt::format("${}::{}", number, type);
+  };
+  // A column, what a new row gets, and what one that was there gets. An update knows no `excluded`, and only the
+  // statement for many has to: what a row brings has no other name there.
+  std::string columns = "key";
+  std::string values = parameter(1, "text");
+  std::string sets;
+  const auto give = [&](std::string_view column, std::string_view value, std::string_view otherwise = {}) {
+    columns += fmt::format(", {}", column);
+    values += fmt::format(", {}", value);
+    const std::string brought = together ? fmt::format("excluded.{}", column) : std::string(value);
+    sets += fmt::format("{}{} = ", sets.empty() ? "" : ", ", column);
+    sets += otherwise.empty() ? brought : fmt::format(fmt::runtime(otherwise), fmt::arg("brought", brought));
+  };
   // Of v2 $3 is the etag and $11 whether it is JSON; of v1 $3 is whether it is not, and of a counter $11 where it
   // begins.
-  const std::string value = d.is_v2 ? "$2::bytea" : "$2::text::jsonb";
-  std::string first_etag = "$3::text::uuid";
-  std::string next_etag = first_etag;
-  if (d.etags == Dialect::Etag::transaction) first_etag = next_etag = "pg_current_xact_id()::xid";
-  if (d.etags == Dialect::Etag::counter) first_etag = "$11::bigint", next_etag = "t.etag + 1";
-  std::string own_columns = d.is_v2 ? "etag, holdfast_json" : "isbinary";
-  std::string own_values = d.is_v2 ? first_etag + ", $11::boolean" : "$3::boolean";
-  std::string own_sets =
-      d.is_v2 ? fmt::format("etag = {}, holdfast_json = $11::boolean", next_etag) : "isbinary = $3::boolean";
-  if (d.etags == Dialect::Etag::counter) {
-    own_columns += ", etag";
-    own_values += ", " + first_etag;
-    own_sets += ", etag = " + next_etag;
-  }
-  const std::string sets = fmt::format(
-      "value = {value}, {own_sets}, {created} = CASE WHEN {live} THEN t.{created} ELSE now() END, "
-      "{updated} = CASE WHEN {live} THEN now() END, "
-      "{expires} = CASE WHEN $5::boolean AND {live} THEN t.{expires} ELSE {until} END, "
-      "holdfast_created_by = CASE WHEN {live} AND t.holdfast_etag = t.{etag} THEN t.holdfast_created_by "
-      "ELSE $6::text END, holdfast_modified_by = $7::text, holdfast_content_type = $8::text, holdfast_tags = $9::text, "
-      "holdfast_indexes = $10::text, holdfast_etag = {next_etag}",
-      fmt::arg("value", value), fmt::arg("own_sets", own_sets), fmt::arg("created", d.created),
-      fmt::arg("updated", d.updated), fmt::arg("live", live), fmt::arg("expires", d.expires), fmt::arg("until", until),
-      fmt::arg("etag", d.etag), fmt::arg("next_etag", next_etag));
+  std::string etag = parameter(3, "text::uuid");
+  std::string next_etag;
+  if (d.etags == Dialect::Etag::transaction) etag = next_etag = "pg_current_xact_id()::xid";
+  if (d.etags == Dialect::Etag::counter) etag = parameter(11, "bigint"), next_etag = "t.etag + 1";
+  give("value", parameter(2, d.is_v2 ? "bytea" : "text::jsonb"));
+  if (d.is_v2) give("holdfast_json", parameter(11, "boolean"));
+  if (!d.is_v2) give("isbinary", parameter(3, "boolean"));
+  if (d.etags != Dialect::Etag::transaction) give("etag", etag, next_etag);
+  const std::string kept = together ? std::string("{brought}")
+                                    : fmt::format("CASE WHEN {} AND {} THEN t.{} ELSE {{brought}} END",
+                                                  parameter(5, "boolean"), live, d.expires);
+  give(d.expires, fmt::format("now() + {} * interval '1 millisecond'", parameter(4, "bigint")), kept);
+  give("holdfast_created_by", parameter(6, "text"),
+       fmt::format("CASE WHEN {} AND t.holdfast_etag = t.{} THEN t.holdfast_created_by ELSE {{brought}} END", live,
+                   d.etag));
+  give("holdfast_modified_by", parameter(7, "text"));
+  give("holdfast_content_type", parameter(8, "text"));
+  give("holdfast_tags", parameter(9, "text"));
+  give("holdfast_indexes", parameter(10, "text"));
+  give("holdfast_etag", etag, next_etag);
+  sets += fmt::format(", {0} = CASE WHEN {2} THEN t.{0} ELSE now() END, {1} = CASE WHEN {2} THEN now() END", d.created,
+                      d.updated, live);
   const int last = d.etags == Dialect::Etag::transaction ? 10 : 11;
   std::string sql;
   if (is_update) {
@@ -94,17 +109,24 @@ std::string Statements::set_sql(Kind when) const {
     // Every parameter has to be somewhere.
     if (d.etags == Dialect::Etag::counter) sql += " AND $11::bigint IS NOT NULL";
   } else {
-    sql = fmt::format(
-        "INSERT INTO {} AS t (key, value, {}, {}, holdfast_created_by, holdfast_modified_by, holdfast_content_type, "
-        "holdfast_tags, holdfast_indexes, holdfast_etag) VALUES ($1::text, {}, {}, {}, $6::text, $7::text, $8::text, "
-        "$9::text, $10::text, {}) ON CONFLICT (key) DO UPDATE SET {}",
-        d.table, own_columns, d.expires, value, own_values, until, first_etag, sets);
+    std::string source = fmt::format("VALUES ({})", values);
+    if (together) {
+      std::string arrays;
+      std::string names;
+      for (int number = 1; number <= last; ++number) {
+        const std::string_view comma = number > 1 ? ", " : "";
+        arrays += fmt::format("{}${}::{}[]", comma, number, number == 2 && d.is_v2 ? "bytea" : "text");
+        names += fmt::format("{}p{}", comma, number);
+      }
+      source = fmt::format("SELECT {} FROM unnest({}) AS u({})", values, arrays, names);
+    }
+    sql = fmt::format("INSERT INTO {} AS t ({}) {} ON CONFLICT (key) DO UPDATE SET {}", d.table, columns, source, sets);
     if (when == Kind::absent) sql += " WHERE NOT " + live;
   }
   return sql + fmt::format(
-                   " RETURNING {0} AS etag, t.{1} IS NULL AS created, t.{2} AS expires, t.{3} AS created_at, "
+                   " RETURNING {4}{0} AS etag, t.{1} IS NULL AS created, t.{2} AS expires, t.{3} AS created_at, "
                    "coalesce(t.{1}, t.{3}) AS modified_at, t.holdfast_created_by AS created_by",
-                   d.etag_text(), d.updated, d.expires, d.created);
+                   d.etag_text(), d.updated, d.expires, d.created, together ? "t.key, " : "");
 }
 
 std::string Statements::guarded(std::string sql, Guard guard) const {
@@ -115,7 +137,13 @@ std::string Statements::guarded(std::string sql, Guard guard) const {
 
 const Statement& Statements::set(Kind when, Guard guard) {
   const Statement*& known = sets_[static_cast<std::size_t>(when)][static_cast<std::size_t>(guard)];
-  if (known == nullptr) known = &of(guarded(set_sql(when), guard));
+  if (known == nullptr) known = &of(guarded(set_sql(when, false), guard));
+  return *known;
+}
+
+const Statement& Statements::set_together(Kind when) {
+  const Statement*& known = sets_together_[when == Kind::absent];
+  if (known == nullptr) known = &of(set_sql(when, true));
   return *known;
 }
 

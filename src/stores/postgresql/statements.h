@@ -38,6 +38,9 @@ class Statements {
 
   // Parameters: set_values() in mapping.h. Gives etag, created, expiry; created time, modified time, createdBy.
   const Statement& set(state::Precondition::Kind when, Guard guard);
+  // As many saves as are wanted, of keys that differ, where nothing is to keep its expiry: each parameter is an array
+  // of theirs. Gives the key in front; of a save whose condition does not hold, nothing. For `any` and `absent`.
+  const Statement& set_together(state::Precondition::Kind when);
   // $1 key; with one_of $2 text[] of etags. Gives whether the row was live. Not for `absent`.
   const Statement& erase(state::Precondition::Kind when, Guard guard);
   // As erase(), but the row stays, and is locked until the transaction ends. Fails where it is not there.
@@ -63,7 +66,7 @@ class Statements {
 
  private:
   std::string hold_sql() const;
-  std::string set_sql(state::Precondition::Kind when) const;
+  std::string set_sql(state::Precondition::Kind when, bool together) const;
   std::string guarded(std::string sql, Guard guard) const;
   // "AND live AND etag = ANY($n)", as the condition wants it.
   std::string condition(state::Precondition::Kind when, int etags_at) const;
@@ -72,7 +75,9 @@ class Statements {
   std::unordered_map<std::string, std::unique_ptr<Statement>> by_text_;
   // Those of every request, so that their texts are not built for each.
   const Statement* gets_[2][2] = {};
+  const Statement* gets_many_[2][2] = {};
   const Statement* sets_[4][2] = {};
+  const Statement* sets_together_[2] = {};
   const Statement* erases_[4][2] = {};
 };
 

@@ -195,11 +195,11 @@ Error PostgresqlStore::error_of(const Answer& answer, Kind kind, std::string_vie
 }
 
 Task<Result<std::vector<Rows>>> PostgresqlStore::ask(CallContext context, std::span<const Execution> executions,
-                                                     Kind kind, std::string_view doing) {
+                                                     Kind kind, std::string_view doing, Sharing sharing) {
   if (auto may = may_begin(context, kind); !may) co_return fail(std::move(may.error()));
   Answer answer;
   if (kind == Kind::reading)
-    answer = co_await read(context, executions);
+    answer = co_await read(context, executions, sharing);
   else
     answer = co_await pool_.run(executions, deadline_of(context), kind);
   if (kind == Kind::writing && core_.change_log() != nullptr) core_.change_log()->wake();
@@ -207,14 +207,14 @@ Task<Result<std::vector<Rows>>> PostgresqlStore::ask(CallContext context, std::s
   co_return std::move(answer.rows);
 }
 
-Task<Answer> PostgresqlStore::run_writes(CallContext context, const Writes& writes) {
+Task<Answer> PostgresqlStore::run_writes(CallContext context, const Writes& writes, Sharing sharing) {
   Answer answer;
   if (auto may = may_begin(context, Kind::writing); !may) {
     answer.lost = std::move(may.error());
     co_return answer;
   }
   Pool& pool = waits_for_standbys(context.consistency) ? *waiting_pool_ : pool_;
-  answer = co_await pool.run(writes.executions(), deadline_of(context), Kind::writing);
+  answer = co_await pool.run(writes.executions(), deadline_of(context), Kind::writing, sharing);
   if (core_.change_log() != nullptr) core_.change_log()->wake();
   if (answer.refusal || answer.lost) co_return answer;
   if (answer.is_short)
@@ -233,12 +233,31 @@ Writes PostgresqlStore::begin_writes(const CallContext& context) {
   return writes;
 }
 
+// One for each way to commit.
+Sharing PostgresqlStore::sharing_of(const CallContext& context, std::string_view key) const {
+  const std::string_view commit = commit_of(core_.facts().standbys, context.consistency);
+  return {.kind = commit.empty() ? this : static_cast<const void*>(commit.data()), .key = key, .is_write = true};
+}
+
+Sharing PostgresqlStore::sharing_of(const CallContext& context, const state::SetRequest& request) {
+  if (!spoils_nothing(request)) return {};
+  Sharing sharing = sharing_of(context, request.key);
+  const bool is_plain = request.indexes.empty() && !request.keep_expiry &&
+                        (request.when.kind == When::any || request.when.kind == When::absent);
+  // Of several arrays CockroachDB makes no rows.
+  if (is_plain && sharing.kind == this && settings_.engine != Engine::cockroachdb)
+    sharing.kind = sharing.many = &statements_.set_together(request.when.kind);
+  return sharing;
+}
+
 Task<Result<std::optional<Record>>> PostgresqlStore::get(CallContext context, state::GetRequest request) {
   if (!check_key(request.key)) co_return std::nullopt;
   const Statements::Shape shape{request.want_value, request.want_fields};
   Execution get{&statements_.get(shape), {}};
   get.values.text(request.key);
-  auto rows = co_await ask(context, {&get, 1}, Kind::reading, "read a record in");
+  const Statement& many = statements_.get_many(shape);
+  auto rows = co_await ask(context, {&get, 1}, Kind::reading, "read a record in",
+                           {.kind = &many, .key = request.key, .many = &many});
   if (!rows) co_return fail(std::move(rows.error()));
   const Rows& found = rows->front();
   if (found.size() == 0) co_return std::nullopt;
@@ -289,10 +308,9 @@ Task<Result<Written>> PostgresqlStore::set(CallContext context, state::SetReques
   context.deadline = deadline_of(context);
   Writes writes = begin_writes(context);
   // Entries are written only if the record is.
-  const bool is_guarded = !request.indexes.empty() && request.when.kind != When::any;
-  const auto guard = is_guarded ? Writes::Guard::fails : Writes::Guard::none;
+  const auto guard = spoils_nothing(request) ? Writes::Guard::none : Writes::Guard::fails;
   if (auto added = writes.add(request, guard, 0); !added) co_return fail(std::move(added.error()));
-  const Answer answer = co_await run_writes(context, writes);
+  const Answer answer = co_await run_writes(context, writes, sharing_of(context, request));
   if (answer.refusal && is_unmet(*answer.refusal))
     co_return fail(co_await mismatch(context, request.key, request.when));
   const bool is_unknown = answer.lost && answer.was_sent && answer.lost->code != Errc::replication_shortfall;
@@ -323,7 +341,7 @@ Task<Result<Deleted>> PostgresqlStore::erase(CallContext context, state::DeleteR
   if (request.when.kind == When::absent) co_return co_await erase_absent(context, request);
   Writes writes = begin_writes(context);
   if (auto added = writes.add(request, Writes::Guard::none, 0); !added) co_return fail(std::move(added.error()));
-  const Answer answer = co_await run_writes(context, writes);
+  const Answer answer = co_await run_writes(context, writes, sharing_of(context, request.key));
   if (answer.refusal || answer.lost) co_return fail(error_of(answer, Kind::writing, "delete a record in"));
   co_return co_await outcome_of(context, request, writes, 0, answer.rows);
 }

@@ -100,15 +100,19 @@ class PostgresqlStore final : public state::StateStore {
   Status may_begin(const state::CallContext& context, Kind kind) const;
   // The rows of each execution; or the error that its caller is told.
   Task<Result<std::vector<Rows>>> ask(state::CallContext context, std::span<const Execution> executions, Kind kind,
-                                      std::string_view doing);
+                                      std::string_view doing, Sharing sharing = {});
   // reading.cc: of a standby where the level permits it and it is far enough, else of the primary. A caller's session
   // hears how far it has come.
-  Task<Answer> read(state::CallContext context, std::span<const Execution> executions);
-  Task<std::optional<Answer>> read_standby(state::CallContext context, std::span<const Execution> executions);
+  Task<Answer> read(state::CallContext context, std::span<const Execution> executions, Sharing sharing);
+  Task<std::optional<Answer>> read_standby(state::CallContext context, std::span<const Execution> executions,
+                                           Sharing sharing);
   Task<void> note_written(state::CallContext context);
   bool waits_for_standbys(state::Consistency level) const;
   // The transaction of a write.
-  Task<Answer> run_writes(state::CallContext context, const Writes& writes);
+  Task<Answer> run_writes(state::CallContext context, const Writes& writes, Sharing sharing = {});
+  // Of a write of one key.
+  Sharing sharing_of(const state::CallContext& context, std::string_view key) const;
+  Sharing sharing_of(const state::CallContext& context, const state::SetRequest& request);
   Error error_of(const Answer& answer, Kind kind, std::string_view doing) const;
   Writes begin_writes(const state::CallContext& context);
   // After a save whose outcome is unknown: whether it has happened, which its etag tells with v2. If it is known.

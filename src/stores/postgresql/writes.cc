@@ -16,17 +16,17 @@ const state::Precondition& condition_of(const state::Operation& operation) {
 }  // namespace
 
 Execution& Writes::execute(const Statement& statement, std::size_t operation) {
-  owners_.push_back(operation);
-  return executions_.emplace_back(Execution{&statement, {}});
+  return executions_.emplace_back(Execution{&statement, {}, operation});
 }
 
-void Writes::note_result(std::size_t operation) {
-  if (results_.size() <= operation) results_.resize(operation + 1, kNone);
-  results_[operation] = executions_.size() - 1;
+Writes::Operation& Writes::note_result(std::size_t operation) {
+  if (operations_.size() <= operation) operations_.resize(operation + 1);
+  operations_[operation].execution = executions_.size() - 1;
+  return operations_[operation];
 }
 
 const Rows* Writes::result_of(std::size_t operation, const std::vector<Rows>& rows) const {
-  const std::size_t at = operation < results_.size() ? results_[operation] : kNone;
+  const std::size_t at = operation < operations_.size() ? operations_[operation].execution : kNone;
   return at < rows.size() ? &rows[at] : nullptr;
 }
 
@@ -49,9 +49,7 @@ Status Writes::add(const state::SetRequest& request, Guard guard, std::size_t op
   SetParts& parts = parts_.emplace_back();
   set_values(execute(statements_.set(request.when.kind, guard), operation).values, request, principal_, *wanted,
              statements_.dialect(), parts);
-  note_result(operation);
-  if (parts_of_.size() <= operation) parts_of_.resize(operation + 1);
-  parts_of_[operation] = &parts;
+  note_result(operation).parts = &parts;
   if (!request.indexes.empty()) add_entries(request, parts, operation);
   return {};
 }

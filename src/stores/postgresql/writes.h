@@ -3,7 +3,7 @@
 
 #include <algorithm>
 #include <cstddef>
-#include <deque>
+#include <list>
 #include <numeric>
 #include <span>
 #include <string>
@@ -29,6 +29,14 @@ std::vector<std::size_t> key_order(const Requests& requests, KeyOf key_of) {
   return order;
 }
 
+// Whether a condition that does not hold leaves the other writes of its transaction alone.
+inline bool spoils_nothing(const state::SetRequest& request) {
+  return request.indexes.empty() || request.when.kind == state::Precondition::Kind::any;
+}
+inline bool spoils_nothing(const state::DeleteRequest& request) {
+  return request.when.kind != state::Precondition::Kind::absent;
+}
+
 class Writes {
  public:
   using Guard = Statements::Guard;
@@ -46,16 +54,21 @@ class Writes {
 
   std::span<const Execution> executions() const { return executions_; }
   // Of which operation an execution is.
-  std::size_t operation_of(std::size_t execution) const { return owners_[execution]; }
+  std::size_t operation_of(std::size_t execution) const { return executions_[execution].operation; }
   // The result of an operation that has one.
   const Rows* result_of(std::size_t operation, const std::vector<Rows>& rows) const;
-  const SetParts& parts_of(std::size_t operation) const { return *parts_of_[operation]; }
+  const SetParts& parts_of(std::size_t operation) const { return *operations_[operation].parts; }
 
  private:
   static constexpr std::size_t kNone = ~std::size_t{0};
+  struct Operation {
+    std::size_t execution = kNone;  // that has its result
+    const SetParts* parts = nullptr;
+  };
 
   Execution& execute(const Statement& statement, std::size_t operation);
-  void note_result(std::size_t operation);
+  // The execution that was added last has its result.
+  Operation& note_result(std::size_t operation);
   Result<std::span<const std::string>> etags(const state::Precondition& when);
   void add_entries(const state::SetRequest& request, const SetParts& parts, std::size_t operation);
   Status add_of_key(std::span<const state::Operation> operations, std::span<const std::size_t> places);
@@ -66,11 +79,9 @@ class Writes {
   const Layout layout_;
   const std::string_view principal_;
   std::vector<Execution> executions_;
-  std::vector<std::size_t> owners_;
-  std::vector<std::size_t> results_;       // by operation: its execution
-  std::vector<const SetParts*> parts_of_;  // by operation
-  std::deque<SetParts> parts_;
-  std::deque<std::vector<std::string>> etags_;
+  std::vector<Operation> operations_;
+  std::list<SetParts> parts_;
+  std::list<std::vector<std::string>> etags_;
 };
 
 }  // namespace holdfast::stores::postgresql
