@@ -38,7 +38,7 @@ test_concurrency() {
 }
 
 test_fuzz() {
-  configure fuzz -DHOLDFAST_WERROR=ON
+  configure dev -DHOLDFAST_WERROR=ON
   build_fuzz
   fuzz_all 10
 }
@@ -181,24 +181,24 @@ finish_steps() {
 build_fuzz() {
   local targets
   mapfile -t targets < <(fuzz_targets)
-  build_preset fuzz "${targets[@]}"
+  build_preset dev "${targets[@]}"
 }
 
 # As test/fuzz/CMakeLists.txt names them.
 fuzz_targets() { sed -nE 's/^holdfast_fuzz\((fuzz_[a-z0-9_]+).*/\1/p' test/fuzz/CMakeLists.txt; }
 
-# fuzz_one TARGET SECONDS: the seeds of the tree are read, what is found on the way is kept in build/fuzz/corpus.
+# fuzz_one TARGET SECONDS: the seeds of the tree are read, what is found on the way is kept in build/dev/fuzzing/corpus.
 fuzz_one() {
-  local target=$1 seconds=$2 name=${1#fuzz_} log="$ROOT/build/fuzz/$1.log" found="$ROOT/build/fuzz/corpus/${1#fuzz_}"
+  local target=$1 seconds=$2 name=${1#fuzz_} log="$ROOT/build/dev/fuzzing/$1.log" found="$ROOT/build/dev/fuzzing/corpus/${1#fuzz_}"
   local seeds=()
-  mkdir -p "$found" "$ROOT/build/fuzz/artifacts"
+  mkdir -p "$found" "$ROOT/build/dev/fuzzing/artifacts"
   [[ -d test/fuzz/corpus/$name ]] && seeds=("test/fuzz/corpus/$name")
-  if "build/fuzz/test/fuzz/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=3072 -print_final_stats=1 \
-    -artifact_prefix="$ROOT/build/fuzz/artifacts/$name-" "$found" "${seeds[@]}" >"$log" 2>&1; then
+  if "build/dev/test/fuzz/$target" -max_total_time="$seconds" -timeout=20 -rss_limit_mb=3072 -print_final_stats=1 \
+    -artifact_prefix="$ROOT/build/dev/fuzzing/artifacts/$name-" "$found" "${seeds[@]}" >"$log" 2>&1; then
     note "$target: $(sed -nE 's/^stat::number_of_executed_units: *//p' "$log") inputs, $(grep -oE 'cov: [0-9]+' "$log" | tail -1), nothing found"
   else
     tail -60 "$log"
-    note "$target FOUND something; the input is in build/fuzz/artifacts, the log is $log"
+    note "$target FOUND something; the input is in build/dev/fuzzing/artifacts, the log is $log"
     return 1
   fi
 }
@@ -226,14 +226,14 @@ dev_fuzz() {
   local target=${1:-all} seconds=${2:-60}
   if [[ $target =~ ^[0-9]+$ ]]; then seconds=$target target=all; fi
   [[ $target == all || $target == fuzz_* ]] || target=fuzz_$target
-  timed "configure fuzz" configure fuzz
+  timed "configure dev" configure dev
   if [[ $target == all ]]; then
     timed "build the fuzz targets" build_fuzz
     timed "fuzz every target for $seconds s" fuzz_all "$seconds"
     return
   fi
   fuzz_targets | grep -qx "$target" || fail "there is no fuzz target $target; there are: $(fuzz_targets | tr '\n' ' ')"
-  timed "build $target" build_preset fuzz "$target"
+  timed "build $target" build_preset dev "$target"
   timed "fuzz $target for $seconds s" fuzz_one "$target" "$seconds"
 }
 
@@ -306,7 +306,7 @@ dev_soak() {
 }
 
 soak_fuzz() {
-  configure fuzz
+  configure dev
   build_fuzz
   fuzz_all "$1"
 }
