@@ -89,6 +89,18 @@ function(holdfast_test name)
   cmake_parse_arguments(ARG "" "" "SOURCES;USES;RUNS;WAITS" ${ARGN})
   add_executable(${name} ${ARG_SOURCES})
   target_link_libraries(${name} PRIVATE holdfast_flags ${ARG_USES} GTest::gmock GTest::gtest_main)
+  # What nearly every test includes is read once for all of them; a test still names what it uses. Without a time in it,
+  # so that ccache takes two builds of the same for the same.
+  if(NOT TARGET test_precompiled)
+    add_executable(test_precompiled EXCLUDE_FROM_ALL ${CMAKE_SOURCE_DIR}/cmake/tools/precompiled.cc)
+    target_link_libraries(test_precompiled PRIVATE holdfast_flags GTest::gmock)
+    target_compile_options(test_precompiled PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+    target_precompile_headers(test_precompiled PRIVATE <gmock/gmock.h> <gtest/gtest.h> <fmt/format.h> <algorithm>
+      <array> <atomic> <chrono> <coroutine> <deque> <expected> <functional> <future> <map> <memory> <mutex> <optional>
+      <set> <span> <string> <string_view> <thread> <unordered_map> <utility> <variant> <vector>)
+  endif()
+  target_compile_options(${name} PRIVATE "SHELL:-Xclang -fno-pch-timestamp")
+  target_precompile_headers(${name} REUSE_FROM test_precompiled)
   # RUNS cuts a long program into several, each the cases that match a pattern of GoogleTest; the rest is one more.
   # WAITS are runs of cases that mostly wait for real time: each is shared out among processes side by side.
   set(taken "")

@@ -5,7 +5,7 @@ JOBS=${HOLDFAST_JOBS:-$(nproc)}
 PRESETS="dev release tsan coverage"
 
 # Paths below the tree are hashed as relative ones, so that a second clone finds the first one's objects.
-export CCACHE_BASEDIR="$ROOT" CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=time_macros
+export CCACHE_BASEDIR="$ROOT" CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros
 
 configure() {
   local preset=$1 log

@@ -12,6 +12,9 @@ SteadyTime now() { return std::chrono::steady_clock::now(); }
 // Executed before it was there: its Prepare was refused.
 constexpr std::string_view kNoSuchStatement = "26000";
 constexpr std::string_view kAlreadyPrepared = "42P05";
+// libpq mistakes one result for another where the connection was lost: some are missing, or one of rows says that there
+// are none.
+constexpr std::string_view kOutOfStep = "the connection was lost";
 // Of a standby, or of a primary that has become one.
 constexpr std::string_view kReadOnly = "25006";
 
@@ -62,15 +65,19 @@ void Connection::send(Batch batch) {
   bool sent = is_usable();
   const bool is_shared = batch.size() > 1;
   const Statement* const many = statement_of_all(batch);
+  std::size_t executions = many != nullptr ? 1 : 0;
   if (many != nullptr)
     sent = sent && prepare(*many);
   else
-    for (const auto& exchange : batch)
+    for (const auto& exchange : batch) {
+      executions += exchange->executions.size();
       for (const Execution& execution : exchange->executions) sent = sent && prepare(*execution.statement);
+    }
   if (queue_.empty()) busy_at_ = now();
   sent = sent && execute_all(batch);
   for (const auto& exchange : batch) exchange->answer.was_sent = true;
-  queue_.push_back({.batch = std::move(batch), .is_shared = is_shared, .is_of_many = many != nullptr});
+  queue_.push_back(
+      {.batch = std::move(batch), .is_shared = is_shared, .is_of_many = many != nullptr, .executions = executions});
   if (sent && sync()) return flush();
   lose(said_by(handle_.get()));
 }
@@ -218,11 +225,15 @@ void Connection::take(ResultHandle result, Batch& finished) {
   Due& due = queue_.front();
   switch (libpq().resultStatus(result.get())) {
     case PGRES_PIPELINE_SYNC:
+      if (!due.answer.refusal && due.answer.rows.size() != due.executions) return lose(std::string(kOutOfStep));
       if (!due.batch.empty()) deal(due, finished);
       queue_.pop_front();
       return;
-    case PGRES_TUPLES_OK:
     case PGRES_COMMAND_OK:
+      if (libpq().nfields(result.get()) > 0) return lose(std::string(kOutOfStep));
+      [[fallthrough]];
+    case PGRES_TUPLES_OK:
+      if (due.batch.empty()) return;
       due.answer.rows.emplace_back(std::move(result));
       return;
     case PGRES_PIPELINE_ABORTED:

@@ -56,6 +56,7 @@ class Connection : public std::enable_shared_from_this<Connection> {
     Batch batch = {};                                // empty: a Prepare
     bool is_shared = false;                          // whether there was more than one
     bool is_of_many = false;                         // one statement does it
+    std::size_t executions = 0;                      // how many results there are
     std::size_t prepares = Statement::kNotPrepared;  // with a Prepare
     Answer answer = {};                              // to all of the batch
   };
