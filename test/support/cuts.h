@@ -1,7 +1,8 @@
 // The connection of a store to its server is lost at every byte of every kind of call, each way, and the server is
 // asked what it holds then.
 //
-// In CI every few bytes, beginning elsewhere each time; with HOLDFAST_SOAK_SECONDS every byte.
+// In CI every few bytes, beginning elsewhere each time; with HOLDFAST_SOAK_SECONDS of a minute or
+// more every byte, of less so much fewer.
 #pragma once
 
 #include <algorithm>
@@ -97,7 +98,10 @@ class Cutter {
 
   // Fails the test where a call is told wrongly.
   void cut_everywhere(const std::vector<CutCall>& calls, std::uint64_t stride_in_ci) {
-    const std::uint64_t stride = is_soak() ? 1 : stride_in_ci;
+    const std::int64_t seconds = std::chrono::duration_cast<std::chrono::seconds>(load_time(Milliseconds(0))).count();
+    const std::uint64_t stride =
+        is_soak() ? static_cast<std::uint64_t>(std::max<std::int64_t>(60 / std::max<std::int64_t>(seconds, 1), 1))
+                  : stride_in_ci;
     const std::uint64_t first = random_u64() % stride;
     std::size_t steps = 0;
     for (const CutCall& call : calls)

@@ -290,8 +290,8 @@ void Pool::sweep() {
   for (const auto& exchange : late) {
     exchange->answer.lost =
         last_failure_.value_or(Error(Errc::deadline_exceeded, place_.text() +
-                                                                  ": the time was up before there was a "
-                                                                  "connection to " +
+                                                                  ": the time was up before it could be "
+                                                                  "sent to " +
                                                                   place_.server));
     exchange->finish();
     exchange->resume();
