@@ -59,25 +59,26 @@ const Statement* statement_of_all(const Batch& batch) {
   return batch.size() > 1 ? batch.front()->sharing.many : nullptr;
 }
 
+std::size_t results_of(const Batch& batch) {
+  if (statement_of_all(batch) != nullptr) return 1;
+  std::size_t results = 0;
+  for (const auto& exchange : batch) results += exchange->executions.size();
+  return results;
+}
+
 }  // namespace
 
 void Connection::send(Batch batch) {
   bool sent = is_usable();
-  const bool is_shared = batch.size() > 1;
-  const Statement* const many = statement_of_all(batch);
-  std::size_t executions = many != nullptr ? 1 : 0;
-  if (many != nullptr)
+  if (const Statement* const many = statement_of_all(batch))
     sent = sent && prepare(*many);
   else
-    for (const auto& exchange : batch) {
-      executions += exchange->executions.size();
+    for (const auto& exchange : batch)
       for (const Execution& execution : exchange->executions) sent = sent && prepare(*execution.statement);
-    }
   if (queue_.empty()) busy_at_ = now();
   sent = sent && execute_all(batch);
   for (const auto& exchange : batch) exchange->answer.was_sent = true;
-  queue_.push_back(
-      {.batch = std::move(batch), .is_shared = is_shared, .is_of_many = many != nullptr, .executions = executions});
+  queue_.push_back({.batch = std::move(batch)});
   if (sent && sync()) return flush();
   lose(said_by(handle_.get()));
 }
@@ -202,17 +203,19 @@ void deal_results(std::vector<Rows>& results, const Batch& batch) {
 
 // What came of the transaction goes to those whose it was.
 void Connection::deal(Due& due, Batch& finished) {
+  const bool is_shared = due.batch.size() > 1;
+  const bool is_of_many = statement_of_all(due.batch) != nullptr;
   // Their keys are gone with those who waited.
-  if (due.is_of_many) std::erase_if(due.batch, [](const auto& exchange) { return exchange->is_done; });
+  if (is_of_many) std::erase_if(due.batch, [](const auto& exchange) { return exchange->is_done; });
   for (const auto& exchange : due.batch) {
     exchange->answer.is_short = due.answer.is_short;
-    exchange->answer.is_spoiled = due.is_shared && due.answer.refusal;
+    exchange->answer.is_spoiled = is_shared && due.answer.refusal;
   }
-  if (due.answer.refusal && !due.is_shared) {
+  if (due.answer.refusal && !is_shared) {
     due.batch.front()->answer.refusal = std::move(due.answer.refusal);
     due.batch.front()->answer.refused_at = due.answer.refused_at;
   } else if (!due.answer.refusal) {
-    due.is_of_many ? deal_rows(due.answer.rows.front(), due.batch) : deal_results(due.answer.rows, due.batch);
+    is_of_many ? deal_rows(due.answer.rows.front(), due.batch) : deal_results(due.answer.rows, due.batch);
   }
   for (auto& exchange : due.batch) {
     if (exchange->is_done) continue;
@@ -225,7 +228,7 @@ void Connection::take(ResultHandle result, Batch& finished) {
   Due& due = queue_.front();
   switch (libpq().resultStatus(result.get())) {
     case PGRES_PIPELINE_SYNC:
-      if (!due.answer.refusal && due.answer.rows.size() != due.executions) return lose(std::string(kOutOfStep));
+      if (!due.answer.refusal && due.answer.rows.size() != results_of(due.batch)) return lose(std::string(kOutOfStep));
       if (!due.batch.empty()) deal(due, finished);
       queue_.pop_front();
       return;

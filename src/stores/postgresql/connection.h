@@ -54,9 +54,6 @@ class Connection : public std::enable_shared_from_this<Connection> {
   // What the server answers to, in order.
   struct Due {
     Batch batch = {};                                // empty: a Prepare
-    bool is_shared = false;                          // whether there was more than one
-    bool is_of_many = false;                         // one statement does it
-    std::size_t executions = 0;                      // how many results there are
     std::size_t prepares = Statement::kNotPrepared;  // with a Prepare
     Answer answer = {};                              // to all of the batch
   };

@@ -17,6 +17,9 @@ using Kind = state::Precondition::Kind;
 // The end of the year 9999, as far as other stores go: an interval to it from now.
 constexpr std::int64_t kTtlMsMax = 251'000'000'000'000;
 
+// Parameters of a save.
+constexpr std::size_t kSaveValuesMax = 12;
+
 enum Column {
   kEtag,
   kIsJson,
@@ -115,6 +118,7 @@ void set_values(Values& values, const state::SetRequest& request, std::string_vi
   parts.modified_by = request.modified_by.empty() ? principal : request.modified_by;
   parts.tags = state::encode_pairs(request.tags);
   parts.indexes = state::encode_pairs(request.indexes);
+  values.reserve(kSaveValuesMax);
   values.text(request.key);
   if (dialect.is_v2) {
     parts.etag = uuid_v4();

@@ -101,13 +101,11 @@ Task<void> Pool::ask(std::shared_ptr<Exchange> exchange) {
     co_return refuse(Errc::overloaded, "too many requests wait for " + place_.server + " already; try again later");
   ++exchanges_;
   bytes_ += exchange->bytes;
-  Connection* const connection = exchange->sharing.kind != nullptr ? any_usable() : least_busy();
-  if (connection != nullptr)
-    dispatch(*connection, exchange);
-  else if (last_failure_ && (now() < next_attempt_ || opening_ > 0))
+  const bool dispatched = dispatch(exchange);
+  if (!dispatched && last_failure_ && (now() < next_attempt_ || opening_ > 0))
     // Whoever made the attempt waits for it, nobody else: it may take long.
     exchange->answer.lost = last_failure_, exchange->finish();
-  else
+  else if (!dispatched)
     waiting_.push_back(exchange);
   if (!shares_soon_) grow();
   sweep_soon();
@@ -126,11 +124,6 @@ bool Pool::is_connected() {
 std::size_t Pool::usable() const {
   return static_cast<std::size_t>(
       std::ranges::count_if(connections_, [](const auto& each) { return each->is_usable(); }));
-}
-
-Connection* Pool::any_usable() {
-  const auto found = std::ranges::find_if(connections_, [](const auto& each) { return each->is_usable(); });
-  return found == connections_.end() ? nullptr : found->get();
 }
 
 Connection* Pool::least_busy() {
@@ -179,18 +172,23 @@ Task<void> Pool::open() {
 
 void Pool::serve_waiting() {
   while (!waiting_.empty()) {
-    Connection* const connection = least_busy();
-    if (connection == nullptr) return;
-    auto exchange = std::move(waiting_.front());
+    const auto exchange = waiting_.front();
+    if (!exchange->is_done && !dispatch(exchange)) return;
     waiting_.pop_front();
-    if (!exchange->is_done) dispatch(*connection, std::move(exchange));
   }
 }
 
-void Pool::dispatch(Connection& connection, std::shared_ptr<Exchange> exchange) {
-  if (exchange->sharing.kind == nullptr) return connection.send({std::move(exchange)});
-  gather(std::move(exchange));
-  share_soon();
+// False: there is no connection.
+bool Pool::dispatch(const std::shared_ptr<Exchange>& exchange) {
+  if (exchange->sharing.kind != nullptr) {
+    if (usable() == 0) return false;
+    gather(exchange);
+    share_soon();
+    return true;
+  }
+  Connection* const connection = least_busy();
+  if (connection != nullptr) connection->send({exchange});
+  return connection != nullptr;
 }
 
 void Pool::gather(std::shared_ptr<Exchange> exchange) {

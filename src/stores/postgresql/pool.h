@@ -61,11 +61,10 @@ class Pool {
   Task<void> ask(std::shared_ptr<Exchange> exchange);
   Task<void> open();
   void adopt(ConnectionHandle handle);
-  Connection* any_usable();
   Connection* least_busy();
   void grow();
   void serve_waiting();
-  void dispatch(Connection& connection, std::shared_ptr<Exchange> exchange);
+  bool dispatch(const std::shared_ptr<Exchange>& exchange);
   void gather(std::shared_ptr<Exchange> exchange);
   void share_soon();
   void share();

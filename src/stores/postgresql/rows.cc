@@ -12,8 +12,6 @@ namespace {
 // Between 1970 and 2000, from which PostgreSQL counts.
 constexpr std::int64_t kEpochUs = 946'684'800'000'000;
 
-constexpr std::size_t kPartsOfASave = 12;
-
 // Numbers of types: bytea and text.
 constexpr std::uint32_t kByteaType = 17;
 constexpr std::uint32_t kTextType = 25;
@@ -36,7 +34,6 @@ std::int64_t read_big_endian(std::string_view bytes) {
 }  // namespace
 
 Values& Values::add(Part part) {
-  if (parts_.capacity() == 0) parts_.reserve(kPartsOfASave);
   parts_.push_back(std::move(part));
   return *this;
 }

@@ -20,6 +20,7 @@ namespace holdfast::stores::postgresql {
 // the statement has to say ::text or ::bytea of it. Numbers and lists are kept.
 class Values {
  public:
+  void reserve(std::size_t count) { parts_.reserve(count); }
   Values& null() { return add({.is_null = true}); }
   Values& text(std::string_view value) { return add({.view = value}); }
   Values& text_or_null(std::string_view value) { return add({.view = value, .is_null = value.empty()}); }
@@ -41,6 +42,7 @@ class Values {
   template <class Range>
   static Values together(const Range& all) {
     Values arrays;
+    arrays.reserve(all.front().parts_.size());
     for (std::size_t at = 0; at < all.front().parts_.size(); ++at) {
       std::size_t bytes = 0;
       for (const Values& each : all) bytes += each.parts_[at].bytes().size();
