@@ -9,6 +9,7 @@
 option(HOLDFAST_LTO "Link-time optimisation" OFF)
 option(HOLDFAST_FUZZ "Build the libFuzzer targets" OFF)
 option(HOLDFAST_COVERAGE "Instrument for line coverage" OFF)
+set(HOLDFAST_PROFILE "" CACHE STRING "use: optimise for what cmake/profile was recorded from; record: record it")
 set(HOLDFAST_SANITIZE "" CACHE STRING "Value of -fsanitize, empty for none")
 option(HOLDFAST_SYMBOLS "Keep the symbols of the release binary, for profiling" OFF)
 option(HOLDFAST_WERROR "Warnings are errors (CI)" OFF)
@@ -29,6 +30,14 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_compile_options(holdfast_flags INTERFACE -O2 -ffunction-sections -fdata-sections)
   # Addresses of functions of libraries are looked up at the start, and nobody can write to them afterwards.
   target_link_options(holdfast_flags INTERFACE -Wl,-z,relro,-z,now)
+endif()
+# doc/adr/0019. What changed since the profile was recorded is compiled as if there were none for it.
+if(HOLDFAST_PROFILE STREQUAL "use")
+  target_compile_options(holdfast_flags INTERFACE -fprofile-use=${CMAKE_SOURCE_DIR}/cmake/profile/release.profdata
+    -Wno-profile-instr-out-of-date -Wno-profile-instr-unprofiled -Wno-backend-plugin)
+elseif(HOLDFAST_PROFILE STREQUAL "record")
+  target_compile_options(holdfast_flags INTERFACE -fprofile-generate=${CMAKE_BINARY_DIR}/recorded -fprofile-update=atomic)
+  target_link_options(holdfast_flags INTERFACE -fprofile-generate)
 endif()
 if(HOLDFAST_SANITIZE)
   target_compile_options(holdfast_flags INTERFACE -fsanitize=${HOLDFAST_SANITIZE} -fno-sanitize-recover=all)

@@ -2,7 +2,7 @@
 # cmake and ninja (nice, a lock, a distributor).
 
 JOBS=${HOLDFAST_JOBS:-$(nproc)}
-PRESETS="dev release tsan coverage"
+PRESETS="dev release profile tsan coverage"
 
 # Paths below the tree are hashed as relative ones, so that a second clone finds the first one's objects.
 export CCACHE_BASEDIR="$ROOT" CCACHE_NOHASHDIR=1 CCACHE_SLOPPINESS=pch_defines,time_macros

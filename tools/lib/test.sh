@@ -318,3 +318,17 @@ dev_bench() {
   export_store_servers
   timed "measure" "$(find build/release -type f -name holdfast_bench)" "$@"
 }
+
+# What a build for release is optimised by: the benchmark's load on a sidecar that counts (doc/adr/0019).
+dev_profile() {
+  local profile="$ROOT/cmake/profile/release.profdata"
+  timed "configure release" configure release
+  timed "build the load" build_preset release holdfast_bench
+  timed "configure profile" configure profile
+  timed "build what records" build_preset profile holdfast
+  export_store_servers
+  rm -rf build/profile/recorded
+  timed "run" "$(find build/release -type f -name holdfast_bench)" --holdfast build/profile/holdfast --seconds 0.5 "$@"
+  llvm-profdata-19 merge --sparse -o "$profile" build/profile/recorded
+  note "recorded in ${profile#"$ROOT"/}; build release again to use it"
+}
