@@ -18,6 +18,8 @@ using ErrorCode = boost::system::error_code;
 
 namespace {
 
+// A body in chunks ends with five bytes at least, "0\r\n\r\n".
+constexpr std::size_t kLastChunkBytes = 5;
 constexpr std::string_view kHeadTooLarge = "the request head is larger than the limit";
 
 // Beast's string_view is its own type in 1.81.
@@ -131,6 +133,8 @@ std::size_t Http1Parser::feed(std::string_view bytes) {
          (bytes[used] == '\r' || bytes[used] == '\n'))
     ++used;
   if (used == bytes.size()) return used;
+  // Beast takes it for granted that it sees a last chunk whole once it has seen the beginning. Fewer bytes are no end.
+  if (state_ == State::body && sink.chunked() && bytes.front() == '0' && bytes.size() < kLastChunkBytes) return 0;
   sink.eager(state_ == State::body);
   ErrorCode ec;
   const std::size_t taken = sink.put(boost::asio::const_buffer(bytes.data() + used, bytes.size() - used), ec);

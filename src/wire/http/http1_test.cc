@@ -67,6 +67,19 @@ TEST(Http1Parser, ChunkedBodySplitAtEveryByteGivesTheSameBody) {
   }
 }
 
+TEST(Http1Parser, AChunkedBodyMayComeByteByByte) {
+  for (const auto& [chunks, body] : {std::pair<std::string_view, std::string_view>{"0\r\n\r\n", ""},
+                                     {"1\r\na\r\n0\r\n\r\n", "a"},
+                                     {"2;x\r\nab\r\n0;y\r\nT: v\r\n\r\n", "ab"}}) {
+    Feeder f;
+    for (const char c : "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n" + std::string(chunks))
+      f.push(std::string_view(&c, 1));
+    ASSERT_EQ(f.parser.state(), State::complete) << chunks;
+    EXPECT_EQ(f.parser.request().body, body);
+    EXPECT_TRUE(f.pending.empty());
+  }
+}
+
 TEST(Http1Parser, PipelinedRequestsAreTakenOneByOne) {
   Feeder f;
   f.push(std::string(kSave) + "GET /b HTTP/1.1\r\nHost: x\r\n\r\n");
@@ -89,7 +102,8 @@ TEST(Http1Parser, EmptyLinesBeforeARequestAreSkipped) {
 TEST(Http1Parser, BodyBeyondTheLimitIsMarkedAndDropped) {
   for (const std::string_view text :
        {std::string_view("POST / HTTP/1.1\r\nHost: x\r\nContent-Length: 9\r\n\r\n123456789"),
-        std::string_view("POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n123456789\r\n0\r\n\r\n")}) {
+        std::string_view(
+            "POST / HTTP/1.1\r\nHost: x\r\nTransfer-Encoding: chunked\r\n\r\n9\r\n123456789\r\n0\r\n\r\n")}) {
     Feeder f({.head_bytes_max = 4096, .body_bytes_max = 8});
     f.push(text);
     ASSERT_EQ(f.parser.state(), State::complete);
@@ -148,8 +162,7 @@ TEST(Http1Writer, HeadGivesTheLengthWithoutTheBody) {
   r.content_type = "text/plain";
   std::string out;
   append_http1(out, r, false, false, true, "");
-  EXPECT_EQ(out,
-            "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\n");
+  EXPECT_EQ(out, "HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 3\r\nConnection: close\r\n\r\n");
 }
 
 TEST(Http1Parser, TheHeadLimitIsTheSameHoweverTheHeadArrives) {
