@@ -88,6 +88,8 @@ void ClientStream::Impl::send_backlog() {
   if (error) write_failed(error);
 }
 
+std::string_view ClientStream::protocol() const { return impl_->tls ? impl_->tls->protocol() : std::string_view(); }
+
 std::size_t ClientStream::write_now(std::string_view bytes) {
   if (!can_write()) return 0;
   ErrorCode error;

@@ -30,6 +30,9 @@ class ClientStream {
   // Connects, and comes to terms about TLS. The error's message is only the reason.
   Task<Status> open(SteadyTime deadline);
 
+  // What the server chose by ALPN; empty: nothing, or there is no TLS.
+  std::string_view protocol() const;
+
   // co_await: how many bytes have come, 0 when none will any more. One at a time.
   Read read(char* data, std::size_t size);
   // Sends what the socket takes now; how much that was.

@@ -33,41 +33,22 @@ Pipeline::Call::~Call() {
 }
 
 Pipeline::Core::Core(Pipeline& owner, Loop& loop, PipelineOptions options)
-    : owner_(owner), loop_(loop), options_(std::move(options)), changes_(loop) {}
+    : owner_(owner),
+      loop_(loop),
+      options_(std::move(options)),
+      texts_(options_.name, options_.endpoint.text()),
+      attempts_(loop, texts_, options_.backoff_min, options_.backoff_max),
+      changes_(loop) {}
 
 Pipeline::Core::~Core() { assert(!running_ && background_ == 0 && sweep_timer_ == 0); }
 
-// "component "orders" (state.redis): ..."
-std::string Pipeline::Core::about(std::string_view text) const {
-  return options_.name.empty() ? std::string(text) : fmt::format("{}: {}", options_.name, text);
-}
-
-Error Pipeline::Core::sent_and(std::string_view why) const {
-  return {Errc::outcome_unknown, about(fmt::format("a request was sent to {} and not answered, so that it may or may "
-                                                   "not have taken effect: {}",
-                                                   options_.endpoint.text(), why))};
-}
-
-Error Pipeline::Core::unreachable() const {
-  Error why = last_failure_;
-  why.code = Errc::unavailable;
-  return why;
-}
-
-Error Pipeline::Core::closed() const {
-  return {Errc::unavailable, about(fmt::format("the connection to {} was closed, because it is not needed any more",
-                                               options_.endpoint.text()))};
-}
-
 std::optional<Error> Pipeline::Core::refusal(std::size_t bytes, SteadyTime deadline) const {
-  if (closing_) return closed();
-  if (has_failed_) return unreachable();
-  if (deadline <= loop_.coarse_now())
-    return Error(Errc::deadline_exceeded, about("the time was up before the request was sent"));
+  if (closing_) return texts_.closed();
+  if (attempts_.has_failed()) return attempts_.unreachable();
+  if (deadline <= loop_.coarse_now()) return texts_.late();
   if (usual_.empty()) return std::nullopt;
   if (usual_.size() >= options_.requests_max || usual_.bytes() + bytes > options_.bytes_max)
-    return Error(Errc::overloaded, about(fmt::format("{} requests of {} bytes wait for {} already; try again later",
-                                                     usual_.size(), usual_.bytes(), options_.endpoint.text())));
+    return texts_.overloaded(usual_.size(), usual_.bytes());
   return std::nullopt;
 }
 
@@ -75,10 +56,10 @@ void Pipeline::Core::add(Call& call, Call::Turn turn, std::string_view request, 
   const bool is_first = turn == Call::Turn::first;
   std::optional<Error> refused;
   if (!is_first) {
-    asked_ = true;
+    attempts_.ask();
     refused = refusal(request.size(), call.deadline_);
   } else if (state_ != State::greeting || end_) {
-    refused = Error(Errc::unavailable, end_ ? end_->why.message : about("there is nobody to greet"));
+    refused = Error(Errc::unavailable, end_ ? end_->why.message : texts_.about("there is nobody to greet"));
   }
   if (refused) {
     call.is_done_ = true;
@@ -96,36 +77,37 @@ void Pipeline::Core::add(Call& call, Call::Turn turn, std::string_view request, 
 
 // Started from the loop, because connecting may fail at once and callers would hear of it inside their call.
 void Pipeline::Core::want_connection() {
-  asked_ = true;
+  attempts_.ask();
   if (std::exchange(running_, true)) return;
   state_ = State::connecting;
   loop_.post([this] { start(run()); });
 }
 
 Task<Status> Pipeline::Core::connect(SteadyTime deadline) {
-  const Background here(*this);
+  const Background here(background_, changes_);
   if (is_connected()) co_return Status();
-  if (closing_) co_return fail(closed());
+  if (closing_) co_return fail(texts_.closed());
   want_connection();
-  skip_pause();
+  attempts_.skip_pause();
   ++connecting_;
   sweep_soon();
-  const std::uint64_t failures = failures_;
-  while (!is_connected() && !closing_ && failures_ == failures && std::chrono::steady_clock::now() < deadline)
+  const std::uint64_t failures = attempts_.failures();
+  while (!is_connected() && !closing_ && attempts_.failures() == failures &&
+         std::chrono::steady_clock::now() < deadline)
     co_await changes_;
   --connecting_;
   if (is_connected()) co_return Status();
-  if (closing_) co_return fail(closed());
-  if (failures_ != failures) co_return fail(last_failure_);
+  if (closing_) co_return fail(texts_.closed());
+  if (attempts_.failures() != failures) co_return fail(attempts_.last_failure());
   co_return fail(Errc::deadline_exceeded,
-                 about(fmt::format("the time was up before {} was connected to", options_.endpoint.text())));
+                 texts_.about(fmt::format("the time was up before {} was connected to", options_.endpoint.text())));
 }
 
 Task<void> Pipeline::Core::close(SteadyTime deadline) {
   closing_ = true;
   close_deadline_ = std::min(close_deadline_, deadline);
   changes_.notify();
-  skip_pause();
+  attempts_.skip_pause();
   end_if_drained();
   if (running_) sweep_soon();
   while (running_ || background_ > 0) co_await changes_;
@@ -170,7 +152,7 @@ void Pipeline::Core::send(RequestQueue& queue) {
 }
 
 Task<void> Pipeline::Core::flush_rest() {
-  const Background here(*this);
+  const Background here(background_, changes_);
   flushing_rest_ = true;
   while (!end_ && has_more_to_send()) {
     co_await stream_->writable();

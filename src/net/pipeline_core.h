@@ -7,27 +7,13 @@
 
 #include <optional>
 
+#include "net/attempts.h"
 #include "net/byte_queue.h"
+#include "net/changes.h"
 #include "net/client_stream.h"
 #include "net/request_queue.h"
 
 namespace holdfast::net {
-
-// Coroutines that wait for something to change; each looks whether it was what it waits for. Resumed from the loop.
-class Changes {
- public:
-  explicit Changes(Loop& loop) : loop_(loop) {}
-  bool await_ready() const noexcept { return false; }
-  void await_suspend(std::coroutine_handle<> waiter) { waiting_.push_back(waiter); }
-  void await_resume() const noexcept {}
-  void notify() {
-    for (const auto waiter : std::exchange(waiting_, {})) loop_.post([waiter] { waiter.resume(); });
-  }
-
- private:
-  Loop& loop_;
-  std::vector<std::coroutine_handle<>> waiting_;
-};
 
 class Pipeline::Core {
  public:
@@ -47,20 +33,6 @@ class Pipeline::Core {
     connecting,  // or in a pause before that
     greeting,
     up,
-  };
-  // Something that goes on by itself, which close() waits for.
-  class Background {
-   public:
-    explicit Background(Core& core) : core_(core) { ++core.background_; }
-    ~Background() {
-      --core_.background_;
-      core_.changes_.notify();
-    }
-    Background(const Background&) = delete;
-    Background& operator=(const Background&) = delete;
-
-   private:
-    Core& core_;
   };
   // Ends the connection, or the attempt, that is under way.
   enum class End : std::uint8_t {
@@ -84,10 +56,6 @@ class Pipeline::Core {
   void send(RequestQueue& queue);
   Task<void> flush_rest();
   bool has_more_to_send() const;
-  std::string about(std::string_view text) const;
-  Error sent_and(std::string_view why) const;
-  Error unreachable() const;
-  Error closed() const;
 
   // The connection (pipeline_run.cc).
   Task<void> run();
@@ -105,8 +73,6 @@ class Pipeline::Core {
   void forget_connection();
   void fail_attempt(const Error& why, FinishedCalls& finished);
   void log_loss(const Error& why);
-  Task<void> pause();
-  void skip_pause();
 
   // Time (pipeline_sweep.cc).
   void sweep_soon();
@@ -119,6 +85,8 @@ class Pipeline::Core {
   Pipeline& owner_;
   Loop& loop_;
   PipelineOptions options_;
+  const PeerTexts texts_;
+  Attempts attempts_;
 
   RequestQueue first_;  // of the Greeting
   RequestQueue usual_;
@@ -135,13 +103,6 @@ class Pipeline::Core {
   bool flush_posted_ = false;
   bool flushing_rest_ = false;
 
-  bool has_failed_ = false;  // the last attempt: calls fail until one succeeds
-  Error last_failure_;
-  std::uint64_t failures_ = 0;
-  Milliseconds backoff_{0};
-  std::coroutine_handle<> paused_;
-  Scheduler::TimerId pause_timer_ = 0;
-
   bool closing_ = false;
   SteadyTime close_deadline_ = SteadyTime::max();
   int background_ = 0;
@@ -152,8 +113,6 @@ class Pipeline::Core {
   bool sweep_is_soon_ = false;
   SteadyTime last_sweep_;
   SteadyTime attempt_deadline_ = SteadyTime::max();
-  bool asked_ = false;  // since the last sweep
-  SteadyTime last_asked_;
   bool heard_ = false;  // since the last sweep
   Milliseconds silent_for_{0};
   std::uint64_t last_sent_ = 0;  // as of the last sweep

@@ -2,8 +2,6 @@
 #include <fmt/format.h>
 
 #include "base/log.h"
-#include "base/parked.h"
-#include "base/random.h"
 #include "net/pipeline_core.h"
 
 namespace holdfast::net {
@@ -11,21 +9,18 @@ namespace holdfast::net {
 namespace {
 
 constexpr std::size_t kReadBytes = 16 << 10;
-// After the last call, for attempts in the background: a server that comes back is connected to before it is needed.
-constexpr auto kInterest = std::chrono::seconds(10);
 
 }  // namespace
 
 Task<void> Pipeline::Core::run() {
   while (is_wanted()) {
     co_await converse();
-    if (backoff_.count() > 0 && is_wanted()) co_await pause();
+    if (attempts_.is_pause_due() && is_wanted()) co_await attempts_.pause();
   }
   state_ = State::idle;
-  has_failed_ = false;
-  backoff_ = Milliseconds(0);
+  attempts_.forget();
   FinishedCalls finished;
-  usual_.fail_all(closed(), closed(), finished);  // only when close() could not wait for them
+  usual_.fail_all(texts_.closed(), texts_.closed(), finished);  // only when close() could not wait for them
   finished.resume_all();
   running_ = false;
   changes_.notify();
@@ -34,8 +29,8 @@ Task<void> Pipeline::Core::run() {
 bool Pipeline::Core::is_wanted() {
   const SteadyTime now = std::chrono::steady_clock::now();
   if (closing_) return !usual_.empty() && now < close_deadline_;
-  if (std::exchange(asked_, false)) last_asked_ = now;
-  return !usual_.empty() || now - last_asked_ < kInterest;
+  const bool is_asked_for = attempts_.is_wanted(now);
+  return is_asked_for || !usual_.empty();
 }
 
 Task<void> Pipeline::Core::converse() {
@@ -72,8 +67,7 @@ void Pipeline::Core::on_greeted(Status status) {
   if (end_) return;
   if (!status) return end(End::lost, std::move(status.error()));
   state_ = State::up;
-  if (std::exchange(has_failed_, false))
-    log::info("holdfast.net", "{}", about(fmt::format("connected to {} again", options_.endpoint.text())));
+  attempts_.succeed();
   post_flush();
 }
 
@@ -145,18 +139,18 @@ void Pipeline::Core::conclude() {
   forget_connection();
   // A server that accepts connections only to close them is no better than one that does not.
   const bool is_no_better = is_lost ? !has_answered_ : ended.kind == End::reset && !was_up;
-  backoff_ = is_no_better ? std::clamp(backoff_ * 2, options_.backoff_min, options_.backoff_max) : Milliseconds(0);
-  if (ended.kind == End::idle) last_asked_ = std::chrono::steady_clock::now() - kInterest;  // until somebody asks again
+  attempts_.space_out(is_no_better);
+  if (ended.kind == End::idle) attempts_.lose_interest();
   FinishedCalls finished;
   if (is_lost && !was_up) {
     fail_attempt(ended.why, finished);
   } else {
     if (is_lost) log_loss(ended.why);
-    const Error if_sent = sent_and(ended.why.message);
+    const Error if_sent = texts_.sent_and(ended.why.message);
     usual_.fail_sent(if_sent, finished);
     // The kernel of a stuck peer goes on accepting connections: nobody is held up until that has timed out too.
     if (ended.kind == End::silent) fail_attempt(ended.why, finished);
-    if (ended.kind == End::closed) usual_.fail_all(if_sent, closed(), finished);
+    if (ended.kind == End::closed) usual_.fail_all(if_sent, texts_.closed(), finished);
   }
   changes_.notify();
   if (options_.on_lost && (is_lost || ended.kind == End::reset)) options_.on_lost();
@@ -174,35 +168,17 @@ void Pipeline::Core::forget_connection() {
   attempt_deadline_ = SteadyTime::max();
 }
 
-// Nothing was sent. The kind of failure is for who asks to connect; to a call it is a server that cannot be reached.
+// Nothing was sent.
 void Pipeline::Core::fail_attempt(const Error& why, FinishedCalls& finished) {
-  last_failure_ = why;
-  last_failure_.message = about(fmt::format("cannot connect to {}: {}", options_.endpoint.text(), why.message));
-  ++failures_;
-  if (!std::exchange(has_failed_, true)) log::warn("holdfast.net", "{}", last_failure_.message);
-  const Error to_calls = unreachable();
+  attempts_.fail(why);
+  const Error to_calls = attempts_.unreachable();
   usual_.fail_all(to_calls, to_calls, finished);
 }
 
 // A connection that rested when it was closed, as servers do after a while, is no trouble.
 void Pipeline::Core::log_loss(const Error& why) {
   log::write(usual_.is_reply_due() ? log::Level::warning : log::Level::debug, "holdfast.net",
-             about(fmt::format("lost the connection to {}: {}", options_.endpoint.text(), why.message)));
-}
-
-Task<void> Pipeline::Core::pause() {
-  const auto share = static_cast<Milliseconds::rep>(random_u64() % 1024);
-  pause_timer_ = loop_.after(backoff_ / 2 + backoff_ * share / 2048, [this] {
-    pause_timer_ = 0;
-    std::exchange(paused_, nullptr).resume();
-  });
-  co_await Parked{paused_};
-}
-
-void Pipeline::Core::skip_pause() {
-  if (!paused_) return;
-  loop_.cancel(std::exchange(pause_timer_, 0));
-  loop_.post([waiter = std::exchange(paused_, nullptr)] { waiter.resume(); });
+             texts_.about(fmt::format("lost the connection to {}: {}", options_.endpoint.text(), why.message)));
 }
 
 }  // namespace holdfast::net

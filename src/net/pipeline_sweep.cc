@@ -27,7 +27,7 @@ void Pipeline::Core::sweep_after(Milliseconds delay) {
 void Pipeline::Core::sweep() {
   sweep_is_soon_ = false;
   const SteadyTime now = std::chrono::steady_clock::now();
-  if (std::exchange(asked_, false)) last_asked_ = now;
+  attempts_.look(now);
   FinishedCalls finished;
   expire_calls(now, finished);
   if (state_ != State::up && now >= attempt_deadline_)
@@ -43,9 +43,8 @@ void Pipeline::Core::sweep() {
 
 void Pipeline::Core::expire_calls(SteadyTime now, FinishedCalls& finished) {
   if (!first_.may_be_late(now) && !usual_.may_be_late(now)) return;
-  const Error if_sent = sent_and("the time was up");
-  const Error if_not(Errc::deadline_exceeded,
-                     about(fmt::format("the time was up before the request was sent to {}", options_.endpoint.text())));
+  const Error if_sent = texts_.sent_and("the time was up");
+  const Error if_not = texts_.late();
   first_.expire(now, if_sent, if_not, finished);
   usual_.expire(now, if_sent, if_not, finished);
 }
@@ -72,7 +71,7 @@ void Pipeline::Core::plan_next_sweep(SteadyTime now) {
   if (is_busy) return sweep_soon();
   usual_.shrink();
   if (state_ != State::up || options_.idle_close.count() == 0) return;
-  const auto idle_for = std::chrono::floor<Milliseconds>(now - last_asked_);
+  const auto idle_for = std::chrono::floor<Milliseconds>(now - attempts_.last_asked());
   if (idle_for >= options_.idle_close) return end(End::idle, Error(Errc::unavailable, "nobody used it"));
   sweep_after(options_.idle_close - idle_for);
 }

@@ -110,6 +110,16 @@ int choose_protocol(SSL*, const unsigned char** out, unsigned char* out_bytes, c
   return SSL_TLSEXT_ERR_OK;
 }
 
+Status offer_protocol(SSL_CTX* context, const std::string& name) {
+  if (name.size() > 255) return wrong("ALPN", "the name of the protocol is longer than 255 bytes");
+  const std::string list = static_cast<char>(name.size()) + name;
+  // Not as the rest of OpenSSL: 0 is success.
+  if (::SSL_CTX_set_alpn_protos(context, reinterpret_cast<const unsigned char*>(list.data()),
+                                static_cast<unsigned>(list.size())) != 0)
+    return wrong("ALPN", take_openssl_error());
+  return {};
+}
+
 std::shared_ptr<SSL_CTX> new_context(const SSL_METHOD* side) {
   std::shared_ptr<SSL_CTX> context(::SSL_CTX_new(side), ::SSL_CTX_free);
   ::SSL_CTX_set_min_proto_version(context.get(), TLS1_2_VERSION);
@@ -166,6 +176,9 @@ Result<std::shared_ptr<const TlsClientContext>> TlsClientContext::make(TlsClient
   made->context_ = new_context(::TLS_client_method());
   SSL_CTX* const context = made->context_.get();
   made->server_name_ = std::move(options.server_name);
+  made->alpn_ = std::move(options.alpn);
+  if (!made->alpn_.empty())
+    if (auto ok = offer_protocol(context, made->alpn_); !ok) return fail(ok.error());
   ::SSL_CTX_set_verify(context, options.verify ? SSL_VERIFY_PEER : SSL_VERIFY_NONE, nullptr);
   if (!options.ca_pem.empty()) {
     if (auto ok = add_authorities(context, "CA certificate", options.ca_pem, false); !ok) return fail(ok.error());
@@ -241,6 +254,13 @@ std::size_t TlsEngine::read(char* to, std::size_t room) {
     note_failure();
   }
   return 0;
+}
+
+std::string_view TlsEngine::protocol() const {
+  const unsigned char* name = nullptr;
+  unsigned bytes = 0;
+  ::SSL_get0_alpn_selected(ssl_, &name, &bytes);
+  return {reinterpret_cast<const char*>(name), bytes};
 }
 
 bool TlsEngine::write(std::string_view plaintext) {

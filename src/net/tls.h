@@ -46,19 +46,23 @@ struct TlsClientOptions {
   std::string key_pem = {};
   std::string server_name = {};  // whose certificate it has to be; empty: the host connected to
   bool verify = true;            // false: any certificate will do
+  std::string alpn = {};         // the one protocol that we speak, "h2"; empty: the server is not told
 };
 
-// TLS 1.2 and 1.3, no ALPN. Immutable, shared by connections of all loops.
+// TLS 1.2 and 1.3. Immutable, shared by connections of all loops.
 class TlsClientContext {
  public:
   // Errc::invalid_argument says which of the options is wrong, and how.
   static Result<std::shared_ptr<const TlsClientContext>> make(TlsClientOptions options);
+
+  const std::string& alpn() const { return alpn_; }
 
  private:
   friend class TlsEngine;
   TlsClientContext() = default;
   std::shared_ptr<SSL_CTX> context_;
   std::string server_name_;
+  std::string alpn_;
 };
 
 // One side of one connection. Its loop's.
@@ -80,6 +84,8 @@ class TlsEngine {
   Handshake handshake();
   // Takes decrypted bytes; 0: more has to be fed, or the conversation is over.
   std::size_t read(char* to, std::size_t room);
+  // What the server chose by ALPN, after the handshake; empty: nothing.
+  std::string_view protocol() const;
   // Whether the peer has ended the conversation, or broken it.
   bool is_over() const { return over_; }
   // Encrypts all of it. False when that cannot be done any more.

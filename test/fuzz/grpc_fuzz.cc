@@ -53,5 +53,8 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
   const std::string encoded = grpc::encode_message(text);
   for (const char c : encoded) FUZZ_REQUIRE(c >= 0x20 && c <= 0x7e);
   FUZZ_REQUIRE(holdfast::percent_decode(encoded, holdfast::Plus::literal) == text);
+  FUZZ_REQUIRE(grpc::decode_message(encoded) == text);
+  FUZZ_REQUIRE(grpc::decode_message(text).size() <= size);
+  FUZZ_REQUIRE(grpc::parse_status(text) <= grpc::Code::unauthenticated);
   return 0;
 }

@@ -14,6 +14,42 @@ std::string_view go_name(Code code) {
   return kNames[static_cast<int>(code)];
 }
 
+Code parse_status(std::string_view text) {
+  int value = 0;
+  if (text.empty() || text.size() > 2) return Code::unknown;
+  for (const char c : text) {
+    if (c < '0' || c > '9') return Code::unknown;
+    value = value * 10 + (c - '0');
+  }
+  return value <= static_cast<int>(Code::unauthenticated) ? static_cast<Code>(value) : Code::unknown;
+}
+
+Code code_of_http_status(int status) {
+  switch (status) {
+    case 400:
+      return Code::internal;
+    case 401:
+      return Code::unauthenticated;
+    case 403:
+      return Code::permission_denied;
+    case 404:
+      return Code::unimplemented;
+    case 429:
+    case 502:
+    case 503:
+    case 504:
+      return Code::unavailable;
+    default:
+      return Code::unknown;
+  }
+}
+
+std::array<char, kPrefixBytes> prefix_of(std::size_t message_bytes) {
+  std::array<char, kPrefixBytes> prefix{};
+  for (std::size_t i = 0; i < 4; ++i) prefix[1 + i] = static_cast<char>(message_bytes >> (8 * (3 - i)));
+  return prefix;
+}
+
 std::size_t begin_frame(std::string& out) {
   const std::size_t at = out.size();
   out.append(kPrefixBytes, '\0');
@@ -21,8 +57,8 @@ std::size_t begin_frame(std::string& out) {
 }
 
 void end_frame(std::string& out, std::size_t at) {
-  const std::size_t length = out.size() - at - kPrefixBytes;
-  for (std::size_t i = 0; i < 4; ++i) out[at + 1 + i] = static_cast<char>(length >> (8 * (3 - i)));
+  const auto prefix = prefix_of(out.size() - at - kPrefixBytes);
+  out.replace(at, prefix.size(), prefix.data(), prefix.size());
 }
 
 void append_frame(std::string& out, std::string_view message) {
@@ -93,6 +129,29 @@ std::string encode_message(std::string_view text) {
       out += kHex[static_cast<unsigned char>(c) >> 4];
       out += kHex[static_cast<unsigned char>(c) & 15];
     }
+  }
+  return out;
+}
+
+namespace {
+
+int hex_value(char c) {
+  if (c >= '0' && c <= '9') return c - '0';
+  if (c >= 'A' && c <= 'F') return c - 'A' + 10;
+  if (c >= 'a' && c <= 'f') return c - 'a' + 10;
+  return -1;
+}
+
+}  // namespace
+
+std::string decode_message(std::string_view text) {
+  std::string out;
+  out.reserve(text.size());
+  for (std::size_t i = 0; i < text.size(); ++i) {
+    const bool is_escape =
+        text[i] == '%' && i + 2 < text.size() && hex_value(text[i + 1]) >= 0 && hex_value(text[i + 2]) >= 0;
+    out += is_escape ? static_cast<char>(hex_value(text[i + 1]) << 4 | hex_value(text[i + 2])) : text[i];
+    if (is_escape) i += 2;
   }
   return out;
 }

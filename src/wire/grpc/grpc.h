@@ -2,6 +2,7 @@
 // Source: grpc.github.io/grpc/core/md_doc__p_r_o_t_o_c_o_l-_h_t_t_p2.html and google/rpc/status.proto.
 #pragma once
 
+#include <array>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -33,9 +34,15 @@ enum class Code : int {
 };
 // Go's spelling, as Dapr prints it: "InvalidArgument".
 std::string_view go_name(Code code);
+// The value of a grpc-status field; what is no code of gRPC's is unknown.
+Code parse_status(std::string_view text);
+// For an answer without grpc-status (http-grpc-status-mapping.md); 200 is unknown, too.
+Code code_of_http_status(int status);
 
 inline constexpr std::size_t kPrefixBytes = 5;
 
+// What stands before a message that goes by itself.
+std::array<char, kPrefixBytes> prefix_of(std::size_t message_bytes);
 // Appends a message with its prefix: no compression, big-endian length.
 void append_frame(std::string& out, std::string_view message);
 // Reserves the prefix; end_frame() fills in the length of what was appended since.
@@ -59,6 +66,8 @@ std::optional<Milliseconds> parse_timeout(std::string_view text);
 
 // grpc-message escaping: bytes outside 0x20..0x7e, and %, as %XX.
 std::string encode_message(std::string_view text);
+// What is no escape is taken as it stands: an error's words are not to get lost over one.
+std::string decode_message(std::string_view text);
 
 // Values of headers whose names end in -bin: base64, sent without padding, taken with or without.
 std::string encode_binary(std::string_view bytes);

@@ -46,6 +46,31 @@ TEST(GrpcTimeout, UnitsAndNonsense) {
 
 TEST(GrpcStatus, MessageIsPercentEncoded) { EXPECT_EQ(encode_message("a%b\n\xc3\xa9"), "a%25b%0A%C3%A9"); }
 
+TEST(GrpcStatus, MessageIsDecodedAndWhatIsNoEscapeIsKept) {
+  EXPECT_EQ(decode_message("a%25b%0A%c3%A9"), "a%b\n\xc3\xa9");
+  for (const std::string_view as_it_is : {"", "%", "%2", "100% of it", "%zz", "%%", "plain"})
+    EXPECT_EQ(decode_message(as_it_is), as_it_is);
+  EXPECT_EQ(decode_message("%%41"), "%A");
+}
+
+TEST(GrpcStatus, CodesOfGrpcAreTakenAndOthersAreUnknown) {
+  EXPECT_EQ(parse_status("0"), Code::ok);
+  EXPECT_EQ(parse_status("5"), Code::not_found);
+  EXPECT_EQ(parse_status("16"), Code::unauthenticated);
+  for (const std::string_view other : {"", "17", "-1", "x", "1x", "100", "4294967296"})
+    EXPECT_EQ(parse_status(other), Code::unknown) << other;
+}
+
+TEST(GrpcStatus, AnswersWithoutOneAreMappedFromHttp) {
+  EXPECT_EQ(code_of_http_status(200), Code::unknown);
+  EXPECT_EQ(code_of_http_status(400), Code::internal);
+  EXPECT_EQ(code_of_http_status(401), Code::unauthenticated);
+  EXPECT_EQ(code_of_http_status(403), Code::permission_denied);
+  EXPECT_EQ(code_of_http_status(404), Code::unimplemented);
+  for (const int status : {429, 502, 503, 504}) EXPECT_EQ(code_of_http_status(status), Code::unavailable) << status;
+  EXPECT_EQ(code_of_http_status(500), Code::unknown);
+}
+
 TEST(GrpcBinaryHeader, IsTakenWithAndWithoutPadding) {
   for (const std::string_view bytes : {"", "a", "ab", "abc", "abcd"}) {
     const std::string text = encode_binary(bytes);
