@@ -63,6 +63,14 @@ void ChildProcess::signal(int number) {
   if (is_running()) ::kill(pid_, number);
 }
 
+void ChildProcess::stop() {
+  signal(SIGSTOP);
+  siginfo_t info{};
+  while (running_ && ::waitid(P_PID, static_cast<id_t>(pid_), &info, WSTOPPED | WEXITED | WNOWAIT) != 0 &&
+         errno == EINTR) {
+  }
+}
+
 void ChildProcess::kill() {
   signal(SIGKILL);
   wait();

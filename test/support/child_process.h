@@ -25,6 +25,8 @@ class ChildProcess {
   int wait();
 
   void signal(int number);
+  // SIGSTOP, and waits until none of its threads runs any more.
+  void stop();
   // SIGKILL, also of a stopped one, and waits for its end.
   void kill();
 

@@ -59,7 +59,7 @@ lint_files() {
 
 # Each store's run of the conformance suite writes its column of the table in doc/stores.md.
 dev_docs() {
-  local programs="store_memory_test store_sqlite_test store_redis_test store_postgresql_test" program
+  local programs="store_memory_test store_sqlite_test store_redis_test store_postgresql_test store_etcd_test store_memcached_test" program
   timed "configure dev" configure dev
   # shellcheck disable=SC2086
   timed "build the conformance programs" build_preset dev $programs

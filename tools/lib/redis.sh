@@ -104,6 +104,9 @@ export_store_servers() {
   export HOLDFAST_REDIS_STACK=${HOLDFAST_REDIS_STACK:-$(store_server redis-stack)}
   export HOLDFAST_VALKEY_SERVER=${HOLDFAST_VALKEY_SERVER:-$(store_server valkey-server)}
   export HOLDFAST_POSTGRESQL=${HOLDFAST_POSTGRESQL:-$(postgresql_programs)}
+  export HOLDFAST_ETCD_34=${HOLDFAST_ETCD_34:-$(store_server etcd-34)}
+  export HOLDFAST_ETCD_35=${HOLDFAST_ETCD_35:-$(store_server etcd-35)}
+  export HOLDFAST_MEMCACHED=${HOLDFAST_MEMCACHED:-$(store_server memcached)}
 }
 
 # needed_server NAME: as store_server, but there has to be one.

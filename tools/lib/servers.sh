@@ -42,6 +42,9 @@ dev_up() {
     redis-sentinel) up_redis_sentinel ;;
     postgresql) up_postgresql ;;
     postgresql-standbys) up_postgresql_standbys ;;
-    *) fail "there are: redis, redis-cluster, redis-sentinel, redis-stack, valkey, postgresql, postgresql-standbys, zipkin, prometheus" ;;
+    etcd) up_etcd ;;
+    etcd-cluster) up_etcd_cluster ;;
+    memcached) up_memcached ;;
+    *) fail "there are: redis, redis-cluster, redis-sentinel, redis-stack, valkey, postgresql, postgresql-standbys, etcd, etcd-cluster, memcached, zipkin, prometheus" ;;
   esac
 }
