@@ -19,8 +19,9 @@ using testing::IsEmpty;
 using testing::SizeIs;
 
 constexpr std::array<Setting, 1> kOwnFields{{{.name = "file", .required = true}}};
-constexpr state::StoreType kMemcached{.type = "state.memcached", .summary = "built", .settings = kOwnFields};
-constexpr state::StoreType kEtcd2{.type = "state.etcd", .version = "v2", .summary = "built", .settings = kOwnFields};
+constexpr state::StoreType kConsul{.type = "state.hashicorp.consul", .summary = "built", .settings = kOwnFields};
+constexpr state::StoreType kSqlserver2{
+    .type = "state.sqlserver", .version = "v2", .summary = "built", .settings = kOwnFields};
 
 const Setting* find_field(const state::StoreType& row, std::string_view name) {
   for (const Setting* field : fields_of(row))
@@ -29,14 +30,14 @@ const Setting* find_field(const state::StoreType& row, std::string_view name) {
 }
 
 TEST(KnownTypes, TheRowOfABuiltStoreTakesThePlaceOfThePlannedOne) {
-  const KnownTypes known({&kMemcached, &kEtcd2});
-  EXPECT_EQ(known.find("state.memcached", "v1").value(), &kMemcached);
-  EXPECT_TRUE(known.is_built(kMemcached));
-  EXPECT_THAT(known.versions_of("state.memcached"), ElementsAre(&kMemcached));
-  const auto etcd = known.versions_of("State.Etcd");
-  ASSERT_THAT(etcd, SizeIs(2));
-  EXPECT_FALSE(known.is_built(*etcd[0]));
-  EXPECT_EQ(etcd[1], &kEtcd2);
+  const KnownTypes known({&kConsul, &kSqlserver2});
+  EXPECT_EQ(known.find("state.hashicorp.consul", "v1").value(), &kConsul);
+  EXPECT_TRUE(known.is_built(kConsul));
+  EXPECT_THAT(known.versions_of("state.hashicorp.consul"), ElementsAre(&kConsul));
+  const auto sqlserver = known.versions_of("State.Sqlserver");
+  ASSERT_THAT(sqlserver, SizeIs(2));
+  EXPECT_FALSE(known.is_built(*sqlserver[0]));
+  EXPECT_EQ(sqlserver[1], &kSqlserver2);
 }
 
 TEST(KnownTypes, TypesAreResolvedAsTheRegistryDoes) {
@@ -44,15 +45,15 @@ TEST(KnownTypes, TypesAreResolvedAsTheRegistryDoes) {
   EXPECT_EQ(known.find("state.sqlserver", "").value()->version, "v1");
   EXPECT_EQ(known.find("state.sqlserver", "V2").value()->version, "v2");
   EXPECT_EQ(known.find("state.consul", "v0").value()->type, "state.hashicorp.consul");
-  EXPECT_FALSE(known.find("state.memcached", "v2"));
+  EXPECT_FALSE(known.find("state.aerospike", "v2"));
   EXPECT_THAT(known.versions_of("state.nosuch"), IsEmpty());
 }
 
 TEST(KnownTypes, EveryStateStoreOfDaprThatIsToComeIsKnown) {
   const KnownTypes known({});
-  for (const char* type : {"memcached", "mysql", "sqlserver", "mongodb", "cassandra", "etcd", "hashicorp.consul",
-                           "consul", "azure.cosmosdb", "azure.tablestorage", "azure.blobstorage", "aws.dynamodb",
-                           "gcp.firestore", "aerospike", "couchbase"})
+  for (const char* type :
+       {"mysql", "sqlserver", "mongodb", "cassandra", "hashicorp.consul", "consul", "azure.cosmosdb",
+        "azure.tablestorage", "azure.blobstorage", "aws.dynamodb", "gcp.firestore", "aerospike", "couchbase"})
     EXPECT_TRUE(known.find(std::string("state.") + type, "")) << type;
 }
 
@@ -79,8 +80,8 @@ TEST(KnownTypes, DefaultsAreValuesOfTheirFields) {
 }
 
 TEST(KnownTypes, FieldsOfEveryComponentBelongToStateStoresOnly) {
-  EXPECT_NE(find_field(kMemcached, "keyPrefix"), nullptr);
-  EXPECT_NE(find_field(kMemcached, "v1query"), nullptr);
+  EXPECT_NE(find_field(kConsul, "keyPrefix"), nullptr);
+  EXPECT_NE(find_field(kConsul, "v1query"), nullptr);
   const state::StoreType secret_store{.type = "secretstores.local.env"};
   EXPECT_EQ(find_field(secret_store, "keyPrefix"), nullptr);
 }

@@ -40,6 +40,9 @@ struct Capabilities {
   bool snapshot_read = false;    // get_many sees one instant
   bool list = false;             // by prefix
   bool ordered_list = false;     // bytewise order, no key twice
+  // The pages of a listing show the instant of the first, as long as the engine keeps it: what was deleted since then
+  // is in them, and what was made is not.
+  bool snapshot_list = false;
   bool keys_like = false;
   bool delete_prefix = false;
   bool query = false;

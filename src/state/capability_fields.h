@@ -33,6 +33,7 @@ inline constexpr auto kCapabilityFields = std::to_array<CapabilityField>({
     {"snapshotRead", "a bulk read sees one instant", &Capabilities::snapshot_read},
     {"list", "by prefix", &Capabilities::list},
     {"orderedList", "in bytewise order, no key twice", &Capabilities::ordered_list},
+    {"snapshotList", "all pages of a listing show one instant", &Capabilities::snapshot_list},
     {"keysLike", "keys by pattern", &Capabilities::keys_like},
     {"deletePrefix", "deletion by prefix", &Capabilities::delete_prefix},
     {"query", "[query.md](query.md)", &Capabilities::query},

@@ -46,6 +46,8 @@ struct Subject {
   // Called for each case; may hand out the same server again and again.
   std::function<std::shared_ptr<Instance>()> start;
   std::string column = {};     // whose head it is in the table of doc/stores.md; empty: it has none
+  // False for an engine whose keys hold no blanks and control characters: they are refused.
+  bool keys_hold_blanks = true;
   bool raw_keys = true;        // keys may hold "||", as the service writes them; false: user keys only
   bool sees_principal = true;  // CallContext::principal reaches the store
   // Transactions can say `present`, several etags, checks, tags and index entries, and answer what became of each

@@ -14,11 +14,11 @@ constexpr ValueCase kJsonValues[] = {
     {"boolean", "true"},
     {"null", "null"},
     {"string", R"("hello world")"},
-    {"empty string", R"("")"},
-    {"string that holds JSON text", R"("{\"a\":1}")"},
+    {"empty-string", R"("")"},
+    {"string-that-holds-JSON-text", R"("{\"a\":1}")"},
     {"object", R"({"a":{"b":[1,2,{"c":null}]},"d":"e"})"},
     {"array", "[1,2,3]"},
-    {"small number", "1e-7"},
+    {"small-number", "1e-7"},
     {"unicode", R"("grüße, 世界 🌍")"},
 };
 

@@ -224,7 +224,33 @@ TEST_P(ListConformance, ACursorOutlivesEveryKeyOfItsPrefix) {
   Pages pages(store(), base(), 2);
   EXPECT_FALSE(pages.next().empty());
   for (int i = 0; i < 4; ++i) ASSERT_TRUE(store().erase(drop(key(std::to_string(i)))));
-  while (!pages.has_ended()) EXPECT_TRUE(pages.next().empty());
+  while (!pages.has_ended()) EXPECT_TRUE(pages.next().empty() || can().snapshot_list);
+}
+
+TEST_P(ListConformance, PagesShowTheInstantOfTheFirst) {
+  HOLDFAST_NEEDS(snapshot_list);
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(store().set(put(key(std::to_string(i)), "v")));
+  Pages pages(store(), base(), 2);
+  EXPECT_EQ(pages.next(), (std::vector{key("0"), key("1")}));
+  ASSERT_TRUE(store().erase(drop(key("3"))));
+  ASSERT_TRUE(store().set(put(key("4"), "v")));
+  std::vector<std::string> rest;
+  while (!pages.has_ended())
+    for (const std::string& name : pages.next()) rest.push_back(name);
+  EXPECT_EQ(rest, (std::vector{key("2"), key("3")}));
+}
+
+TEST_P(ListConformance, PagesShowWhatIsThereWhenTheyAreRead) {
+  HOLDFAST_NEEDS(list);
+  HOLDFAST_LACKS(snapshot_list);
+  for (int i = 0; i < 4; ++i) ASSERT_TRUE(store().set(put(key(std::to_string(i)), "v")));
+  Pages pages(store(), base(), 2);
+  const std::vector<std::string> first = pages.next();
+  std::string later;
+  for (int i = 0; i < 4; ++i)
+    if (std::ranges::count(first, key(std::to_string(i))) == 0) later = key(std::to_string(i));
+  ASSERT_TRUE(store().erase(drop(later)));
+  while (!pages.has_ended()) EXPECT_EQ(std::ranges::count(pages.next(), later), 0);
 }
 
 TEST_P(ListConformance, AnotherHandleContinuesTheListing) {

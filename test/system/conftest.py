@@ -178,6 +178,16 @@ def postgresql(tmp_path_factory):
     server.stop()
 
 
+@pytest.fixture(scope="session")
+def etcd(tmp_path_factory):
+    """One etcd for the whole run: tests keep to keys of their own."""
+    from servers import EtcdServer  # it needs this module
+
+    server = EtcdServer(tmp_path_factory.mktemp("etcd"))
+    yield server
+    server.stop()
+
+
 def redis_or_none(request):
     try:
         return request.getfixturevalue("redis")

@@ -3,11 +3,13 @@ import os
 import signal
 import socket
 import subprocess
+import sys
+import urllib.request
 
 import pytest
 from conftest import REPOSITORY, free_port, wait_until
 
-PROGRAMS = {"redis-server": "HOLDFAST_REDIS_SERVER", "redis-stack": "HOLDFAST_REDIS_STACK"}
+PROGRAMS = {"redis-server": "HOLDFAST_REDIS_SERVER", "redis-stack": "HOLDFAST_REDIS_STACK", "etcd-35": "HOLDFAST_ETCD_35"}
 
 
 def program(name):
@@ -69,6 +71,55 @@ class RedisServer:
         if kind == b"*":
             return [self._reply(replies) for _ in range(int(rest))]
         return int(rest) if kind == b":" else rest
+
+
+class EtcdServer:
+    """One server, ready when it is made."""
+
+    def __init__(self, directory):
+        self.port = free_port()
+        peers, clients = f"http://127.0.0.1:{free_port()}", f"http://127.0.0.1:{self.port}"
+        command = [program("etcd-35"), "--data-dir", str(directory / "data"), "--listen-client-urls", clients, "--advertise-client-urls", clients,
+                   "--listen-peer-urls", peers, "--initial-advertise-peer-urls", peers, "--initial-cluster", f"default={peers}", "--unsafe-no-fsync"]
+        with open(directory / "etcd.log", "ab") as log:
+            self.process = subprocess.Popen(command, stdout=log, stderr=log)
+        wait_until(self.is_ready, "etcd to be ready")
+
+    def is_ready(self):
+        assert self.process.poll() is None, "etcd has ended"
+        try:
+            with urllib.request.urlopen(f"http://127.0.0.1:{self.port}/health", timeout=2) as answer:
+                return b'"true"' in answer.read()
+        except OSError:
+            return False
+
+    def stop(self):
+        self.process.kill()
+        self.process.wait()
+
+
+class Gate:
+    """Passes connections on to the server at `port`, and ends them at a command of the shell, `cut`."""
+
+    def __init__(self, port):
+        self.port = free_port()
+        self.process = subprocess.Popen([sys.executable, str(REPOSITORY / "test/system/gate.py"), str(self.port), str(port)])
+        self.cut = f"kill -USR1 {self.process.pid}"
+        wait_until(self.is_ready, "the gate to be open")
+
+    def is_ready(self):
+        try:
+            socket.create_connection(("127.0.0.1", self.port), 2).close()
+            return True
+        except OSError:
+            return False
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *_):
+        self.process.kill()
+        self.process.wait()
 
 
 def postgresql_programs():

@@ -1,4 +1,4 @@
-"""Histories of concurrent clients at Redis and PostgreSQL, through the sidecar, are linearizable: reads, saves and deletes with and
+"""Histories of concurrent clients at Redis, PostgreSQL and etcd, through the sidecar, are linearizable: reads, saves and deletes with and
 without etags, first-writes and transactions, also while the server cuts connections off. clients/linearizability records and decides them.
 
 A few dozen short histories here; HOLDFAST_SOAK_SECONDS asks for as many as fit into so long.
@@ -10,6 +10,7 @@ import subprocess
 
 import pytest
 from conftest import REDIS, REPOSITORY, Sidecar
+from servers import Gate
 
 POSTGRESQL = """apiVersion: dapr.io/v1alpha1
 kind: Component
@@ -20,6 +21,17 @@ spec:
   metadata:
   - {{name: connectionString, value: "CONNECTION"}}
   - {{name: tablePrefix, value: "linearizable_VERSION_"}}
+"""
+
+ETCD = """apiVersion: dapr.io/v1alpha1
+kind: Component
+metadata: {{name: etcd}}
+spec:
+  type: state.etcd
+  version: VERSION
+  metadata:
+  - {{name: endpoints, value: "127.0.0.1:PORT"}}
+  - {{name: keyPrefixPath, value: "/linearizable-VERSION"}}
 """
 
 CLIENT = REPOSITORY / ".cache/clients/linearizability/client"
@@ -66,6 +78,13 @@ def test_postgresql_is_linearizable(postgresql, tmp_path, version):
     ends = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE application_name = 'holdfast'"
     superuser = postgresql.connection_string(user="postgres", password="postgres-password")
     expect_linearizable(component, "pg", tmp_path, "-cut", f"{shlex.quote(postgresql.programs)}/psql -qAt -c {shlex.quote(ends)} {shlex.quote(superuser)}")
+
+
+@pytest.mark.parametrize("version", ["v1", "v2"])
+def test_etcd_is_linearizable(etcd, tmp_path, version):
+    with Gate(etcd.port) as gate:
+        component = ETCD.replace("VERSION", version).replace("PORT", str(gate.port))
+        expect_linearizable(component, "etcd", tmp_path, "-cut", gate.cut)
 
 
 def test_what_is_not_linearizable_is_found(redis, tmp_path):

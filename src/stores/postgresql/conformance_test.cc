@@ -1,8 +1,6 @@
 #include "conformance/conformance.h"
 
-#include <deque>
-#include <mutex>
-
+#include "conformance/loop_instance.h"
 #include "stores/postgresql/store_testing.h"
 #include "support/postgresql_servers.h"
 
@@ -11,26 +9,6 @@ namespace {
 
 using stores::postgresql::Fields;
 using stores::postgresql::Layout;
-
-// Handles on one database, which serves all cases: each keeps to keys of its own.
-class PostgresqlInstance final : public Instance {
- public:
-  explicit PostgresqlInstance(std::shared_ptr<state::StoreCore> core) : core_(std::move(core)) {}
-
-  Result<std::unique_ptr<state::StateStore>> open(test::TestLoop& loop) override {
-    test::LoopThread* thread = nullptr;
-    {
-      const std::lock_guard lock(mutex_);
-      thread = &threads_.emplace_back();
-    }
-    return test::LoopStore::open(core_, *thread, loop);
-  }
-
- private:
-  const std::shared_ptr<state::StoreCore> core_;
-  std::mutex mutex_;
-  std::deque<test::LoopThread> threads_;
-};
 
 // Logging in with a password, which takes its time on purpose, is for other tests.
 test::PostgresqlOptions options() { return {.access = {"host app app 127.0.0.1/32 trust"}}; }
@@ -77,7 +55,7 @@ Subject subject(const std::string& name, const state::StoreType& type, Servers s
       core = stores::postgresql::core_of(
           {{"connectionString", connection}, {"tablePrefix", name + "_"}, {"watch", watch}}, type);
     }
-    return std::make_shared<PostgresqlInstance>(core);
+    return std::make_shared<LoopInstance>(core);
   };
   return subject;
 }

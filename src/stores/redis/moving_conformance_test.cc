@@ -242,7 +242,8 @@ class TurnStore final : public state::ForwardingStore {
 
 class TurnInstance final : public Instance {
  public:
-  explicit TurnInstance(FailingOver& deployment) : deployment_(deployment), inner_(deployment.fields()) {}
+  explicit TurnInstance(FailingOver& deployment)
+      : deployment_(deployment), inner_(stores::redis::core_of(deployment.fields())) {}
   Result<std::unique_ptr<state::StateStore>> open(test::TestLoop& loop) override {
     auto opened = inner_.open(loop);
     if (!opened) return opened;
@@ -251,7 +252,7 @@ class TurnInstance final : public Instance {
 
  private:
   FailingOver& deployment_;
-  RedisInstance inner_;
+  LoopInstance inner_;
 };
 
 Subject moving() {

@@ -3,14 +3,13 @@
 #include <fmt/format.h>
 
 #include <algorithm>
-#include <fstream>
-#include <iterator>
 #include <limits>
 #include <system_error>
 
 #include "base/encoding.h"
 #include "base/number.h"
 #include "state/field_groups.h"
+#include "state/pem_field.h"
 
 namespace holdfast::stores::redis {
 namespace {
@@ -249,20 +248,9 @@ class Reader {
   }
 
   Status read_pem(const char* field, std::string& out) {
-    constexpr std::string_view kMark = "-----BEGIN";
-    const std::string text(trim(fields_.text(field)));
-    if (text.empty()) return {};
-    out = text;
-    if (!text.contains(kMark)) {
-      std::ifstream file(text, std::ios::binary);
-      // The text may be a key that lost its first line: it is not shown.
-      if (!file) return refuse(field, "is neither PEM text nor the path of a file that can be read");
-      out.assign(std::istreambuf_iterator<char>(file), {});
-      if (!out.contains(kMark)) return refuse(field, "names a file that holds no PEM text");
-    }
-    // As environment variables often carry it: one line, with \n for the ends of lines.
-    if (!out.contains('\n'))
-      for (std::size_t at = 0; (at = out.find("\\n", at)) != std::string::npos;) out.replace(at, 2, "\n");
+    auto text = state::pem_of(fields_.text(field));
+    if (!text) return refuse(field, text.error().message);
+    out = std::move(*text);
     return {};
   }
 

@@ -46,6 +46,7 @@ void append_bytes(std::string& out, std::uint32_t field, std::string_view value)
 void append_message(std::string& out, std::uint32_t field, std::string_view value);
 // What stands in front of a sub-message of `size` bytes that the caller appends next.
 void append_message_head(std::string& out, std::uint32_t field, std::size_t size);
+std::size_t varint_size(std::uint64_t value);
 // How many bytes append_bytes() appends, and append_map_entry(), for a field number below 16.
 std::size_t bytes_field_size(std::string_view value);
 std::size_t map_entry_size(std::string_view key, std::string_view value);

@@ -1,0 +1,131 @@
+// Reading records: one Txn of ranges, at one revision.
+#include <fmt/format.h>
+
+#include <algorithm>
+
+#include "stores/etcd/store.h"
+
+namespace holdfast::stores::etcd {
+
+using state::CallContext;
+using state::Record;
+namespace wire = holdfast::etcd;
+
+namespace {
+
+constexpr std::size_t kRangesMost = 3;  // of one record
+
+}  // namespace
+
+template <class Build>
+Task<Status> EtcdStore::read(CallContext context, std::string_view doing, Build build, Answer& answer) {
+  bool serializable = may_be_behind(context.consistency);
+  while (true) {
+    wire::Txn txn;
+    build(txn.success, serializable);
+    std::string request;
+    wire::append(request, txn);
+    auto bytes = co_await endpoints_.call({.method = wire::kTxn,
+                                           .request = request,
+                                           .doing = doing,
+                                           .deadline = deadline_of(context),
+                                           .needs_leader = !serializable});
+    if (!bytes) co_return fail(std::move(bytes.error()));
+    answer.bytes = std::move(*bytes);
+    auto reply = wire::read_txn(answer.bytes);
+    if (!reply) co_return fail(with_context(std::move(reply.error()), settings_.place()));
+    answer.reply = std::move(*reply);
+    if (!serializable || is_far_enough(context, answer.reply.header)) {
+      reach(context, answer.reply.header);
+      co_return Status();
+    }
+    serializable = false;
+  }
+}
+
+Task<Result<std::optional<Record>>> EtcdStore::get(CallContext context, state::GetRequest request) {
+  std::vector<Result<std::optional<Record>>> out;
+  std::int64_t revision = 0;
+  if (Status status = co_await read_chunk(context, {&request, 1}, revision, out); !status)
+    co_return fail(std::move(status.error()));
+  co_return std::move(out.front());
+}
+
+std::size_t EtcdStore::reading_chunk() const { return std::max<std::size_t>(transaction_ops_max_ / kRangesMost, 1); }
+
+Task<std::vector<Result<std::optional<Record>>>> EtcdStore::get_many(CallContext context,
+                                                                     std::span<const state::GetRequest> requests) {
+  std::vector<Result<std::optional<Record>>> out;
+  out.reserve(requests.size());
+  std::int64_t revision = 0;
+  while (out.size() < requests.size()) {
+    const auto chunk = requests.subspan(out.size(), std::min(reading_chunk(), requests.size() - out.size()));
+    const std::size_t before = out.size();
+    if (Status status = co_await read_chunk(context, chunk, revision, out); !status) {
+      out.resize(before);
+      while (out.size() < before + chunk.size()) out.emplace_back(fail(status.error()));
+    }
+  }
+  co_return out;
+}
+
+Task<Status> EtcdStore::read_chunk(CallContext context, std::span<const state::GetRequest> requests,
+                                   std::int64_t& revision, std::vector<Result<std::optional<Record>>>& out) {
+  std::vector<Keys> keys;
+  keys.reserve(requests.size());
+  for (const state::GetRequest& request : requests) {
+    if (Status status = check_key(request.key); !status) co_return status;
+    keys.emplace_back(settings_.key_prefix, request.key);
+  }
+  std::vector<std::size_t> ranges(requests.size());
+  const auto build = [&](std::vector<wire::Operation>& to, bool serializable) {
+    for (std::size_t i = 0; i < requests.size(); ++i) {
+      const std::size_t before = to.size();
+      append_ranges(to, keys[i], settings_.layout, requests[i].want_fields, revision, serializable);
+      ranges[i] = to.size() - before;
+    }
+  };
+  const std::string doing = requests.size() == 1 ? fmt::format("read \"{}\"", requests.front().key)
+                                                 : fmt::format("read {} records", requests.size());
+  Answer answer;
+  if (Status status = co_await read(context, doing, build, answer); !status) co_return status;
+  if (revision == 0) revision = answer.reply.header.revision;
+  std::size_t at = 0;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    std::vector<wire::KeyValue> kvs;
+    for (std::size_t range = 0; range < ranges[i] && at < answer.reply.replies.size(); ++range, ++at)
+      kvs.insert(kvs.end(), answer.reply.replies[at].kvs.begin(), answer.reply.replies[at].kvs.end());
+    std::int64_t lease = 0;
+    auto record = take(requests[i], keys[i], kvs, lease);
+    if (record && *record && lease != 0) (*record)->expires_at = co_await expiry_of(context, lease);
+    out.push_back(std::move(record));
+  }
+  co_return Status();
+}
+
+// `lease`: of a record whose expiry nothing but its lease knows.
+Result<std::optional<Record>> EtcdStore::take(const state::GetRequest& request, const Keys& keys,
+                                              const std::vector<wire::KeyValue>& kvs, std::int64_t& lease) const {
+  const Found found = found_in(keys, kvs);
+  if (found.record == nullptr) return std::nullopt;
+  const auto stored = read_stored(found, settings_.layout);
+  if (!stored) return fail(with_context(stored.error(), fmt::format("{}: key \"{}\"", settings_.place(), request.key)));
+  if (stored->is_expired(clock_.wall())) return std::nullopt;
+  if (stored->lease != 0 && !stored->expires) lease = stored->lease;
+  return record_of(*stored, request.want_value, request.want_fields);
+}
+
+Task<std::optional<WallTime>> EtcdStore::expiry_of(CallContext context, std::int64_t lease) {
+  std::string request;
+  wire::append_lease_time_to_live(request, lease, false);
+  const auto answer = co_await endpoints_.call({.method = wire::kLeaseTimeToLive,
+                                                .request = request,
+                                                .doing = "look at a lease",
+                                                .deadline = deadline_of(context)});
+  if (!answer) co_return std::nullopt;
+  const auto left = wire::read_lease_time_to_live(*answer);
+  if (!left || left->seconds < 0) co_return std::nullopt;
+  co_return WallTime{clock_.wall().us + left->seconds * 1'000'000};
+}
+
+}  // namespace holdfast::stores::etcd
