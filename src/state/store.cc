@@ -34,6 +34,13 @@ std::unexpected<Error> StateStore::unsupported(std::string_view what) {
   return fail(Errc::unsupported, fmt::format("this store does not support {}", what));
 }
 
+Status StateStore::check_going_on(const CallContext& context, SteadyTime now) {
+  if (context.is_cancelled()) return fail(Errc::deadline_exceeded, "the caller gave up while keys were walked");
+  if (now > context.deadline)
+    return fail(Errc::deadline_exceeded, "the time was up while keys were walked; ask for smaller pages");
+  return {};
+}
+
 Task<std::vector<Result<std::optional<Record>>>> StateStore::get_many(CallContext context,
                                                                       std::span<const GetRequest> requests) {
   return all_of<Result<std::optional<Record>>>(

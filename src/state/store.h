@@ -289,6 +289,8 @@ class StateStore {
  protected:
   // "this store does not support WHAT".
   static std::unexpected<Error> unsupported(std::string_view what);
+  // Between two steps of a walk over many keys: Errc::deadline_exceeded when nobody waits for it any more.
+  static Status check_going_on(const CallContext& context, SteadyTime now = std::chrono::steady_clock::now());
 };
 
 // What the loops of one component share. Made once by StoreType::prepare, destroyed after every StateStore.

@@ -20,122 +20,100 @@ constexpr std::uint32_t kBatch = 1000;
 constexpr std::size_t kPageBytesMax = std::size_t{32} << 20;
 constexpr std::size_t kValuesAtATime = 200;
 
-// REVISION ":" and state/key_cursor.h's.
-struct Cursor {
-  std::int64_t revision = 0;
-  std::optional<std::string> after;
-
-  static Result<Cursor> read(std::string_view text) {
-    Cursor cursor;
-    if (text.empty()) return cursor;
-    const std::size_t colon = text.find(':');
-    if (colon == std::string_view::npos || !read_number(text.substr(0, colon), cursor.revision) || cursor.revision <= 0)
-      return fail(Errc::invalid_argument, "this cursor was not given out by state.etcd; start again without one");
-    auto after = state::read_cursor(text.substr(colon + 1));
-    if (!after) return fail(std::move(after.error()));
-    cursor.after = std::move(*after);
-    return cursor;
-  }
-  static std::string text(std::int64_t revision, std::string_view key) {
-    return fmt::format("{}:{}", revision, state::cursor_after(key));
-  }
-};
-
 }  // namespace
 
-Status EtcdStore::check_going_on(const CallContext& context) const {
-  if (context.is_cancelled()) return fail(Errc::deadline_exceeded, "the caller gave up while keys were walked");
-  if (std::chrono::steady_clock::now() > context.deadline)
-    return fail(Errc::deadline_exceeded, "the time was up while keys were walked; ask for smaller pages");
-  return {};
+// REVISION ":" and state/key_cursor.h's.
+Result<EtcdStore::Walk> EtcdStore::Walk::read(std::string_view cursor) {
+  Walk walk;
+  if (cursor.empty()) return walk;
+  const std::size_t colon = cursor.find(':');
+  if (colon == std::string_view::npos || !read_number(cursor.substr(0, colon), walk.revision) || walk.revision <= 0)
+    return fail(Errc::invalid_argument, "this cursor was not given out by state.etcd; start again without one");
+  auto after = state::read_cursor(cursor.substr(colon + 1));
+  if (!after) return fail(std::move(after.error()));
+  walk.after = std::move(*after);
+  return walk;
 }
 
-// Live keys behind walk.after that begin with `prefix`, of `limit` that were looked at. Sets the walk's revision.
+std::string EtcdStore::Walk::cursor_after(std::string_view key) const {
+  return fmt::format("{}:{}", revision, state::cursor_after(key));
+}
+
+// Keys behind walk.after that begin with `prefix`, so many at most. Moves the walk on.
 Task<Result<EtcdStore::Batch>> EtcdStore::next_keys(CallContext context, std::string_view prefix, Walk& walk,
                                                     std::uint32_t limit) {
   const std::string head = settings_.key_prefix + "/";
   const std::string first = head + std::string(prefix);
-  const std::string begin = walk.after.empty() ? first : std::max(first, head + walk.after + std::string(1, '\0'));
+  const std::string begin = walk.after ? std::max(first, head + *walk.after + std::string(1, '\0')) : first;
   // "\0" as an end is etcd's word for "to the last key".
   const std::string end = state::prefix_end(first).value_or(std::string(1, '\0'));
-  bool serializable = may_be_behind(context.consistency);
-  std::string bytes;
-  wire::RangeReply reply;
-  while (true) {
-    std::string request;
-    wire::append(request, wire::Range{.key = begin,
-                                      .end = end,
-                                      .limit = limit,
-                                      .revision = walk.revision,
-                                      .serializable = serializable,
-                                      .keys_only = true});
-    auto answer = co_await endpoints_.call({.method = wire::kRange,
-                                            .request = request,
-                                            .doing = "list keys",
-                                            .deadline = deadline_of(context),
-                                            .needs_leader = !serializable});
-    if (!answer && walk.revision != 0 && is_refusal(answer.error(), Trouble::compacted)) {
-      walk.revision = 0;
-      continue;
-    }
-    if (!answer) co_return fail(std::move(answer.error()));
-    bytes = std::move(*answer);
-    auto read = wire::read_range(bytes);
-    if (!read) co_return fail(with_context(std::move(read.error()), settings_.place()));
-    reply = std::move(*read);
-    if (!serializable || is_far_enough(context, reply.header)) break;
-    serializable = false;
+  wire::Range range{.key = begin, .end = end, .limit = limit, .revision = walk.revision, .keys_only = true};
+  Answer answer;
+  Status status = co_await read(context, "list keys", {range}, answer);
+  if (!status && walk.revision != 0 && is_refusal(status.error(), Trouble::compacted)) {
+    range.revision = walk.revision = 0;
+    status = co_await read(context, "list keys", {range}, answer);
   }
-  reach(context, reply.header);
-  if (walk.revision == 0) walk.revision = reply.header.revision;
+  if (!status) co_return fail(std::move(status.error()));
+  if (walk.revision == 0) walk.revision = answer.reply.header.revision;
   Batch batch;
-  batch.more = reply.more;
-  std::vector<std::size_t> leased;
-  for (const wire::KeyValue& kv : reply.kvs) {
-    if (kv.lease != 0) leased.push_back(batch.keys.size());
-    batch.keys.emplace_back(kv.key.substr(head.size()));
-    batch.revisions.push_back(kv.modified);
+  for (const wire::OperationReply& reply : answer.reply.replies) {
+    batch.more = reply.more;
+    for (const wire::KeyValue& kv : reply.kvs)
+      batch.keys.push_back({std::string(kv.key.substr(head.size())), kv.modified, kv.lease != 0});
   }
-  if (!batch.keys.empty()) batch.last = batch.keys.back();
-  walk.after = batch.last;
-  if (Status status = co_await drop_expired(context, batch, std::move(leased), walk.revision); !status)
+  if (!batch.keys.empty()) walk.after = batch.keys.back().key;
+  co_return batch;
+}
+
+Task<Result<EtcdStore::Batch>> EtcdStore::next_live_keys(CallContext context, std::string_view prefix, Walk& walk,
+                                                         std::uint32_t limit) {
+  auto batch = co_await next_keys(context, prefix, walk, limit);
+  if (!batch) co_return batch;
+  if (Status status = co_await drop_expired(context, batch->keys, walk.revision); !status)
     co_return fail(std::move(status.error()));
   co_return batch;
 }
 
 // Whether a record on a lease is live is written in the record.
-Task<Status> EtcdStore::drop_expired(CallContext context, Batch& batch, std::vector<std::size_t> leased,
-                                     std::int64_t revision) {
-  std::vector<std::size_t> gone;
-  for (std::size_t at = 0; at < leased.size();) {
-    const std::size_t count = std::min(reading_chunk(), leased.size() - at);
-    std::vector<state::GetRequest> requests;
-    for (std::size_t i = 0; i < count; ++i) requests.push_back({.key = batch.keys[leased[at + i]]});
-    std::vector<Result<std::optional<state::Record>>> records;
-    std::int64_t of = revision;
-    Status status = co_await read_chunk(context, requests, of, records);
-    // Compacted in the middle of a page: what is there now will do.
-    if (!status && is_refusal(status.error(), Trouble::compacted)) {
-      records.clear();
-      of = 0;
-      status = co_await read_chunk(context, requests, of, records);
-    }
-    if (!status) co_return status;
-    for (std::size_t i = 0; i < count; ++i)
-      if (records[i] && !*records[i]) gone.push_back(leased[at + i]);
-    at += count;
+Task<Status> EtcdStore::drop_expired(CallContext context, std::vector<ListedKey>& keys, std::int64_t revision) {
+  std::vector<state::GetRequest> requests;
+  for (const ListedKey& key : keys)
+    if (key.is_leased) requests.push_back({.key = key.key});
+  const auto records = co_await read_at(context, requests, revision);
+  if (!records) co_return fail(records.error());
+  std::size_t at = 0;
+  std::vector<ListedKey> live;
+  for (ListedKey& key : keys) {
+    const bool is_gone = key.is_leased && (*records)[at] && !*(*records)[at];
+    if (key.is_leased) ++at;
+    if (!is_gone) live.push_back(std::move(key));
   }
-  for (auto at = gone.rbegin(); at != gone.rend(); ++at) {
-    batch.keys.erase(batch.keys.begin() + static_cast<std::ptrdiff_t>(*at));
-    batch.revisions.erase(batch.revisions.begin() + static_cast<std::ptrdiff_t>(*at));
-  }
+  keys = std::move(live);
   co_return Status();
 }
 
+Task<Result<std::size_t>> EtcdStore::add_records(CallContext context, const state::ListRequest& request,
+                                                 std::vector<ListedKey> keys, std::int64_t revision,
+                                                 state::ListPage& page) {
+  std::vector<state::GetRequest> requests;
+  for (const ListedKey& key : keys) requests.push_back({key.key, request.want_values, request.want_fields});
+  auto records = co_await read_at(context, requests, revision);
+  if (!records) co_return fail(std::move(records.error()));
+  std::size_t bytes = 0;
+  for (std::size_t i = 0; i < keys.size(); ++i) {
+    auto& record = (*records)[i];
+    if (!record) co_return fail(std::move(record.error()));
+    if (!*record) continue;
+    bytes += (*record)->value.size();
+    page.items.push_back({std::move(keys[i].key), std::move(**record)});
+  }
+  co_return bytes;
+}
+
 Task<Result<state::ListPage>> EtcdStore::list(CallContext context, state::ListRequest request) {
-  auto cursor = Cursor::read(request.cursor);
-  if (!cursor) co_return fail(std::move(cursor.error()));
-  Walk walk{cursor->after.value_or(std::string()), cursor->revision};
+  auto walk = Walk::read(request.cursor);
+  if (!walk) co_return fail(std::move(walk.error()));
   const bool wants_records = request.want_values || request.want_fields;
   state::ListPage page;
   std::size_t bytes = 0;
@@ -143,47 +121,27 @@ Task<Result<state::ListPage>> EtcdStore::list(CallContext context, state::ListRe
     std::uint32_t limit = wants_records ? kValuesAtATime : kBatch;
     if (request.limit != 0)
       limit = std::min<std::uint32_t>(limit, request.limit - static_cast<std::uint32_t>(page.items.size()));
-    auto batch = co_await next_keys(context, request.prefix, walk, limit);
+    auto batch = co_await next_keys(context, request.prefix, *walk, limit);
     if (!batch) co_return fail(std::move(batch.error()));
-    std::vector<std::string> keys;
-    std::vector<std::int64_t> revisions;
-    for (std::size_t i = 0; i < batch->keys.size(); ++i) {
-      if (!state::is_listable(batch->keys[i], request.own_bytes, request.hides_isolated)) continue;
-      keys.push_back(std::move(batch->keys[i]));
-      revisions.push_back(batch->revisions[i]);
-    }
+    std::erase_if(batch->keys, [&](const ListedKey& key) {
+      return !state::is_listable(key.key, request.own_bytes, request.hides_isolated);
+    });
     if (wants_records) {
-      std::vector<state::GetRequest> requests;
-      for (const std::string& key : keys) requests.push_back({key, request.want_values, request.want_fields});
-      for (std::size_t at = 0; at < requests.size();) {
-        const auto chunk = std::span(requests).subspan(at, std::min(reading_chunk(), requests.size() - at));
-        std::vector<Result<std::optional<state::Record>>> records;
-        std::int64_t revision = walk.revision;
-        Status status = co_await read_chunk(context, chunk, revision, records);
-        if (!status && is_refusal(status.error(), Trouble::compacted)) {
-          records.clear();
-          revision = 0;
-          status = co_await read_chunk(context, chunk, revision, records);
-        }
-        if (!status) co_return fail(std::move(status.error()));
-        for (std::size_t i = 0; i < chunk.size(); ++i) {
-          if (!records[i]) co_return fail(std::move(records[i].error()));
-          if (!*records[i]) continue;
-          bytes += (*records[i])->value.size();
-          page.items.push_back({std::move(keys[at + i]), std::move(**records[i])});
-        }
-        at += chunk.size();
-      }
+      const auto more = co_await add_records(context, request, std::move(batch->keys), walk->revision, page);
+      if (!more) co_return fail(more.error());
+      bytes += *more;
     } else {
-      for (std::size_t i = 0; i < keys.size(); ++i) {
+      if (Status status = co_await drop_expired(context, batch->keys, walk->revision); !status)
+        co_return fail(std::move(status.error()));
+      for (ListedKey& key : batch->keys) {
         state::Record record;
-        record.etag = etag_of(revisions[i]);
-        page.items.push_back({std::move(keys[i]), std::move(record)});
+        record.etag = etag_of(key.revision);
+        page.items.push_back({std::move(key.key), std::move(record)});
       }
     }
     if (!batch->more) co_return page;
     if ((request.limit != 0 && page.items.size() >= request.limit) || bytes >= kPageBytesMax) {
-      page.cursor = Cursor::text(walk.revision, walk.after);
+      page.cursor = walk->cursor_after(*walk->after);
       co_return page;
     }
     if (Status status = check_going_on(context); !status) co_return fail(std::move(status.error()));
@@ -192,19 +150,19 @@ Task<Result<state::ListPage>> EtcdStore::list(CallContext context, state::ListRe
 
 Task<Result<state::KeyPage>> EtcdStore::keys_like(CallContext context, state::LikeRequest request) {
   if (request.pattern.empty()) co_return fail(Errc::invalid_argument, "keys like pattern cannot be empty");
-  auto cursor = Cursor::read(request.cursor);
-  if (!cursor) co_return fail(std::move(cursor.error()));
+  auto walk = Walk::read(request.cursor);
+  if (!walk) co_return fail(std::move(walk.error()));
   const state::LikePattern pattern(request.pattern);
-  Walk walk{cursor->after.value_or(std::string()), cursor->revision};
   state::KeyPage page;
   while (true) {
-    auto batch = co_await next_keys(context, pattern.literal_prefix(), walk, kBatch);
+    auto batch = co_await next_live_keys(context, pattern.literal_prefix(), *walk, kBatch);
     if (!batch) co_return fail(std::move(batch.error()));
-    for (std::string& key : batch->keys) {
+    for (ListedKey& listed : batch->keys) {
+      std::string& key = listed.key;
       if (!pattern.matches(key) || !request.covers(key)) continue;
       // One more than the page holds shows that there is a next page.
       if (request.limit != 0 && page.keys.size() >= request.limit) {
-        page.cursor = Cursor::text(walk.revision, page.keys.back());
+        page.cursor = walk->cursor_after(page.keys.back());
         co_return page;
       }
       page.keys.push_back(std::move(key));
@@ -221,10 +179,10 @@ Task<Result<std::uint64_t>> EtcdStore::erase_prefix(CallContext context, state::
   std::uint64_t erased = 0;
   const std::uint32_t chunk = std::max(transaction_ops_max_ / 2, 1U);
   while (true) {
-    auto batch = co_await next_keys(context, request.prefix, walk, chunk);
+    auto batch = co_await next_live_keys(context, request.prefix, walk, chunk);
     if (!batch) co_return fail(std::move(batch.error()));
     std::vector<state::Operation> operations;
-    for (const std::string& key : batch->keys)
+    for (const auto& [key, revision, is_leased] : batch->keys)
       if (state::is_listable(key, request.own_bytes, request.hides_isolated))
         operations.emplace_back(state::DeleteRequest{.key = key, .when = {}});
     if (!operations.empty()) {

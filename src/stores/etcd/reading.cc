@@ -17,12 +17,11 @@ constexpr std::size_t kRangesMost = 3;  // of one record
 
 }  // namespace
 
-template <class Build>
-Task<Status> EtcdStore::read(CallContext context, std::string_view doing, Build build, Answer& answer) {
+Task<Status> EtcdStore::read(CallContext context, std::string_view doing, Reading ranges, Answer& answer) {
+  wire::Txn txn{.compares = {}, .success = std::move(ranges), .failure = {}};
   bool serializable = may_be_behind(context.consistency);
   while (true) {
-    wire::Txn txn;
-    build(txn.success, serializable);
+    for (wire::Operation& range : txn.success) std::get<wire::Range>(range).serializable = serializable;
     std::string request;
     wire::append(request, txn);
     auto bytes = co_await endpoints_.call({.method = wire::kTxn,
@@ -44,7 +43,7 @@ Task<Status> EtcdStore::read(CallContext context, std::string_view doing, Build 
 }
 
 Task<Result<std::optional<Record>>> EtcdStore::get(CallContext context, state::GetRequest request) {
-  std::vector<Result<std::optional<Record>>> out;
+  Records out;
   std::int64_t revision = 0;
   if (Status status = co_await read_chunk(context, {&request, 1}, revision, out); !status)
     co_return fail(std::move(status.error()));
@@ -55,7 +54,7 @@ std::size_t EtcdStore::reading_chunk() const { return std::max<std::size_t>(tran
 
 Task<std::vector<Result<std::optional<Record>>>> EtcdStore::get_many(CallContext context,
                                                                      std::span<const state::GetRequest> requests) {
-  std::vector<Result<std::optional<Record>>> out;
+  Records out;
   out.reserve(requests.size());
   std::int64_t revision = 0;
   while (out.size() < requests.size()) {
@@ -69,31 +68,53 @@ Task<std::vector<Result<std::optional<Record>>>> EtcdStore::get_many(CallContext
   co_return out;
 }
 
+Task<Result<EtcdStore::Records>> EtcdStore::read_at(CallContext context, std::span<const state::GetRequest> requests,
+                                                    std::int64_t revision) {
+  Records out;
+  out.reserve(requests.size());
+  while (out.size() < requests.size()) {
+    const auto chunk = requests.subspan(out.size(), std::min(reading_chunk(), requests.size() - out.size()));
+    Status status = co_await read_chunk(context, chunk, revision, out);
+    if (!status && revision != 0 && is_refusal(status.error(), Trouble::compacted)) {
+      revision = 0;
+      status = co_await read_chunk(context, chunk, revision, out);
+    }
+    if (!status) co_return fail(std::move(status.error()));
+  }
+  co_return out;
+}
+
+Task<std::optional<bool>> EtcdStore::had_expired(CallContext context, std::string_view key, std::int64_t revision) {
+  const state::GetRequest request{.key = key, .want_value = false};
+  Records found;
+  const Status status = co_await read_chunk(context, {&request, 1}, revision, found);
+  if (!status || !found.front()) co_return std::nullopt;
+  co_return !found.front()->has_value();
+}
+
 Task<Status> EtcdStore::read_chunk(CallContext context, std::span<const state::GetRequest> requests,
-                                   std::int64_t& revision, std::vector<Result<std::optional<Record>>>& out) {
+                                   std::int64_t& revision, Records& out) {
   std::vector<Keys> keys;
   keys.reserve(requests.size());
   for (const state::GetRequest& request : requests) {
     if (Status status = check_key(request.key); !status) co_return status;
     keys.emplace_back(settings_.key_prefix, request.key);
   }
-  std::vector<std::size_t> ranges(requests.size());
-  const auto build = [&](std::vector<wire::Operation>& to, bool serializable) {
-    for (std::size_t i = 0; i < requests.size(); ++i) {
-      const std::size_t before = to.size();
-      append_ranges(to, keys[i], settings_.layout, requests[i].want_fields, revision, serializable);
-      ranges[i] = to.size() - before;
-    }
-  };
+  std::vector<std::size_t> ends;  // of each request's ranges
+  Reading ranges;
+  for (std::size_t i = 0; i < requests.size(); ++i) {
+    append_ranges(ranges, keys[i], settings_.layout, requests[i].want_fields, revision);
+    ends.push_back(ranges.size());
+  }
   const std::string doing = requests.size() == 1 ? fmt::format("read \"{}\"", requests.front().key)
                                                  : fmt::format("read {} records", requests.size());
   Answer answer;
-  if (Status status = co_await read(context, doing, build, answer); !status) co_return status;
+  if (Status status = co_await read(context, doing, std::move(ranges), answer); !status) co_return status;
   if (revision == 0) revision = answer.reply.header.revision;
   std::size_t at = 0;
   for (std::size_t i = 0; i < requests.size(); ++i) {
     std::vector<wire::KeyValue> kvs;
-    for (std::size_t range = 0; range < ranges[i] && at < answer.reply.replies.size(); ++range, ++at)
+    for (; at < std::min(ends[i], answer.reply.replies.size()); ++at)
       kvs.insert(kvs.end(), answer.reply.replies[at].kvs.begin(), answer.reply.replies[at].kvs.end());
     std::int64_t lease = 0;
     auto record = take(requests[i], keys[i], kvs, lease);

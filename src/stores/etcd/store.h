@@ -83,12 +83,18 @@ class EtcdStore final : public state::StateStore {
     std::string bytes;  // what the reply refers to
     holdfast::etcd::TxnReply reply;
   };
-  // Reads by one Txn at the level that the caller asks for. `build` appends the ranges, serializable or not.
-  template <class Build>
-  Task<Status> read(state::CallContext context, std::string_view doing, Build build, Answer& answer);
-  // The records of `requests`, in their order, at one revision: the one given, or (0) the newest, which is then said.
+  using Records = std::vector<Result<std::optional<state::Record>>>;
+  // Reads the ranges by one Txn, at the level that the caller asks for.
+  Task<Status> read(state::CallContext context, std::string_view doing, Reading ranges, Answer& answer);
+  // Appends the records of `requests`, in their order, at one revision: the one given, or (0) the newest, which is then
+  // said. So many requests as fit into a Txn.
   Task<Status> read_chunk(state::CallContext context, std::span<const state::GetRequest> requests,
-                          std::int64_t& revision, std::vector<Result<std::optional<state::Record>>>& out);
+                          std::int64_t& revision, Records& out);
+  // Of any number. What is there now, where the servers have thrown the revision away.
+  Task<Result<Records>> read_at(state::CallContext context, std::span<const state::GetRequest> requests,
+                                std::int64_t revision);
+  // Whether what lay there at the revision has expired by now; nothing when that cannot be found out.
+  Task<std::optional<bool>> had_expired(state::CallContext context, std::string_view key, std::int64_t revision);
   Result<std::optional<state::Record>> take(const state::GetRequest& request, const Keys& keys,
                                             const std::vector<holdfast::etcd::KeyValue>& kvs,
                                             std::int64_t& lease) const;
@@ -97,29 +103,39 @@ class EtcdStore final : public state::StateStore {
   std::size_t reading_chunk() const;
 
   // writing_calls.cc
+  Task<Result<Outcome>> write_one(state::CallContext context, std::string_view verb, state::Operation operation);
   Task<Result<std::vector<Outcome>>> write(state::CallContext context, std::span<const state::Operation> operations,
                                            std::string_view doing);
   Task<Status> take_leases(state::CallContext context, Writing& writing);
   // What became of the records that lay there on a lease, and companions that have to follow.
   Task<void> settle(state::CallContext context, Writing& writing, std::vector<Outcome>& outcomes,
                     std::int64_t revision);
-  Task<bool> had_expired(state::CallContext context, const Item& item, std::int64_t revision);
 
   // listing.cc
+  // Where a walk goes on, which is the text of a cursor.
   struct Walk {
-    std::string after;          // the whole key to go on behind; empty: from the start
-    std::int64_t revision = 0;  // 0: the newest
+    std::optional<std::string> after;  // a key; nothing: from the start
+    std::int64_t revision = 0;         // 0: the newest, which becomes the one of the whole walk
+
+    static Result<Walk> read(std::string_view cursor);
+    std::string cursor_after(std::string_view key) const;
+  };
+  struct ListedKey {
+    std::string key;  // without the prefix
+    std::int64_t revision = 0;
+    bool is_leased = false;  // and may have expired
   };
   struct Batch {
-    std::vector<std::string> keys;  // without the prefix; of live records
-    std::vector<std::int64_t> revisions;
-    std::string last;  // that was looked at
+    std::vector<ListedKey> keys;
     bool more = false;
   };
-  Status check_going_on(const state::CallContext& context) const;
   Task<Result<Batch>> next_keys(state::CallContext context, std::string_view prefix, Walk& walk, std::uint32_t limit);
-  Task<Status> drop_expired(state::CallContext context, Batch& batch, std::vector<std::size_t> leased,
-                            std::int64_t revision);
+  Task<Result<Batch>> next_live_keys(state::CallContext context, std::string_view prefix, Walk& walk,
+                                     std::uint32_t limit);
+  Task<Status> drop_expired(state::CallContext context, std::vector<ListedKey>& keys, std::int64_t revision);
+  // The records of the keys; how many bytes of values that were.
+  Task<Result<std::size_t>> add_records(state::CallContext context, const state::ListRequest& request,
+                                        std::vector<ListedKey> keys, std::int64_t revision, state::ListPage& page);
 
   void forget(const EtcdWatcher* watcher);
 

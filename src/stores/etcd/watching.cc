@@ -170,7 +170,7 @@ Task<void> EtcdWatcher::fill_put(const wire::WatchEvent& event, WatchEvent& out)
   }
   // What v1 keeps beside the value is in a companion, of the same revision.
   const state::GetRequest request{.key = out.key, .want_value = want_values_};
-  std::vector<Result<std::optional<state::Record>>> records;
+  EtcdStore::Records records;
   std::int64_t revision = event.kv.modified;
   const Status status = co_await store_.read_chunk({}, {&request, 1}, revision, records);
   if (status && records.front() && *records.front()) record = std::move(**records.front());
@@ -184,11 +184,7 @@ Task<bool> EtcdWatcher::was_expiry(const wire::WatchEvent& event, std::string_vi
     const auto stored = read_stored({.record = &*event.previous}, layout);
     co_return !stored || !stored->expires || stored->is_expired(store_.clock_.wall());
   }
-  const state::GetRequest request{.key = key, .want_value = false};
-  std::vector<Result<std::optional<state::Record>>> records;
-  std::int64_t revision = event.kv.modified - 1;
-  const Status status = co_await store_.read_chunk({}, {&request, 1}, revision, records);
-  co_return !status || !records.front() || !*records.front();
+  co_return (co_await store_.had_expired({}, key, event.kv.modified - 1)).value_or(true);
 }
 
 bool EtcdWatcher::take(WatchEvent& event) {

@@ -45,10 +45,8 @@ std::vector<wire::KeyValue> kvs_of(const wire::OperationReply& reply) {
 }
 
 void append_ranges(std::vector<wire::Operation>& to, const Keys& keys, Layout layout, bool want_making,
-                   std::int64_t revision, bool serializable) {
-  const auto range = [&](const std::string& key) {
-    add(to, wire::Range{.key = key, .revision = revision, .serializable = serializable});
-  };
+                   std::int64_t revision) {
+  const auto range = [&](const std::string& key) { add(to, wire::Range{.key = key, .revision = revision}); };
   range(keys.record);
   if (layout == Layout::v1) range(keys.modified);
   if (want_making) range(keys.created);
@@ -97,7 +95,7 @@ void Writing::add_reading(std::vector<wire::Operation>& to, const Item& item) {
   if (is_flat())
     add(to, wire::Range{.key = item.keys.record});
   else
-    append_ranges(inner(to).success, item.keys, context_.layout, true, 0, false);
+    append_ranges(inner(to).success, item.keys, context_.layout, true);
 }
 
 void Writing::append_reading(std::string& out) {

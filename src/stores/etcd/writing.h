@@ -74,6 +74,8 @@ class Writing {
 
   std::vector<Item>& items() { return items_; }
   bool needs_reading() const;
+  // How the record of a set comes to be, if the set makes it.
+  Making making_of(const Item& item) const;
 
   // Asks for what lies at the keys of all conditioned items; note() takes the answer.
   void append_reading(std::string& out);
@@ -111,7 +113,6 @@ class Writing {
   void add_set(std::vector<holdfast::etcd::Operation>& to, const Item& item, std::size_t place);
   void add_erase(std::vector<holdfast::etcd::Operation>& to, const Item& item);
   Extras extras_of(const Item& item, const Text& text) const;
-  Making making_of(const Item& item) const;
   static state::Written written(const Item& item, std::int64_t revision);
   Outcome outcome(std::size_t place, const holdfast::etcd::OperationReply& reply, std::int64_t revision) const;
 
@@ -122,9 +123,9 @@ class Writing {
   std::deque<Txn> inner_;
 };
 
-// The keys of one record as ranges of a Txn.
+// The keys of one record as ranges of a Txn; of a revision, or (0) the newest.
 void append_ranges(std::vector<holdfast::etcd::Operation>& to, const Keys& keys, Layout layout, bool want_making,
-                   std::int64_t revision, bool serializable);
+                   std::int64_t revision = 0);
 // All kvs of a reply, with those of inner Txns.
 std::vector<holdfast::etcd::KeyValue> kvs_of(const holdfast::etcd::OperationReply& reply);
 

@@ -22,26 +22,25 @@ WriterContext writer_context(const EtcdSettings& settings, const CallContext& co
 
 }  // namespace
 
-Task<Result<Written>> EtcdStore::set(CallContext context, state::SetRequest request) {
-  const state::Operation operation = request;
-  const std::string doing = fmt::format("save \"{}\"", request.key);
+Task<Result<Outcome>> EtcdStore::write_one(CallContext context, std::string_view verb, state::Operation operation) {
+  const std::string doing =
+      fmt::format("{} \"{}\"", verb, std::visit([](const auto& one) { return one.key; }, operation));
   auto outcomes = co_await write(context, {&operation, 1}, doing);
-  if (!outcomes) {
-    outcomes.error().operation = -1;
-    co_return fail(std::move(outcomes.error()));
-  }
-  co_return std::move(outcomes->front().written);
+  if (outcomes) co_return std::move(outcomes->front());
+  outcomes.error().operation = -1;
+  co_return fail(std::move(outcomes.error()));
+}
+
+Task<Result<Written>> EtcdStore::set(CallContext context, state::SetRequest request) {
+  auto outcome = co_await write_one(context, "save", request);
+  if (!outcome) co_return fail(std::move(outcome.error()));
+  co_return std::move(outcome->written);
 }
 
 Task<Result<state::Deleted>> EtcdStore::erase(CallContext context, state::DeleteRequest request) {
-  const state::Operation operation = request;
-  const std::string doing = fmt::format("delete \"{}\"", request.key);
-  auto outcomes = co_await write(context, {&operation, 1}, doing);
-  if (!outcomes) {
-    outcomes.error().operation = -1;
-    co_return fail(std::move(outcomes.error()));
-  }
-  co_return state::Deleted{outcomes->front().existed};
+  auto outcome = co_await write_one(context, "delete", request);
+  if (!outcome) co_return fail(std::move(outcome.error()));
+  co_return state::Deleted{outcome->existed};
 }
 
 Task<Result<std::vector<Written>>> EtcdStore::transact(CallContext context,
@@ -133,13 +132,13 @@ Task<void> EtcdStore::settle(CallContext context, Writing& writing, std::vector<
   for (std::size_t i = 0; i < outcomes.size(); ++i) {
     Outcome& outcome = outcomes[i];
     const Item& item = writing.items()[i];
-    if (outcome.may_have_expired && co_await had_expired(context, item, revision)) {
+    // What the write took the place of.
+    if (outcome.may_have_expired && (co_await had_expired(context, item.key, revision - 1)).value_or(false)) {
       if (outcome.existed) outcome.existed = false;
       if (item.set != nullptr) {
         outcome.written.created = true;
         outcome.making.clear();
-        const std::string_view by = item.set->created_by.empty() ? context.principal : item.set->created_by;
-        append_making(outcome.making, {clock_.wall(), by});
+        append_making(outcome.making, writing.making_of(item));
       }
     }
     if (outcome.making.empty() || item.set == nullptr) continue;
@@ -156,27 +155,6 @@ Task<void> EtcdStore::settle(CallContext context, Writing& writing, std::vector<
                                                 .deadline = deadline_of(context)});
     if (!done) log::debug("holdfast.etcd", "{}", done.error().message);
   }
-}
-
-// What lay there before `revision`, which the write took the place of.
-Task<bool> EtcdStore::had_expired(CallContext context, const Item& item, std::int64_t revision) {
-  wire::Txn txn;
-  append_ranges(txn.success, item.keys, settings_.layout, false, revision - 1, true);
-  std::string request;
-  wire::append(request, txn);
-  const auto bytes = co_await endpoints_.call({.method = wire::kTxn,
-                                               .request = request,
-                                               .doing = "look at what was written over",
-                                               .deadline = deadline_of(context)});
-  if (!bytes) co_return false;
-  const auto reply = wire::read_txn(*bytes);
-  if (!reply) co_return false;
-  std::vector<wire::KeyValue> kvs;
-  for (const wire::OperationReply& one : reply->replies) kvs.insert(kvs.end(), one.kvs.begin(), one.kvs.end());
-  const Found found = found_in(item.keys, kvs);
-  if (found.record == nullptr) co_return false;
-  const auto stored = read_stored(found, settings_.layout);
-  co_return stored && stored->is_expired(clock_.wall());
 }
 
 }  // namespace holdfast::stores::etcd

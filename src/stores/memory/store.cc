@@ -118,10 +118,7 @@ Task<Result<std::vector<Written>>> MemoryStore::transact(CallContext context,
 
 Task<Status> MemoryStore::breathe(CallContext context) {
   co_await resume_on(loop_);
-  if (context.is_cancelled()) co_return fail(Errc::deadline_exceeded, "the caller gave up while keys were walked");
-  if (clock_.steady() > context.deadline)
-    co_return fail(Errc::deadline_exceeded, "the time was up while keys were walked; ask for smaller pages");
-  co_return Status();
+  co_return check_going_on(context, clock_.steady());
 }
 
 Task<Result<ListPage>> MemoryStore::list(CallContext context, state::ListRequest request) {

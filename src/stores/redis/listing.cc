@@ -67,13 +67,6 @@ bool is_full(const ListPage& page, const state::ListRequest& request) {
 
 }  // namespace
 
-Status RedisStore::check_going_on(const CallContext& context) const {
-  if (context.is_cancelled()) return fail(Errc::deadline_exceeded, "the caller gave up while keys were walked");
-  if (now() > context.deadline)
-    return fail(Errc::deadline_exceeded, "the time was up while keys were walked; ask for smaller pages");
-  return {};
-}
-
 // The records among `keys`, in their order; what has gone, or is no record, is left out.
 Task<Result<std::vector<state::ListedRecord>>> RedisStore::records_of(CallContext context,
                                                                       std::vector<std::string> keys, bool want_values,

@@ -131,7 +131,6 @@ class RedisStore final : public state::StateStore {
     std::vector<std::string> keys;
   };
   class EraseSink;
-  Status check_going_on(const state::CallContext& context) const;
   Task<Result<std::vector<state::ListedRecord>>> records_of(state::CallContext context, std::vector<std::string> keys,
                                                             bool want_values, bool want_fields);
   Task<Result<std::size_t>> add_records(state::CallContext context, state::ListRequest request,
