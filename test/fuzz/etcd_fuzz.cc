@@ -48,11 +48,10 @@ extern "C" int LLVMFuzzerTestOneInput(const std::uint8_t* data, std::size_t size
       context.layout = layout;
       store::Writing writing(operations, context);
       std::string request;
-      writing.append_round(request);
-      writing.outcomes(*reply);
-      if (writing.note(*reply)) writing.objection();
-      request.clear();
-      writing.append_round(request);
+      etcd::append(request, writing.round());
+      writing.outcomes(reply->replies, reply->header.revision);
+      if (writing.note(reply->replies)) writing.objection();
+      etcd::append(request, writing.round());
     }
   }
   if (const auto reply = etcd::read_watch(bytes))

@@ -2,8 +2,6 @@
 
 #include <fmt/format.h>
 
-#include "wire/etcd/messages.h"
-
 namespace holdfast::stores::etcd {
 
 namespace {
@@ -112,13 +110,36 @@ Task<Result<std::string>> Endpoints::call(Call call) {
   co_return fail(std::move(last));
 }
 
+Task<Result<Part>> Endpoints::transact(const holdfast::etcd::Txn& txn, Call call) {
+  std::string request;
+  holdfast::etcd::append(request, txn);
+  if (request.size() > settings_.request_bytes_max)
+    co_return fail(Errc::invalid_argument,
+                   fmt::format("{}: cannot {}: the request has {} bytes, and the servers take {} (maxRequestBytes, and "
+                               "--max-request-bytes of the servers)",
+                               settings_.place(), call.doing, request.size(), settings_.request_bytes_max));
+  call.method = holdfast::etcd::kTxn;
+  call.request = request;
+  auto bytes = co_await this->call(call);
+  if (!bytes) co_return fail(std::move(bytes.error()));
+  auto whole = std::make_shared<Part::Whole>();
+  whole->bytes = std::move(*bytes);
+  auto reply = holdfast::etcd::read_txn(whole->bytes);
+  if (!reply) co_return fail(with_context(std::move(reply.error()), settings_.place()));
+  whole->reply = std::move(*reply);
+  const std::span<const holdfast::etcd::OperationReply> replies = whole->reply.replies;
+  co_return Part{std::move(whole), replies};
+}
+
 std::unique_ptr<net::GrpcStream> Endpoints::open(std::string_view method) {
   return servers_[current_].open(method, metadata(true));
 }
 
-bool is_refusal(const Error& error, Trouble trouble) {
-  return !error.backend_message.empty() &&
-         trouble_of({.code = grpc::Code::unknown, .text = error.backend_message}) == trouble;
+std::optional<Trouble> refusal_of(const Error& error) {
+  if (error.backend_message.empty()) return std::nullopt;
+  return trouble_of({.code = grpc::Code::unknown, .text = error.backend_message});
 }
+
+bool is_refusal(const Error& error, Trouble trouble) { return refusal_of(error) == trouble; }
 
 }  // namespace holdfast::stores::etcd

@@ -8,6 +8,8 @@
 
 #include <deque>
 #include <memory>
+#include <optional>
+#include <span>
 #include <string>
 #include <string_view>
 
@@ -17,8 +19,21 @@
 #include "net/tls.h"
 #include "stores/etcd/errors.h"
 #include "stores/etcd/settings.h"
+#include "wire/etcd/messages.h"
 
 namespace holdfast::stores::etcd {
+
+// What a Txn has answered, or the part of it that one of those who share it has asked for.
+struct Part {
+  struct Whole {
+    std::string bytes;  // what the reply refers to
+    holdfast::etcd::TxnReply reply;
+  };
+  std::shared_ptr<const Whole> of;
+  std::span<const holdfast::etcd::OperationReply> replies;
+  const holdfast::etcd::Header& header() const { return of->reply.header; }
+  bool succeeded() const { return of->reply.succeeded; }
+};
 
 class Endpoints {
  public:
@@ -31,8 +46,8 @@ class Endpoints {
   Task<void> close(SteadyTime deadline);
 
   struct Call {
-    std::string_view method;
-    std::string_view request;
+    std::string_view method = {};
+    std::string_view request = {};
     Access access = Access::read;
     std::string_view doing;  // for messages: save "cart/42"
     SteadyTime deadline;
@@ -41,6 +56,9 @@ class Endpoints {
   // The reply's bytes. What `call` refers to lives until then. Error::backend_message has the words of a server that
   // refused it.
   Task<Result<std::string>> call(Call call);
+
+  // By `txn`, which is the request. What is larger than the servers take is refused: Errc::invalid_argument.
+  Task<Result<Part>> transact(const holdfast::etcd::Txn& txn, Call call);
 
   // A stream to the server that is asked at present. After a failure: move_on().
   std::unique_ptr<net::GrpcStream> open(std::string_view method);
@@ -59,7 +77,8 @@ class Endpoints {
   std::string token_;
 };
 
-// The trouble of a refusal that `call` has answered with.
+// The trouble of a refusal that `call` has answered with; nothing when no server has said anything.
+std::optional<Trouble> refusal_of(const Error& error);
 bool is_refusal(const Error& error, Trouble trouble);
 
 }  // namespace holdfast::stores::etcd

@@ -48,16 +48,15 @@ Task<Result<EtcdStore::Batch>> EtcdStore::next_keys(CallContext context, std::st
   // "\0" as an end is etcd's word for "to the last key".
   const std::string end = state::prefix_end(first).value_or(std::string(1, '\0'));
   wire::Range range{.key = begin, .end = end, .limit = limit, .revision = walk.revision, .keys_only = true};
-  Answer answer;
-  Status status = co_await read(context, "list keys", {range}, answer);
-  if (!status && walk.revision != 0 && is_refusal(status.error(), Trouble::compacted)) {
+  auto part = co_await read(context, "list keys", {range});
+  if (!part && walk.revision != 0 && is_refusal(part.error(), Trouble::compacted)) {
     range.revision = walk.revision = 0;
-    status = co_await read(context, "list keys", {range}, answer);
+    part = co_await read(context, "list keys", {range});
   }
-  if (!status) co_return fail(std::move(status.error()));
-  if (walk.revision == 0) walk.revision = answer.reply.header.revision;
+  if (!part) co_return fail(std::move(part.error()));
+  if (walk.revision == 0) walk.revision = part->header().revision;
   Batch batch;
-  for (const wire::OperationReply& reply : answer.reply.replies) {
+  for (const wire::OperationReply& reply : part->replies) {
     batch.more = reply.more;
     for (const wire::KeyValue& kv : reply.kvs)
       batch.keys.push_back({std::string(kv.key.substr(head.size())), kv.modified, kv.lease != 0});

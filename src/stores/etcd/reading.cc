@@ -13,30 +13,26 @@ namespace wire = holdfast::etcd;
 
 namespace {
 
-constexpr std::size_t kRangesMost = 3;  // of one record
+constexpr std::size_t kRangesMost = Sharing::kReadingMost;  // of one record
 
 }  // namespace
 
-Task<Status> EtcdStore::read(CallContext context, std::string_view doing, Reading ranges, Answer& answer) {
-  wire::Txn txn{.compares = {}, .success = std::move(ranges), .failure = {}};
+Task<Result<Part>> EtcdStore::read(CallContext context, std::string_view doing, Reading ranges,
+                                   std::string_view alone) {
+  const SteadyTime deadline = deadline_of(context);
   bool serializable = may_be_behind(context.consistency);
+  wire::Txn txn{.compares = {}, .success = std::move(ranges), .failure = {}};
   while (true) {
     for (wire::Operation& range : txn.success) std::get<wire::Range>(range).serializable = serializable;
-    std::string request;
-    wire::append(request, txn);
-    auto bytes = co_await endpoints_.call({.method = wire::kTxn,
-                                           .request = request,
-                                           .doing = doing,
-                                           .deadline = deadline_of(context),
-                                           .needs_leader = !serializable});
-    if (!bytes) co_return fail(std::move(bytes.error()));
-    answer.bytes = std::move(*bytes);
-    auto reply = wire::read_txn(answer.bytes);
-    if (!reply) co_return fail(with_context(std::move(reply.error()), settings_.place()));
-    answer.reply = std::move(*reply);
-    if (!serializable || is_far_enough(context, answer.reply.header)) {
-      reach(context, answer.reply.header);
-      co_return Status();
+    const bool shares = !alone.empty() && !serializable && may_share(context, deadline);
+    auto part =
+        shares
+            ? co_await sharing_.call({.key = alone, .operations = txn.success, .doing = doing, .deadline = deadline})
+            : co_await endpoints_.transact(txn, {.doing = doing, .deadline = deadline, .needs_leader = !serializable});
+    if (!part) co_return fail(std::move(part.error()));
+    if (!serializable || is_far_enough(context, part->header())) {
+      reach(context, part->header());
+      co_return part;
     }
     serializable = false;
   }
@@ -108,14 +104,15 @@ Task<Status> EtcdStore::read_chunk(CallContext context, std::span<const state::G
   }
   const std::string doing = requests.size() == 1 ? fmt::format("read \"{}\"", requests.front().key)
                                                  : fmt::format("read {} records", requests.size());
-  Answer answer;
-  if (Status status = co_await read(context, doing, std::move(ranges), answer); !status) co_return status;
-  if (revision == 0) revision = answer.reply.header.revision;
+  const bool is_alone = requests.size() == 1 && revision == 0;
+  const auto part = co_await read(context, doing, std::move(ranges), is_alone ? requests.front().key : "");
+  if (!part) co_return fail(part.error());
+  if (revision == 0) revision = part->header().revision;
   std::size_t at = 0;
   for (std::size_t i = 0; i < requests.size(); ++i) {
     std::vector<wire::KeyValue> kvs;
-    for (; at < std::min(ends[i], answer.reply.replies.size()); ++at)
-      kvs.insert(kvs.end(), answer.reply.replies[at].kvs.begin(), answer.reply.replies[at].kvs.end());
+    for (; at < std::min(ends[i], part->replies.size()); ++at)
+      kvs.insert(kvs.end(), part->replies[at].kvs.begin(), part->replies[at].kvs.end());
     std::int64_t lease = 0;
     auto record = take(requests[i], keys[i], kvs, lease);
     if (record && *record && lease != 0) (*record)->expires_at = co_await expiry_of(context, lease);

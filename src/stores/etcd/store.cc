@@ -99,6 +99,7 @@ EtcdStore::EtcdStore(const EtcdCore& core, net::Loop& loop, std::shared_ptr<cons
       clock_(core.clock()),
       loop_(loop),
       endpoints_(loop, settings_, std::move(tls), first),
+      sharing_(loop, endpoints_),
       leases_(loop, endpoints_, settings_.place()),
       transaction_ops_max_(settings_.transaction_ops_max),
       capabilities_(capabilities_of(settings_, transaction_ops_max_)) {}
@@ -123,6 +124,7 @@ Task<Status> EtcdStore::connect(SteadyTime deadline) {
     transaction_ops_max_ = transaction_ops_max_ > kOpsOfDefault ? kOpsOfDefault : transaction_ops_max_ / 2;
   }
   capabilities_ = capabilities_of(settings_, transaction_ops_max_);
+  sharing_.set_operations_max(transaction_ops_max_);
   co_return Status();
 }
 

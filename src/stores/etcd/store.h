@@ -13,6 +13,7 @@
 #include "stores/etcd/layout.h"
 #include "stores/etcd/leases.h"
 #include "stores/etcd/settings.h"
+#include "stores/etcd/sharing.h"
 #include "stores/etcd/writing.h"
 
 namespace holdfast::stores::etcd {
@@ -79,13 +80,11 @@ class EtcdStore final : public state::StateStore {
 
   // reading.cc
   using Reading = std::vector<holdfast::etcd::Operation>;
-  struct Answer {
-    std::string bytes;  // what the reply refers to
-    holdfast::etcd::TxnReply reply;
-  };
   using Records = std::vector<Result<std::optional<state::Record>>>;
-  // Reads the ranges by one Txn, at the level that the caller asks for.
-  Task<Status> read(state::CallContext context, std::string_view doing, Reading ranges, Answer& answer);
+  // Reads the ranges by one Txn, at the level that the caller asks for. Those of one record, with its key in `alone`,
+  // may share it.
+  Task<Result<Part>> read(state::CallContext context, std::string_view doing, Reading ranges,
+                          std::string_view alone = {});
   // Appends the records of `requests`, in their order, at one revision: the one given, or (0) the newest, which is then
   // said. So many requests as fit into a Txn.
   Task<Status> read_chunk(state::CallContext context, std::span<const state::GetRequest> requests,
@@ -101,11 +100,14 @@ class EtcdStore final : public state::StateStore {
   // The expiry of a record that Dapr has written in v1: only its lease knows.
   Task<std::optional<WallTime>> expiry_of(state::CallContext context, std::int64_t lease);
   std::size_t reading_chunk() const;
+  // Who has less time than the component gives does not wait for others.
+  bool may_share(const state::CallContext& context, SteadyTime deadline) const { return deadline < context.deadline; }
 
   // writing_calls.cc
   Task<Result<Outcome>> write_one(state::CallContext context, std::string_view verb, state::Operation operation);
   Task<Result<std::vector<Outcome>>> write(state::CallContext context, std::span<const state::Operation> operations,
                                            std::string_view doing);
+  Task<Result<Part>> send_round(state::CallContext context, Writing& writing, std::string_view doing, bool only_reads);
   Task<Status> take_leases(state::CallContext context, Writing& writing);
   // What became of the records that lay there on a lease, and companions that have to follow.
   Task<void> settle(state::CallContext context, Writing& writing, std::vector<Outcome>& outcomes,
@@ -143,6 +145,7 @@ class EtcdStore final : public state::StateStore {
   const Clock& clock_;
   net::Loop& loop_;
   Endpoints endpoints_;
+  Sharing sharing_;
   Leases leases_;
   std::uint32_t transaction_ops_max_;
   state::Capabilities capabilities_;

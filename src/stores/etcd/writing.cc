@@ -98,30 +98,38 @@ void Writing::add_reading(std::vector<wire::Operation>& to, const Item& item) {
     append_ranges(inner(to).success, item.keys, context_.layout, true);
 }
 
-void Writing::append_reading(std::string& out) {
+void Writing::begin_txn() {
   inner_.clear();
-  Txn txn;
-  for (const Item& item : items_)
-    if (item.is_conditioned()) add_reading(txn.success, item);
-  wire::append(out, txn);
+  txn_ = {};
 }
 
-void Writing::append_round(std::string& out) {
-  inner_.clear();
-  Txn txn;
+const wire::Txn& Writing::reading() {
+  begin_txn();
+  for (const Item& item : items_)
+    if (item.is_conditioned()) add_reading(txn_.success, item);
+  return txn_;
+}
+
+bool Writing::may_share() const {
+  return items_.size() == 1 && !items_.front().is_conditioned() && !is_flat() &&
+         (items_.front().set != nullptr || items_.front().erase != nullptr);
+}
+
+const wire::Txn& Writing::round() {
+  begin_txn();
   for (std::size_t i = 0; i < items_.size(); ++i) {
     Item& item = items_[i];
-    add_compares(txn, item);
-    if (item.is_conditioned()) add_reading(txn.failure, item);
+    add_compares(txn_, item);
+    if (item.is_conditioned()) add_reading(txn_.failure, item);
     if (item.overwritten_by) continue;
     if (item.set != nullptr) {
       prepare(item, i);
-      add_set(txn.success, item, i);
+      add_set(txn_.success, item, i);
     } else if (item.erase != nullptr) {
-      add_erase(txn.success, item);
+      add_erase(txn_.success, item);
     }
   }
-  wire::append(out, txn);
+  return txn_;
 }
 
 void Writing::add_compares(Txn& txn, const Item& item) const {
@@ -216,12 +224,12 @@ void Writing::add_erase(std::vector<wire::Operation>& to, const Item& item) {
   if (context_.layout == Layout::v1) add(txn.success, wire::DeleteRange{.key = item.keys.modified});
 }
 
-Status Writing::note(const wire::TxnReply& reply) {
+Status Writing::note(std::span<const wire::OperationReply> replies) {
   std::size_t at = 0;
   for (Item& item : items_) {
     if (!item.is_conditioned()) continue;
-    if (at == reply.replies.size()) return fail(Errc::internal, "etcd has answered less than it was asked");
-    const auto kvs = kvs_of(reply.replies[at++]);
+    if (at == replies.size()) return fail(Errc::internal, "etcd has answered less than it was asked");
+    const auto kvs = kvs_of(replies[at++]);
     const Found found = found_in(item.keys, kvs);
     Item::Known known;
     if (found.record != nullptr) {
@@ -282,18 +290,18 @@ Outcome Writing::outcome(std::size_t place, const wire::OperationReply& reply, s
   return out;
 }
 
-std::vector<Outcome> Writing::outcomes(const wire::TxnReply& reply) const {
+std::vector<Outcome> Writing::outcomes(std::span<const wire::OperationReply> replies, std::int64_t revision) const {
   std::vector<Outcome> out;
   out.reserve(items_.size());
   std::size_t at = 0;
   for (std::size_t i = 0; i < items_.size(); ++i) {
     const Item& item = items_[i];
     const bool was_written = !item.overwritten_by && (item.set != nullptr || item.erase != nullptr);
-    if (was_written && at < reply.replies.size()) {
-      out.push_back(outcome(i, reply.replies[at++], reply.header.revision));
+    if (was_written && at < replies.size()) {
+      out.push_back(outcome(i, replies[at++], revision));
       if (!is_flat() && is_counted(i)) ++at;
     } else
-      out.emplace_back().written = written(item, reply.header.revision);
+      out.emplace_back().written = written(item, revision);
   }
   tell_repeats(out);
   return out;

@@ -77,17 +77,20 @@ class Writing {
   // How the record of a set comes to be, if the set makes it.
   Making making_of(const Item& item) const;
 
-  // Asks for what lies at the keys of all conditioned items; note() takes the answer.
-  void append_reading(std::string& out);
-  // The compares and the writes. The bytes of values and keys are referred to until it was sent.
-  void append_round(std::string& out);
+  // Asks for what lies at the keys of all conditioned items; note() takes the answer. This and the next refer to the
+  // operations and to what is in here, until one of them is asked for again.
+  const holdfast::etcd::Txn& reading();
+  // The compares and the writes.
+  const holdfast::etcd::Txn& round();
+  // Whether a round has no condition and is one record's alone.
+  bool may_share() const;
 
   // Takes what an answer says of the conditioned items: of a reading, or of a round whose compares did not hold.
-  Status note(const holdfast::etcd::TxnReply& reply);
+  Status note(std::span<const holdfast::etcd::OperationReply> replies);
   // The first condition that does not hold by what is known.
   std::optional<Error> objection() const;
   // After a round whose compares held.
-  std::vector<Outcome> outcomes(const holdfast::etcd::TxnReply& reply) const;
+  std::vector<Outcome> outcomes(std::span<const holdfast::etcd::OperationReply> replies, std::int64_t revision) const;
 
  private:
   using Txn = holdfast::etcd::Txn;
@@ -106,6 +109,7 @@ class Writing {
 
   void prepare(Item& item, std::size_t place);
   void add_compares(Txn& txn, const Item& item) const;
+  void begin_txn();
   Txn& inner(std::vector<holdfast::etcd::Operation>& of);
   void add_reading(std::vector<holdfast::etcd::Operation>& to, const Item& item);
   // The first set of a Txn, which stands in the outer one: the servers count only that against their quota.
@@ -120,6 +124,7 @@ class Writing {
   std::vector<Item> items_;
   std::size_t counted_ = 0;  // beyond the last: there is none
   std::vector<Text> texts_;
+  Txn txn_;
   std::deque<Txn> inner_;
 };
 

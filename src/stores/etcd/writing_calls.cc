@@ -78,6 +78,22 @@ Task<Status> EtcdStore::take_leases(CallContext context, Writing& writing) {
   co_return Status();
 }
 
+Task<Result<Part>> EtcdStore::send_round(CallContext context, Writing& writing, std::string_view doing,
+                                         bool only_reads) {
+  const SteadyTime deadline = deadline_of(context);
+  if (only_reads) return endpoints_.transact(writing.reading(), {.doing = doing, .deadline = deadline});
+  const wire::Txn& txn = writing.round();
+  if (!writing.may_share() || !may_share(context, deadline))
+    return endpoints_.transact(txn, {.access = Access::write, .doing = doing, .deadline = deadline});
+  const Item& item = writing.items().front();
+  return sharing_.call({.key = item.key,
+                        .access = Access::write,
+                        .operations = txn.success,
+                        .bytes = item.set != nullptr ? item.set->value.size() : 0,
+                        .doing = doing,
+                        .deadline = deadline});
+}
+
 Task<Result<std::vector<Outcome>>> EtcdStore::write(CallContext context, std::span<const state::Operation> operations,
                                                     std::string_view doing) {
   for (const state::Operation& operation : operations)
@@ -86,24 +102,9 @@ Task<Result<std::vector<Outcome>>> EtcdStore::write(CallContext context, std::sp
   if (Status status = co_await take_leases(context, writing); !status) co_return fail(std::move(status.error()));
   for (int round = 0; round < kRoundsMost; ++round) {
     const bool only_reads = writing.needs_reading();
-    std::string request;
-    if (only_reads)
-      writing.append_reading(request);
-    else
-      writing.append_round(request);
-    if (request.size() > settings_.request_bytes_max)
-      co_return fail(
-          Errc::invalid_argument,
-          fmt::format("{}: cannot {}: the request has {} bytes, and the servers take {} (maxRequestBytes, and "
-                      "--max-request-bytes of the servers)",
-                      settings_.place(), doing, request.size(), settings_.request_bytes_max));
-    auto bytes = co_await endpoints_.call({.method = wire::kTxn,
-                                           .request = request,
-                                           .access = only_reads ? Access::read : Access::write,
-                                           .doing = doing,
-                                           .deadline = deadline_of(context)});
-    if (!bytes) {
-      if (!is_refusal(bytes.error(), Trouble::lease_gone)) co_return fail(std::move(bytes.error()));
+    const auto part = co_await send_round(context, writing, doing, only_reads);
+    if (!part) {
+      if (!is_refusal(part.error(), Trouble::lease_gone)) co_return fail(part.error());
       for (Item& item : writing.items()) {
         if (item.lease != 0) leases_.forget(item.lease);
         item.known.reset();
@@ -111,15 +112,15 @@ Task<Result<std::vector<Outcome>>> EtcdStore::write(CallContext context, std::sp
       if (Status status = co_await take_leases(context, writing); !status) co_return fail(std::move(status.error()));
       continue;
     }
-    const auto reply = wire::read_txn(*bytes);
-    if (!reply) co_return fail(with_context(reply.error(), settings_.place()));
-    reach(context, reply->header);
-    if (!only_reads && reply->succeeded) {
-      std::vector<Outcome> outcomes = writing.outcomes(*reply);
-      co_await settle(context, writing, outcomes, reply->header.revision);
+    reach(context, part->header());
+    if (!only_reads && part->succeeded()) {
+      const std::int64_t revision = part->header().revision;
+      std::vector<Outcome> outcomes = writing.outcomes(part->replies, revision);
+      co_await settle(context, writing, outcomes, revision);
       co_return outcomes;
     }
-    if (Status noted = writing.note(*reply); !noted) co_return fail(with_context(noted.error(), settings_.place()));
+    if (Status noted = writing.note(part->replies); !noted)
+      co_return fail(with_context(noted.error(), settings_.place()));
     if (auto objection = writing.objection()) co_return fail(std::move(*objection));
   }
   co_return fail(Errc::conflict,
