@@ -15,6 +15,7 @@
 #include <optional>
 #include <thread>
 
+#include "bench/etcd.h"
 #include "bench/floors.h"
 #include "bench/load.h"
 #include "bench/measure.h"
@@ -32,6 +33,7 @@ namespace fs = std::filesystem;
 
 constexpr int kServerCore = 0;
 constexpr int kLoadCore = 1;
+constexpr std::string_view kParts[] = {"redis", "postgresql", "etcd", "watch", "near"};
 struct Options {
   std::string holdfast = "build/release/holdfast";
   double seconds = 2;
@@ -92,13 +94,13 @@ class Bench {
   void compare_near_cache();
   void measure_database();
   void measure_redis();
-  void measure_postgresql_server() {
+  DatabasePlan database_plan() {
     const auto command = [this](int http, int grpc, const std::string& folder) {
       std::vector<std::string> words = sidecar_command(http, grpc, folder);
       words.insert(words.end(), {"--loops", "1"});
       return words;
     };
-    measure_postgresql({command, kServerCore, kLoadCore, workspace_.path.string(), options_.seconds}, report_);
+    return {command, kServerCore, kLoadCore, workspace_.path.string(), options_.seconds};
   }
   void measure_watchers() {
     const auto command = [this](int http, int grpc) {
@@ -351,7 +353,8 @@ Report Bench::run() {
   if (!options_.only.empty()) {
     pin_to(kLoadCore);
     if (options_.only == "redis") measure_redis();
-    if (options_.only == "postgresql") measure_postgresql_server();
+    if (options_.only == "postgresql") measure_postgresql(database_plan(), report_);
+    if (options_.only == "etcd") measure_etcd(database_plan(), report_);
     if (options_.only == "watch") measure_watchers();
     if (options_.only == "near") compare_near_cache();
     return report_;
@@ -371,7 +374,9 @@ Report Bench::run() {
   std::cerr << "Redis\n";
   measure_redis();
   std::cerr << "PostgreSQL\n";
-  measure_postgresql_server();
+  measure_postgresql(database_plan(), report_);
+  std::cerr << "etcd\n";
+  measure_etcd(database_plan(), report_);
   if (options_.peer_http > 0) {
     std::cerr << "peer\n";
     measure_server("peer", options_.peer_pid, options_.peer_http, options_.peer_grpc, options_.peer_store, "memory");
@@ -382,7 +387,7 @@ Report Bench::run() {
 
 int usage() {
   std::cerr << "usage: holdfast_bench [--holdfast FILE] [--seconds S] [--json FILE] [--svg FILE]\n"
-               "         [--only redis|postgresql|watch|near]\n"
+               "         [--only redis|postgresql|etcd|watch|near]\n"
                "         [--peer http://HOST:PORT] [--peer-grpc PORT] [--peer-pid PID] [--peer-store NAME]\n"
                "A peer is any sidecar that speaks Dapr's state API; its CPU is measured when its pid is given.\n";
   return 2;
@@ -433,7 +438,7 @@ int bench_main(int argc, char** argv) {
       options.json_file = value;
     else if (name == "--svg")
       options.svg_file = value;
-    else if (name == "--only" && (value == "redis" || value == "postgresql" || value == "watch" || value == "near"))
+    else if (name == "--only" && std::ranges::find(kParts, value) != std::end(kParts))
       options.only = value;
     else if (name == "--peer" && read_peer(value, options))
       continue;

@@ -8,9 +8,9 @@
 namespace holdfast::bench {
 
 struct Row {
-  std::string server;     // "holdfast", "floor", "peer"; "direct", "pipelined": clients of the database
-  std::string protocol;   // "http", "grpc"; "resp", "libpq"
-  std::string store;      // "memory", "sqlite", "redis", "postgresql", "postgresql-v1"
+  std::string server;     // "holdfast", "floor", "peer"; "direct", "pipelined", "go": clients of the database
+  std::string protocol;   // "http", "grpc"; "resp", "libpq", "etcd"
+  std::string store;      // "memory", "sqlite", "redis", "postgresql", "etcd", "etcd-v1" ...
   std::string operation;  // "get", "save", "bulk-get-100", "transaction-2"
   int in_flight = 0;
   double per_second = 0;

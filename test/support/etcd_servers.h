@@ -133,6 +133,7 @@ class EtcdServer {
   std::string endpoints() const { return cluster_.endpoints(); }
   const TemporaryFolder& folder() const { return cluster_.folder(0); }
   const Certificates& certificates() const { return cluster_.certificates(); }
+  pid_t pid() const { return cluster_.pid(0); }
   bool is_running() { return cluster_.is_running(0); }
   bool answers() { return cluster_.answers(0); }
   void kill() { cluster_.kill(0); }

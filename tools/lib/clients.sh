@@ -43,6 +43,10 @@ client_node() {
 
 client_go() { go_command && "$GO" build -trimpath -o "$1/client" .; }
 
+# etcd's Go client as an application uses it, beside which `bench` measures.
+ETCD_BY_HAND=test/bench/etcd_by_hand
+client_etcd_by_hand() { client_go "$1"; }
+
 # No SDK: it records histories and checks them.
 client_linearizability() { client_go "$1"; }
 
@@ -52,13 +56,15 @@ client_java() {
 }
 
 # Not `set -e`: bash switches it off in a function whose failure is looked at. The builders chain their commands.
+# build_client NAME [SOURCES]
 build_client() {
-  local name=$1 folder="$CLIENTS/$1" log="$CLIENTS/$1.log" wanted
-  wanted=$({ git ls-files -z -co --exclude-standard "test/system/clients/$name" | sort -z | xargs -0 sha256sum; } | sha256sum | cut -c1-64)
+  local name=$1 sources=${2:-test/system/clients/$1} folder="$CLIENTS/$1" log="$CLIENTS/$1.log" wanted
+  mkdir -p "$CLIENTS"
+  wanted=$({ git ls-files -z -co --exclude-standard "$sources" | sort -z | xargs -0 sha256sum; } | sha256sum | cut -c1-64)
   [[ $(cat "$folder/made-for" 2>/dev/null) == "$wanted" ]] && return
-  note "building test/system/clients/$name into .cache/clients"
+  note "building $sources into .cache/clients"
   rm -rf "$folder" && mkdir -p "$folder"
-  if (cd "test/system/clients/$name" && "client_$name" "$folder") >"$log" 2>&1; then
+  if (cd "$sources" && "client_$name" "$folder") >"$log" 2>&1; then
     echo "$wanted" >"$folder/made-for"
   else
     note "it cannot be built, and its tests will fail; $log says:"
@@ -68,7 +74,6 @@ build_client() {
 
 sdk_clients() {
   local name
-  mkdir -p "$CLIENTS"
   for name in $CLIENT_NAMES; do build_client "$name"; done
 }
 

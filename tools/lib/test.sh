@@ -276,6 +276,11 @@ soak_conformance() {
   run_ctest dev conformance -R 'store_.*_test' --repeat "until-fail:$1"
 }
 
+# Every store that has several deployments, on each of them, by every way through the sidecar.
+soak_remote() {
+  HOLDFAST_SOAK_SECONDS=1 run_ctest dev remote -R '^remote_conformance_test'
+}
+
 # The long runs. The report names the commit, the machine, the steps and the totals.
 dev_soak() {
   local seconds=${1:-600} began report="$ROOT/build/soak-report.txt"
@@ -290,6 +295,7 @@ dev_soak() {
   [[ $rounds -ge 2 ]] || rounds=2
   [[ $rounds -le 10 ]] || rounds=10
   step "stores, $rounds times over" soak_conformance "$rounds"
+  step "stores through the sidecar" soak_remote
   local fault_seconds=$((seconds / 10))
   [[ $fault_seconds -ge 1 ]] || fault_seconds=1
   step "faults of servers, $fault_seconds s a test" soak_faults "$fault_seconds"
@@ -311,12 +317,18 @@ soak_fuzz() {
   fuzz_all "$1"
 }
 
-# Arguments are those of holdfast_bench (test/bench/main.cc).
+# measure [ARGUMENT...]: those of holdfast_bench (test/bench/main.cc), which has been built.
+measure() {
+  export_store_servers
+  build_client etcd_by_hand "$ETCD_BY_HAND"
+  [[ ! -x $CLIENTS/etcd_by_hand/client ]] || export HOLDFAST_BENCH_ETCD_CLIENT="$CLIENTS/etcd_by_hand/client"
+  "$(find build/release -type f -name holdfast_bench)" "$@"
+}
+
 dev_bench() {
   timed "configure release" configure release
   timed "build release" build_preset release holdfast holdfast_bench
-  export_store_servers
-  timed "measure" "$(find build/release -type f -name holdfast_bench)" "$@"
+  timed "measure" measure "$@"
 }
 
 # What a build for release is optimised by: the benchmark's load on a sidecar that counts (doc/adr/0019).
@@ -326,9 +338,8 @@ dev_profile() {
   timed "build the load" build_preset release holdfast_bench
   timed "configure profile" configure profile
   timed "build what records" build_preset profile holdfast
-  export_store_servers
   rm -rf build/profile/recorded
-  timed "run" "$(find build/release -type f -name holdfast_bench)" --holdfast build/profile/holdfast --seconds 0.5 "$@"
+  timed "run" measure --holdfast build/profile/holdfast --seconds 0.5 "$@"
   llvm-profdata-19 merge --sparse -o "$profile" build/profile/recorded
   note "recorded in ${profile#"$ROOT"/}; build release again to use it"
 }
