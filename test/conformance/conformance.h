@@ -45,7 +45,7 @@ struct Subject {
   std::string name;
   // Called for each case; may hand out the same server again and again.
   std::function<std::shared_ptr<Instance>()> start;
-  std::string column = {};     // whose head it is in the table of doc/stores.md; empty: it has none
+  std::string column = {};  // whose head it is in the table of doc/stores.md; empty: it has none
   // False for an engine whose keys hold no blanks and control characters: they are refused.
   bool keys_hold_blanks = true;
   bool raw_keys = true;        // keys may hold "||", as the service writes them; false: user keys only
@@ -235,12 +235,18 @@ inline const bool kIsJudged = [] {
 #define HOLDFAST_NEEDS_KEPT_EXPIRY() \
   if (!GetParam().keeps_expiry) GTEST_SKIP() << "the API, the way to this store, keeps expiry only where it updates"
 
-#define HOLDFAST_CONFORMANCE_ONE(prefix, suite, ...) \
-  INSTANTIATE_TEST_SUITE_P(                          \
-      prefix, suite, ::testing::Values(__VA_ARGS__), \
+inline std::vector<Subject> subjects_of(std::vector<Subject> subjects) { return subjects; }
+template <class... Subjects>
+std::vector<Subject> subjects_of(Subject first, Subjects... others) {
+  return {std::move(first), std::move(others)...};
+}
+
+#define HOLDFAST_CONFORMANCE_ONE(prefix, suite, ...)                \
+  INSTANTIATE_TEST_SUITE_P(                                         \
+      prefix, suite, ::testing::ValuesIn(subjects_of(__VA_ARGS__)), \
       [](const ::testing::TestParamInfo<::holdfast::conformance::Subject>& info) { return info.param.name; })
 
-// In namespace holdfast::conformance; every further argument is a Subject.
+// In namespace holdfast::conformance; every further argument is a Subject, or the only one a vector of them.
 #define HOLDFAST_CONFORMANCE(prefix, ...)                                 \
   HOLDFAST_CONFORMANCE_ONE(prefix, GetSetConformance, __VA_ARGS__);       \
   HOLDFAST_CONFORMANCE_ONE(prefix, EtagConformance, __VA_ARGS__);         \

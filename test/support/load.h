@@ -5,7 +5,6 @@
 
 #include <atomic>
 #include <chrono>
-#include <cstdlib>
 #include <deque>
 #include <functional>
 #include <future>
@@ -21,15 +20,9 @@
 #include "net/on_loop.h"
 #include "state/store.h"
 #include "support/eventually.h"
+#include "support/soak.h"
 
 namespace holdfast::test {
-
-// How long a load lasts: HOLDFAST_SOAK_SECONDS where tools/dev soak sets it, else `in_ci`.
-inline Milliseconds load_time(Milliseconds in_ci) {
-  const char* const seconds = std::getenv("HOLDFAST_SOAK_SECONDS");
-  return seconds != nullptr ? Milliseconds(1000 * std::atoll(seconds)) : in_ci;
-}
-inline bool is_soak() { return std::getenv("HOLDFAST_SOAK_SECONDS") != nullptr; }
 
 // A write that owns nothing: `key`, `value` and `when` live until it was answered.
 inline state::SetRequest save(std::string_view key, std::string_view value, state::Precondition when = {}) {

@@ -136,7 +136,7 @@ Task<Result<Deleted>> RemoteGrpcStore::erase(CallContext context, DeleteRequest 
   co_return deleted;
 }
 
-Result<std::vector<std::optional<Record>>> RemoteGrpcStore::bulk_get(std::span<const GetRequest> requests) {
+Result<std::vector<Result<std::optional<Record>>>> RemoteGrpcStore::bulk_get(std::span<const GetRequest> requests) {
   runtime::GetBulkStateRequest ask;
   ask.set_store_name(store_);
   for (const GetRequest& request : requests) ask.add_keys(std::string(request.key));
@@ -144,14 +144,14 @@ Result<std::vector<std::optional<Record>>> RemoteGrpcStore::bulk_get(std::span<c
   if (const Status status = dapr("GetBulkState", ask, response); !status) return fail(status.error());
   if (response.items_size() != static_cast<int>(requests.size()))
     return fail(Errc::internal, "the bulk answer has another number of items");
-  std::vector<std::optional<Record>> records;
+  std::vector<Result<std::optional<Record>>> records;
   for (const runtime::BulkStateItem& item : response.items()) {
     if (item.key() != requests[records.size()].key)
       return fail(Errc::internal, "the bulk answer is not in the order of its keys");
-    if (!item.error().empty()) return fail(Errc::internal, item.error());
-    std::optional<Record>& record = records.emplace_back();
-    if (item.etag().empty()) continue;
-    record.emplace();
+    Result<std::optional<Record>>& result = records.emplace_back();
+    if (!item.error().empty()) result = fail(Errc::internal, item.error());
+    if (!result || item.etag().empty()) continue;
+    Record* const record = &result->emplace();
     record->value = item.data();
     record->etag = item.etag();
     const auto expires = item.metadata().find("ttlExpireTime");
@@ -160,20 +160,21 @@ Result<std::vector<std::optional<Record>>> RemoteGrpcStore::bulk_get(std::span<c
   return records;
 }
 
+Task<std::vector<Result<std::optional<Record>>>> RemoteGrpcStore::read_all(CallContext context,
+                                                                           std::span<const GetRequest> requests) {
+  auto found = bulk_get(requests);
+  if (!found) co_return all_failed<std::optional<Record>>(requests.size(), found.error());
+  // Of what fails, and of what is in no bulk answer, that tells a text alone.
+  for (std::size_t i = 0; i < requests.size(); ++i)
+    if (!(*found)[i]) (*found)[i] = co_await get(context, requests[i]);
+  co_return std::move(*found);
+}
+
 Task<std::vector<Result<std::optional<Record>>>> RemoteGrpcStore::get_many(CallContext context,
                                                                            std::span<const GetRequest> requests) {
   for (const GetRequest& request : requests)
     if (request.want_fields || !request.want_value) co_return co_await StateStore::get_many(context, requests);
-  auto found = bulk_get(requests);
-  std::vector<Result<std::optional<Record>>> records;
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    if (found) {
-      records.emplace_back(std::move((*found)[i]));
-    } else {
-      records.emplace_back(fail(found.error()));
-    }
-  }
-  co_return records;
+  co_return co_await read_all(context, requests);
 }
 
 Task<std::vector<Result<Written>>> RemoteGrpcStore::set_many(CallContext context,
@@ -190,23 +191,8 @@ Task<std::vector<Result<Written>>> RemoteGrpcStore::set_many(CallContext context
   }
   google::protobuf::Empty nothing;
   const Status saved = dapr("SaveState", ask, nothing);
-  Result<std::vector<std::optional<Record>>> after = fail(Errc::internal, "not read");
-  if (saved) {
-    after = bulk_get(reads);
-  } else {
-    after = fail(saved.error());
-  }
-  std::vector<Result<Written>> results;
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    if (!after) {
-      results.emplace_back(fail(after.error()));
-    } else {
-      Written written;
-      if ((*after)[i]) written.etag = (*after)[i]->etag;
-      results.emplace_back(std::move(written));
-    }
-  }
-  co_return results;
+  if (!saved) co_return all_failed<Written>(requests.size(), saved.error());
+  co_return written_as(co_await read_all(context, reads));
 }
 
 Task<std::vector<Result<Deleted>>> RemoteGrpcStore::erase_many(CallContext context,

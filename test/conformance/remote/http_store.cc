@@ -50,6 +50,7 @@ std::unexpected<Error> dapr_error_of(const HttpAnswer& answer) {
   Errc code = Errc::internal;
   if (answer.status == 400) code = Errc::invalid_argument;
   if (answer.status == 503) code = Errc::overloaded;
+  if (answer.body.contains("ERR_STATE_STORE_NOT_SUPPORTED")) code = Errc::unsupported;
   return fail(code_of_text(answer.body, code), fmt::format("status {}: {}", answer.status, answer.body));
 }
 
@@ -214,7 +215,7 @@ Task<Result<Deleted>> RemoteHttpStore::erase(CallContext context, DeleteRequest 
   co_return deleted;
 }
 
-Result<std::vector<std::optional<Record>>> RemoteHttpStore::bulk_get(std::span<const GetRequest> requests) {
+Result<std::vector<Result<std::optional<Record>>>> RemoteHttpStore::bulk_get(std::span<const GetRequest> requests) {
   std::string body = R"({"keys":[)";
   for (const GetRequest& request : requests)
     body += std::string(body.ends_with('[') ? "" : ",") + json_text(request.key);
@@ -224,22 +225,21 @@ Result<std::vector<std::optional<Record>>> RemoteHttpStore::bulk_get(std::span<c
   if (answer->status != 200) return dapr_error_of(*answer);
   const auto document = parser_.parse(answer->body);
   if (!document || !document->is_array()) return fail(Errc::internal, "the bulk answer is not an array");
-  std::vector<std::optional<Record>> records;
+  std::vector<Result<std::optional<Record>>> records;
   for (const json::Element element : document->get_array().value()) {
     const json::Object item = element.get_object().value();
     if (records.size() == requests.size() || text_of(item, "key") != requests[records.size()].key)
       return fail(Errc::internal, "the bulk answer is not in the order of its keys");
-    std::optional<Record>& record = records.emplace_back();
+    Result<std::optional<Record>>& record = records.emplace_back();
+    if (item["error"].error() == simdjson::SUCCESS) record = fail(Errc::internal, text_of(item, "error"));
     Record found;
     found.etag = text_of(item, "etag");
-    if (found.etag.empty()) continue;
+    if (!record || found.etag.empty()) continue;
     found.shape = Shape::json;
     if (json::Element data; item["data"].get(data) == simdjson::SUCCESS) json::append_go(found.value, data);
     json::Object metadata;
     if (item["metadata"].get(metadata) == simdjson::SUCCESS)
       found.expires_at = parse_time(text_of(metadata, "ttlExpireTime"));
-    // Not JSON: it is in no bulk answer and has to be read alone; the caller sees that it has no value.
-    if (item["error"].error() == simdjson::SUCCESS) found.shape = Shape::bytes;
     unwrap(found);
     record = std::move(found);
   }
@@ -247,22 +247,21 @@ Result<std::vector<std::optional<Record>>> RemoteHttpStore::bulk_get(std::span<c
   return records;
 }
 
+Task<std::vector<Result<std::optional<Record>>>> RemoteHttpStore::read_all(CallContext context,
+                                                                           std::span<const GetRequest> requests) {
+  auto found = bulk_get(requests);
+  if (!found) co_return all_failed<std::optional<Record>>(requests.size(), found.error());
+  // Of what fails, and of what is in no bulk answer, that tells a text alone.
+  for (std::size_t i = 0; i < requests.size(); ++i)
+    if (!(*found)[i]) (*found)[i] = co_await get(context, requests[i]);
+  co_return std::move(*found);
+}
+
 Task<std::vector<Result<std::optional<Record>>>> RemoteHttpStore::get_many(CallContext context,
                                                                            std::span<const GetRequest> requests) {
   for (const GetRequest& request : requests)
     if (request.want_fields || !request.want_value) co_return co_await StateStore::get_many(context, requests);
-  auto found = bulk_get(requests);
-  std::vector<Result<std::optional<Record>>> records;
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    if (!found) {
-      records.emplace_back(fail(found.error()));
-    } else if (auto& record = (*found)[i]; record && record->shape == Shape::bytes && record->value.empty()) {
-      records.push_back(co_await get(context, requests[i]));
-    } else {
-      records.emplace_back(std::move(record));
-    }
-  }
-  co_return records;
+  co_return co_await read_all(context, requests);
 }
 
 Task<std::vector<Result<Written>>> RemoteHttpStore::set_many(CallContext context,
@@ -277,25 +276,9 @@ Task<std::vector<Result<Written>>> RemoteHttpStore::set_many(CallContext context
   const auto answer = client_->send({"POST", v1_target(""), {}, std::move(body)});
   std::vector<GetRequest> reads;
   for (const SetRequest& request : requests) reads.push_back({.key = request.key});
-  Result<std::vector<std::optional<Record>>> after = fail(Errc::internal, "the save was not answered");
-  if (!answer) {
-    after = fail(answer.error());
-  } else if (answer->status != 204) {
-    after = dapr_error_of(*answer);
-  } else {
-    after = bulk_get(reads);
-  }
-  std::vector<Result<Written>> results;
-  for (std::size_t i = 0; i < requests.size(); ++i) {
-    if (!after) {
-      results.emplace_back(fail(after.error()));
-    } else {
-      Written written;
-      if ((*after)[i]) written.etag = (*after)[i]->etag;
-      results.emplace_back(std::move(written));
-    }
-  }
-  co_return results;
+  if (!answer) co_return all_failed<Written>(requests.size(), answer.error());
+  if (answer->status != 204) co_return all_failed<Written>(requests.size(), dapr_error_of(*answer).error());
+  co_return written_as(co_await read_all(context, reads));
 }
 
 Task<Result<std::vector<Written>>> RemoteHttpStore::transact(CallContext, std::span<const Operation> operations) {

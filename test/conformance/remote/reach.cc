@@ -53,6 +53,7 @@ state::Capabilities read_capabilities(json::Object from, Calls calls) {
   can.ttl_grain_ms = static_cast<std::uint32_t>(number(from, "ttlGrainMs", 0));
   can.transaction_ops_max = static_cast<std::uint32_t>(number(from, "transactionOperationsMax", state::kUnlimited));
   can.snapshot_read = flag(from, "snapshotRead");
+  can.snapshot_list = flag(from, "snapshotList");
   can.list = flag(from, "list");
   can.ordered_list = flag(from, "orderedList");
   can.keys_like = calls == Calls::ours && flag(from, "keysLike");
@@ -205,6 +206,18 @@ Errc code_of_text(std::string_view text, Errc otherwise) {
   if (text.find("possible etag mismatch") != std::string_view::npos) return Errc::precondition_failed;
   if (text.find("invalid etag value") != std::string_view::npos) return Errc::etag_invalid;
   return otherwise;
+}
+
+std::vector<Result<state::Written>> written_as(const std::vector<Result<std::optional<state::Record>>>& records) {
+  std::vector<Result<state::Written>> all;
+  for (const auto& record : records) {
+    auto& written = all.emplace_back();
+    if (!record)
+      written = fail(record.error());
+    else if (*record)
+      written->etag = (**record).etag;
+  }
+  return all;
 }
 
 }  // namespace holdfast::conformance

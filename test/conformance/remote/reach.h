@@ -66,4 +66,7 @@ std::vector<Result<T>> all_failed(std::size_t count, const Error& error) {
   return std::vector<Result<T>>(count, fail(error));
 }
 
+// What was saved, by what lies there now: Dapr's saves tell no etags.
+std::vector<Result<state::Written>> written_as(const std::vector<Result<std::optional<state::Record>>>& records);
+
 }  // namespace holdfast::conformance

@@ -6,70 +6,51 @@
 #include <gtest/gtest.h>
 
 #include "conformance/conformance.h"
+#include "conformance/remote/deployments.h"
 #include "conformance/remote/grpc_many_store.h"
 #include "conformance/remote/http_many_store.h"
 #include "conformance/remote/reach.h"
-#include "conformance/remote/sidecar.h"
-#include "support/postgresql_servers.h"
-#include "support/redis_servers.h"
+#include "support/soak.h"
 
 namespace holdfast::conformance {
 namespace {
 
-// One daemon for the whole program, with a Redis and a PostgreSQL of its own; it has to end well.
-class Daemon final : public ::testing::Environment {
+// The sidecars have to end well.
+class Ends final : public ::testing::Environment {
  public:
-  void SetUp() override {
-    redis_.emplace();
-    // Logging in with a password, which takes its time on purpose, is for other tests.
-    postgresql_.emplace(test::PostgresqlOptions{.access = {"host app app 127.0.0.1/32 trust"}});
-    sidecar_.emplace(redis_->port(), postgresql_->connection_string());
-  }
-  void TearDown() override {
-    if (!sidecar_) return;
-    EXPECT_EQ(sidecar_->stop(), "");
-    sidecar_.reset();
-    redis_.reset();
-    postgresql_.reset();
-  }
-  const Sidecar& sidecar() const { return sidecar_.value(); }
-
- private:
-  std::optional<test::RedisServer> redis_;
-  std::optional<test::PostgresqlServer> postgresql_;
-  std::optional<Sidecar> sidecar_;
+  void TearDown() override { EXPECT_EQ(deployments.stop(), ""); }
+  Deployments deployments;
 };
 
-Daemon& daemon() {
-  static Daemon* const kDaemon = new Daemon();  // gtest owns it once it is registered
-  return *kDaemon;
+const Sidecar& sidecar_of(const RemoteStore& store) {
+  // GoogleTest owns it.
+  static auto* const kEnds = static_cast<Ends*>(::testing::AddGlobalTestEnvironment(new Ends()));
+  return kEnds->deployments.sidecar(store.deployment);
 }
-[[maybe_unused]] const auto* const kRegistered = ::testing::AddGlobalTestEnvironment(&daemon());
 
 enum class Protocol { http, grpc };
 
 class RemoteInstance final : public Instance {
  public:
-  RemoteInstance(Protocol protocol, Calls calls, const char* store)
+  RemoteInstance(Protocol protocol, Calls calls, const RemoteStore& store)
       : protocol_(protocol),
         calls_(calls),
-        store_(store),
-        can_(reachable_of(daemon().sidecar().http_port(), store, calls)) {}
+        store_(store.name),
+        sidecar_(sidecar_of(store)),
+        can_(reachable_of(sidecar_.http_port(), store_, calls)) {}
 
   Result<std::unique_ptr<state::StateStore>> open(test::TestLoop& loop) override {
     if (protocol_ == Protocol::http) {
-      auto client = HttpClient::connect(daemon().sidecar().http_port());
+      auto client = HttpClient::connect(sidecar_.http_port());
       if (!client) return fail(client.error());
       if (calls_ == Calls::ours)
-        return std::make_unique<RemoteHttpManyStore>(std::move(*client), store_, can_, daemon().sidecar().http_port(),
-                                                     loop);
+        return std::make_unique<RemoteHttpManyStore>(std::move(*client), store_, can_, sidecar_.http_port(), loop);
       return std::make_unique<RemoteHttpStore>(std::move(*client), store_, can_);
     }
-    auto client = GrpcClient::connect(daemon().sidecar().grpc_port());
+    auto client = GrpcClient::connect(sidecar_.grpc_port());
     if (!client) return fail(client.error());
     if (calls_ == Calls::ours)
-      return std::make_unique<RemoteGrpcManyStore>(std::move(*client), store_, can_, daemon().sidecar().grpc_port(),
-                                                   loop);
+      return std::make_unique<RemoteGrpcManyStore>(std::move(*client), store_, can_, sidecar_.grpc_port(), loop);
     return std::make_unique<RemoteGrpcStore>(std::move(*client), store_, can_);
   }
 
@@ -77,32 +58,47 @@ class RemoteInstance final : public Instance {
   Protocol protocol_;
   Calls calls_;
   std::string store_;
+  const Sidecar& sidecar_;
   state::Capabilities can_;
 };
 
-Subject remote(Protocol protocol, Calls calls, const char* store) {
+Subject remote(Protocol protocol, Calls calls, const RemoteStore& store) {
   Subject subject;
   subject.name =
-      std::string(protocol == Protocol::http ? "http_" : "grpc_") + (calls == Calls::ours ? "v2_" : "") + store;
+      std::string(protocol == Protocol::http ? "http_" : "grpc_") + (calls == Calls::ours ? "v2_" : "") + store.name;
   subject.start = [protocol, calls, store] { return std::make_shared<RemoteInstance>(protocol, calls, store); };
   subject.raw_keys = false;
   subject.sees_principal = false;
   subject.rich_transactions = calls == Calls::ours;
   subject.transactions_repeat_keys = calls == Calls::daprs;
   subject.keeps_expiry = false;
+  subject.keys_hold_blanks =
+      store.deployment != Deployment::memcached && store.deployment != Deployment::memcached_three;
   return subject;
 }
 
-HOLDFAST_CONFORMANCE(
-    Remote, remote(Protocol::http, Calls::daprs, kMemoryStore), remote(Protocol::http, Calls::daprs, kSqliteStore),
-    remote(Protocol::http, Calls::ours, kMemoryStore), remote(Protocol::http, Calls::ours, kSqliteStore),
-    remote(Protocol::grpc, Calls::daprs, kMemoryStore), remote(Protocol::grpc, Calls::daprs, kSqliteStore),
-    remote(Protocol::grpc, Calls::ours, kMemoryStore), remote(Protocol::grpc, Calls::ours, kSqliteStore),
-    remote(Protocol::http, Calls::daprs, kRedisStore), remote(Protocol::http, Calls::ours, kRedisStore),
-    remote(Protocol::grpc, Calls::daprs, kRedisStore), remote(Protocol::grpc, Calls::ours, kRedisStore),
-    // Each layout over each protocol, each API on each layout.
-    remote(Protocol::http, Calls::daprs, kPostgresqlV1Store), remote(Protocol::http, Calls::ours, kPostgresqlV2Store),
-    remote(Protocol::grpc, Calls::daprs, kPostgresqlV2Store), remote(Protocol::grpc, Calls::ours, kPostgresqlV1Store));
+std::vector<Subject> subjects() {
+  using enum Protocol;
+  using enum Calls;
+  // Every way to every store; of those that have several deployments only in the soak.
+  std::vector<RemoteStore> everywhere{kMemory, kSqlite, kRedis};
+  if (test::is_soak())
+    everywhere.insert(everywhere.end(), {kPostgresqlV1, kPostgresqlV2, kEtcdV1On34, kEtcdV2On34, kEtcdV1On35,
+                                         kEtcdV2On35, kEtcdV1OnCluster, kEtcdV2OnCluster, kMemcached, kMemcachedThree});
+  std::vector<Subject> all;
+  for (const RemoteStore& store : everywhere)
+    for (const Protocol protocol : {http, grpc})
+      for (const Calls calls : {daprs, ours}) all.push_back(remote(protocol, calls, store));
+  if (test::is_soak()) return all;
+  // Of PostgreSQL each layout over each protocol, and each API on each layout.
+  all.insert(all.end(),
+             {remote(http, daprs, kPostgresqlV1), remote(http, ours, kPostgresqlV2), remote(grpc, daprs, kPostgresqlV2),
+              remote(grpc, ours, kPostgresqlV1), remote(http, daprs, kEtcdV1On34), remote(grpc, ours, kEtcdV2OnCluster),
+              remote(http, daprs, kMemcachedThree)});
+  return all;
+}
+
+HOLDFAST_CONFORMANCE(Remote, subjects());
 
 }  // namespace
 }  // namespace holdfast::conformance

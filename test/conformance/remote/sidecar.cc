@@ -17,6 +17,7 @@
 #include <vector>
 
 #include "conformance/remote/http_client.h"
+#include "wire/json/json.h"
 
 namespace holdfast::conformance {
 
@@ -49,12 +50,21 @@ std::filesystem::path make_folder() {
   return name;
 }
 
-void write_component(const std::filesystem::path& file, std::string_view name, std::string_view type,
-                     std::string_view metadata, std::string_view version = "v1") {
-  std::ofstream(file) << fmt::format(
+// JSON strings are YAML's, whatever is in them.
+std::string json_of(std::string_view text) {
+  std::string written;
+  json::append_string(written, text);
+  return written;
+}
+
+void write_component(const std::filesystem::path& folder, const SidecarComponent& component) {
+  std::ofstream file(folder / (component.name + ".yaml"));
+  file << fmt::format(
       "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata:\n  name: {}\nspec:\n  type: {}\n  version: {}\n"
-      "  metadata: [{}]\n",
-      name, type, version, metadata);
+      "  metadata:\n",
+      component.name, component.type, component.version);
+  for (const auto& [name, value] : component.fields)
+    file << fmt::format("  - {{name: {}, value: {}}}\n", name, json_of(value));
 }
 
 // Waits up to `patience`; whether the child has ended, and how.
@@ -69,22 +79,9 @@ bool has_ended(pid_t pid, Clock::duration patience, int& status) {
 
 }  // namespace
 
-Sidecar::Sidecar(std::uint16_t redis_port, const std::string& postgresql) : folder_(make_folder()) {
+Sidecar::Sidecar(const std::vector<SidecarComponent>& components) : folder_(make_folder()) {
   std::filesystem::create_directory(folder_ / "components");
-  write_component(folder_ / "components/memory.yaml", kMemoryStore, "state.in-memory", "");
-  write_component(folder_ / "components/sqlite.yaml", kSqliteStore, "state.sqlite",
-                  fmt::format("{{name: connectionString, value: '{}'}}, {{name: watch, value: log}}",
-                              (folder_ / "state.db").string()));
-  write_component(folder_ / "components/redis.yaml", kRedisStore, "state.redis",
-                  fmt::format("{{name: redisHost, value: '127.0.0.1:{}'}}", redis_port));
-  write_component(folder_ / "components/postgresql-v1.yaml", kPostgresqlV1Store, "state.postgresql",
-                  fmt::format("{{name: connectionString, value: \"{}\"}}", postgresql));
-  write_component(
-      folder_ / "components/postgresql-v2.yaml", kPostgresqlV2Store, "state.postgresql",
-      fmt::format(
-          "{{name: connectionString, value: \"{}\"}}, {{name: tablePrefix, value: v2_}}, {{name: watch, value: log}}",
-          postgresql),
-      "v2");
+  for (const SidecarComponent& component : components) write_component(folder_ / "components", component);
   for (int attempt = 0; attempt < kStartsMax; ++attempt) {
     launch();
     if (wait_until_ready() == Start::ready) return;
@@ -127,6 +124,7 @@ void Sidecar::launch() {
   if (pid_ == 0) {
     ::dup2(log, STDOUT_FILENO);
     ::dup2(log, STDERR_FILENO);
+    if (::chdir(folder_.c_str()) != 0) ::_exit(127);
     ::execv(argv[0], argv.data());
     ::_exit(127);
   }

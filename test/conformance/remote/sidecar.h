@@ -1,5 +1,5 @@
-// The daemon of this build as a child process, with a memory store, a SQLite store and one on a Redis that runs
-// already, on free ports of the loopback address and in a folder of its own.
+// The daemon of this build as a child process, with the components that it is told, on free ports of the loopback
+// address and in a folder of its own, where it runs.
 #pragma once
 
 #include <sys/types.h>
@@ -7,13 +7,21 @@
 #include <cstdint>
 #include <filesystem>
 #include <string>
+#include <utility>
+#include <vector>
 
 namespace holdfast::conformance {
+
+struct SidecarComponent {
+  using Fields = std::vector<std::pair<std::string, std::string>>;
+  std::string name, type, version;
+  Fields fields;
+};
 
 class Sidecar {
  public:
   // Starts it and waits until it is ready. Throws, with its log, when it does not become so.
-  Sidecar(std::uint16_t redis_port, const std::string& postgresql);
+  explicit Sidecar(const std::vector<SidecarComponent>& components);
   // Kills what stop() did not end.
   ~Sidecar();
   Sidecar(const Sidecar&) = delete;
@@ -37,11 +45,5 @@ class Sidecar {
   std::uint16_t http_port_ = 0;
   std::uint16_t grpc_port_ = 0;
 };
-
-inline constexpr const char* kMemoryStore = "memory";
-inline constexpr const char* kSqliteStore = "sqlite";
-inline constexpr const char* kRedisStore = "redis";
-inline constexpr const char* kPostgresqlV1Store = "postgresql_v1";
-inline constexpr const char* kPostgresqlV2Store = "postgresql_v2";
 
 }  // namespace holdfast::conformance
