@@ -101,7 +101,7 @@ void measure_etcd(const DatabasePlan& plan, Report& report) {
   comparison.add_rows({"get", "save", "bulk-get-100"});
   for (const std::string protocol : {"http", "grpc"}) {
     for (const std::string operation : {"get", "save"})
-      comparison.compare(protocol, operation, {.memory = 2, .client = 1});
+      comparison.compare(protocol, operation, {.together = 1, .client = 1});
     comparison.compare_bulk(protocol);
   }
 }
