@@ -18,22 +18,23 @@
 namespace holdfast::test {
 namespace {
 
-constexpr timeval kPatience{.tv_sec = 20, .tv_usec = 0};
 // Codes of gRPC.
 constexpr int kUnauthenticated = 16, kInvalidArgument = 3;
 
 class Socket {
  public:
-  explicit Socket(std::uint16_t port) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &kPatience, sizeof kPatience);
-    ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &kPatience, sizeof kPatience);
+  explicit Socket(const EtcdLogin& login) : fd_(::socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
+    const timeval patience{.tv_sec = login.patience.count() / 1000, .tv_usec = login.patience.count() % 1000 * 1000};
+    ::setsockopt(fd_, SOL_SOCKET, SO_RCVTIMEO, &patience, sizeof patience);
+    ::setsockopt(fd_, SOL_SOCKET, SO_SNDTIMEO, &patience, sizeof patience);
     sockaddr_in address{};
     address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    address.sin_port = htons(port);
-    if (::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0) return;
+    address.sin_port = htons(login.port);
+    if (::inet_pton(AF_INET, login.host.c_str(), &address.sin_addr) == 1 &&
+        ::connect(fd_, reinterpret_cast<const sockaddr*>(&address), sizeof address) == 0)
+      return;
     ::close(fd_);
-    throw EtcdError(0, "nobody listens on port " + std::to_string(port));
+    throw EtcdError(0, "nobody listens on " + login.host + ":" + std::to_string(login.port));
   }
   ~Socket() { ::close(fd_); }
   Socket(const Socket&) = delete;
@@ -55,7 +56,7 @@ struct FreeSession {
 // A connection, with TLS where there are certificates.
 class Stream {
  public:
-  explicit Stream(const EtcdLogin& login) : socket_(login.port) {
+  explicit Stream(const EtcdLogin& login) : socket_(login) {
     if (login.certificates == nullptr) return;
     context_.reset(SSL_CTX_new(TLS_client_method()));
     SSL_CTX_set_verify(context_.get(), SSL_VERIFY_PEER, nullptr);

@@ -3,6 +3,7 @@
 // gate may cut. Blocks; what cannot be done throws EtcdError.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <optional>
 #include <stdexcept>
@@ -56,10 +57,12 @@ struct EtcdStatus {
 };
 
 struct EtcdLogin {
+  std::string host = "127.0.0.1";  // an address
   std::uint16_t port = 0;
   const Certificates* certificates = nullptr;  // with them it speaks TLS; they outlive it
   bool shows_certificate = false;              // the client's
   std::string user = {}, password = {};
+  std::chrono::milliseconds patience{20'000};  // of connecting, and of each piece of an answer
 };
 
 class EtcdClient {

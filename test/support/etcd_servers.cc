@@ -32,8 +32,6 @@ std::string member(std::string_view name, std::string_view text) {
   return "\"" + std::string(name) + "\":\"" + std::string(text) + "\"";
 }
 
-std::string peer_url(const Port& port) { return "http://127.0.0.1:" + std::to_string(port.number()); }
-
 }  // namespace
 
 std::string etcd_program(EtcdVersion version) {
@@ -53,6 +51,7 @@ EtcdCluster::EtcdCluster(EtcdOptions options, std::size_t size) : options_(std::
   for (std::size_t i = 0; i < size; ++i) {
     nodes_.push_back(std::make_unique<Node>());
     nodes_.back()->name = "n" + std::to_string(i);
+    nodes_.back()->number = i;
   }
   for (const auto& node : nodes_) start(*node);  // all of them: none is ready alone
   wait_until_healthy();
@@ -60,14 +59,21 @@ EtcdCluster::EtcdCluster(EtcdOptions options, std::size_t size) : options_(std::
   for (std::size_t i = 0; i < size; ++i) nodes_[i]->member = client(i).status().member;
 }
 
+std::string EtcdCluster::host(std::size_t index) const {
+  return options_.network != nullptr ? options_.network->address(index) : "127.0.0.1";
+}
+
+std::string EtcdCluster::peer_url(const Node& node) const {
+  return "http://" + host(node.number) + ":" + std::to_string(node.peer_port.number());
+}
+
 std::vector<std::string> EtcdCluster::command_line(const Node& node) const {
   std::string members;
   for (const auto& one : nodes_) {
     if (!members.empty()) members += ',';
-    members += one->name + "=" + peer_url(one->peer_port);
+    members += one->name + "=" + peer_url(*one);
   }
-  const std::string clients =
-      (certificates_ ? "https://127.0.0.1:" : "http://127.0.0.1:") + std::to_string(node.port.number());
+  const std::string clients = (certificates_ ? "https://" : "http://") + address(node.number);
   std::vector<std::string> line{etcd_program(options_.version),
                                 "--name",
                                 node.name,
@@ -78,13 +84,13 @@ std::vector<std::string> EtcdCluster::command_line(const Node& node) const {
                                 "--advertise-client-urls",
                                 clients,
                                 "--listen-peer-urls",
-                                peer_url(node.peer_port),
+                                peer_url(node),
                                 "--initial-advertise-peer-urls",
-                                peer_url(node.peer_port),
+                                peer_url(node),
                                 "--initial-cluster",
                                 members,
                                 "--initial-cluster-token",
-                                peer_url(nodes_.front()->peer_port),
+                                peer_url(*nodes_.front()),
                                 "--heartbeat-interval",
                                 std::to_string(options_.election_timeout.count() / 10),
                                 "--election-timeout",
@@ -94,7 +100,7 @@ std::vector<std::string> EtcdCluster::command_line(const Node& node) const {
   if (options_.tls == EtcdTls::mutual) add({"--client-cert-auth", "--trusted-ca-file", certificates_->authority_file});
   if (options_.version != EtcdVersion::v3_4 && !options_.fsync) add({"--unsafe-no-fsync"});
   add(options_.arguments);
-  return line;
+  return options_.network != nullptr ? options_.network->on_host(node.number, line) : line;
 }
 
 void EtcdCluster::start(Node& node) {
@@ -174,7 +180,8 @@ std::size_t EtcdCluster::leader() {
 }
 
 EtcdLogin EtcdCluster::login(std::size_t index, std::uint16_t port) const {
-  return {.port = port != 0 ? port : this->port(index),
+  return {.host = host(index),
+          .port = port != 0 ? port : this->port(index),
           .certificates = certificates_ ? &*certificates_ : nullptr,
           .shows_certificate = options_.tls == EtcdTls::mutual};
 }

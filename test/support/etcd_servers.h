@@ -1,5 +1,6 @@
-// Real servers of etcd for tests: child processes on free ports of 127.0.0.1, in a folder that goes with them. They are
-// ready when they are constructed, and end with the object, or with the thread that started them.
+// Real servers of etcd for tests: child processes on free ports of 127.0.0.1, or on hosts of a Network, in a folder
+// that goes with them. They are ready when they are constructed, and end with the object, or with the thread that
+// started them.
 //
 // A test that needs one begins with HOLDFAST_NEEDS_ETCD(EtcdVersion::v3_5), which skips it, and says why, where the
 // server could not be fetched. Used by one thread. What cannot be done throws std::runtime_error.
@@ -15,6 +16,7 @@
 #include "support/certificates.h"
 #include "support/child_process.h"
 #include "support/etcd_client.h"
+#include "support/network.h"
 #include "support/port.h"
 
 namespace holdfast::test {
@@ -53,6 +55,9 @@ struct EtcdOptions {
   std::chrono::milliseconds election_timeout{500};
   // Of 3.5: whether the disk has what is acknowledged. A server that is killed keeps it either way; a machine does not.
   bool fsync = false;
+  // Each member lives on the host of its number, where its links to the others and to clients can be cut. It has as
+  // many hosts as the cluster members, and outlives it.
+  const Network* network = nullptr;
 };
 
 // Servers that are members of one cluster, by their number from 0.
@@ -62,7 +67,8 @@ class EtcdCluster {
 
   std::size_t size() const { return nodes_.size(); }
   std::uint16_t port(std::size_t index) const { return nodes_.at(index)->port.number(); }
-  std::string address(std::size_t index) const { return "127.0.0.1:" + std::to_string(port(index)); }
+  std::string host(std::size_t index) const;
+  std::string address(std::size_t index) const { return host(index) + ":" + std::to_string(port(index)); }
   // All of them, in the order of their numbers and with commas between them, as a component file has it.
   std::string endpoints() const;
   // Where its log ("log") and its data are.
@@ -101,6 +107,7 @@ class EtcdCluster {
  private:
   struct Node {
     std::string name;
+    std::size_t number = 0;
     Port port, peer_port;
     TemporaryFolder folder;
     std::unique_ptr<ChildProcess> process;
@@ -114,6 +121,7 @@ class EtcdCluster {
   bool has_majority();
   std::optional<std::size_t> known_leader();
   std::vector<std::string> command_line(const Node& node) const;
+  std::string peer_url(const Node& node) const;
   void add_users();
 
   EtcdOptions options_;
