@@ -45,13 +45,13 @@ class FirstSuccess {
 class Load {
  public:
   Load(std::shared_ptr<state::StoreCore> core, state::Consistency level, std::vector<std::string> counters,
-       std::string probe = "probe")
+       std::string probe = "probe", Unknown unknown = Unknown::is_over)
       : stores_(std::move(core), 2),
         context_(at_level(level)),
         counters_(std::move(counters)),
         probe_(std::move(probe)),
         crew_(stores_) {
-    for (std::size_t i = 0; i < kRegisters; ++i) registers_.emplace_back("register/" + std::to_string(i));
+    for (std::size_t i = 0; i < kRegisters; ++i) registers_.emplace_back("register/" + std::to_string(i), unknown);
     for (const std::string& key : counters_) {
       counts_.emplace_back();
       set("the counter " + key, key, "0");
@@ -99,12 +99,18 @@ class Load {
 
   // A try of one write, as a caller sees it.
   Result<state::Written> try_write() { return stores_.set(save(probe_, "1")); }
-  bool answers() { return try_write().has_value(); }
+  // By each loop.
+  bool answers() {
+    for (std::size_t i = 0; i < stores_.size(); ++i)
+      if (!stores_.ask_on(i, [this](state::StateStore& store) { return store.set({}, save(probe_, "1")); }))
+        return false;
+    return true;
+  }
 
   // The server has been away for a while: each call ends at once with a message that says who, where and why.
   void expect_quick_refusals(std::initializer_list<std::string> parts, Milliseconds clear_within = Milliseconds(400)) {
     const auto began = std::chrono::steady_clock::now();
-    require_eventually("the loss to be noticed", [&] { return !answers(); });
+    require_eventually("the loss to be noticed", [&] { return !try_write(); });
     const auto noticed = std::chrono::steady_clock::now();
     // The first of these may still be sent, a moment before the connection is given up.
     require_eventually("a clear refusal", [&] {

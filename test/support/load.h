@@ -74,8 +74,12 @@ class Stores {
   // What `call(store)` yields, which is a task of the first loop's store. Throws when that takes a minute.
   template <class Call>
   auto ask(Call call) {
-    using Answer = typename decltype(call(on(0)))::value_type;
-    auto answer = net::on_loop<Answer>(loop(0), kLimit, [this, &call] { return call(on(0)); });
+    return ask_on(0, std::move(call));
+  }
+  template <class Call>
+  auto ask_on(std::size_t i, Call call) {
+    using Answer = typename decltype(call(on(i)))::value_type;
+    auto answer = net::on_loop<Answer>(loop(i), kLimit, [this, i, &call] { return call(on(i)); });
     if (!answer) throw std::runtime_error("a call of the store was not answered within a minute");
     return std::move(*answer);
   }

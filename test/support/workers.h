@@ -12,12 +12,17 @@
 
 namespace holdfast::test {
 
+// What becomes of a write whose outcome is unknown: it was done or never will be, or it may also be done later, over
+// newer ones, when servers find each other again that passed it on.
+enum class Unknown : std::uint8_t { is_over, may_come_late };
+
 // A number that only one worker writes, each value once.
 struct Register {
   std::string key;
+  Unknown fate = Unknown::is_over;
   std::uint64_t last = 0;                // tried
   std::uint64_t acknowledged = 0;        // the newest that was
-  std::set<std::uint64_t> unknown = {};  // since then
+  std::set<std::uint64_t> unknown = {};  // those that it may hold as well
   std::atomic<std::uint64_t> acknowledgements = 0, unknowns = 0;
 };
 
@@ -29,7 +34,7 @@ inline Task<void> write_register(Crew& crew, state::StateStore& store, Scheduler
     outcomes.count(written ? nullptr : &written.error());
     if (written) {
       mine.acknowledged = mine.last;
-      mine.unknown.clear();
+      if (mine.fate == Unknown::is_over) mine.unknown.clear();
       ++mine.acknowledgements;
     } else if (written.error().code == Errc::outcome_unknown || written.error().code == Errc::replication_shortfall) {
       mine.unknown.insert(mine.last);
@@ -39,13 +44,13 @@ inline Task<void> write_register(Crew& crew, state::StateStore& store, Scheduler
   }
 }
 
-// The newest acknowledged value or one whose outcome is open since; nothing that was told to have failed.
+// The newest acknowledged value or one whose outcome is open; nothing that was told to have failed.
 inline void check_register(Stores& stores, const Register& wrote) {
   if (wrote.acknowledgements == 0) return;
   const std::uint64_t found = std::stoull(stores.value(wrote.key));
   EXPECT_TRUE(found == wrote.acknowledged || wrote.unknown.contains(found))
       << wrote.key << " holds " << found << "; acknowledged was " << wrote.acknowledged << ", " << wrote.unknown.size()
-      << " newer ones are open";
+      << " others are open";
 }
 
 // Adds one to a number by its etag, again and again.
