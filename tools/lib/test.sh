@@ -251,9 +251,10 @@ soak_system() {
   done
 }
 
-# Servers that fail under load, each test for as long as told and cuts at every byte.
+# Servers that fail under load, each test for as long as told and cuts at every byte; on etcd also a million saves on
+# leases.
 soak_faults() {
-  HOLDFAST_SOAK_SECONDS=$1 run_ctest dev faults -R '^(redis_(faults|moving)|postgresql_faults)_test$'
+  HOLDFAST_SOAK_SECONDS=$1 run_ctest dev faults -R '^(redis_(faults|moving)|postgresql_faults|etcd_faults)_test$'
 }
 
 # Sessions over two sidecars and replicas that lag: so many random histories, and the other promises for as long as told.

@@ -123,26 +123,6 @@ TEST_F(EtcdLayouts, AValueOfTheOtherLayoutIsAnErrorThatSaysSo) {
 
 // ---- Leases
 
-TEST_F(EtcdLayouts, ManyRecordsThatExpireTogetherShareALease) {
-  const auto store = stores(kEtcdV2Type, "/leases");
-  const std::size_t before = server().client().leases().size();
-  const int saves = test::is_soak() ? 1'000'000 : 2'000;
-  constexpr int kAtOnce = 100;
-  for (int i = 0; i < saves; i += kAtOnce) {
-    std::vector<std::string> keys;
-    std::vector<state::SetRequest> requests;
-    for (int j = 0; j < kAtOnce; ++j) keys.push_back("k" + std::to_string((i + j) % 5000));
-    for (const std::string& key : keys) {
-      requests.push_back(save(key, "v"));
-      requests.back().ttl = Milliseconds(60'000);
-    }
-    for (const auto& written : store->ask([&](state::StateStore& one) { return one.set_many({}, requests); }))
-      ASSERT_TRUE(written) << written.error().message;
-  }
-  // A stretch is 4 s of 60, and a lease has 4096 records at most.
-  EXPECT_LE(server().client().leases().size() - before, 40u);
-}
-
 TEST_F(EtcdLayouts, LeasesWithoutRecordsAreGivenBack) {
   const std::size_t before = server().client().leases().size();
   {

@@ -4,6 +4,9 @@
 
 #include <algorithm>
 #include <bit>
+#include <functional>
+#include <iterator>
+#include <utility>
 
 #include "wire/etcd/messages.h"
 
@@ -11,7 +14,7 @@ namespace holdfast::stores::etcd {
 
 namespace {
 
-constexpr std::int64_t kStretches = 16;  // of a time to live: how much longer than its record a lease may live
+constexpr std::int64_t kStretches = 16;  // of a time to live at most; a lease lives on for two of them at most
 // The end of a lease deletes its records in one step of all servers.
 constexpr std::size_t kKeysMost = 4096;
 constexpr std::int64_t kSecondsMost = 9'000'000'000;  // etcd, lease/lessor.go
@@ -31,15 +34,11 @@ Task<Result<std::int64_t>> Leases::lease_for(std::string_view key, Milliseconds 
                                                        place_, seconds, kSecondsMost));
   const SteadyTime expires = now() + ttl;
   const Stretch stretch{width, seconds_up(expires.time_since_epoch()) / width + 1};
-  const std::size_t hash = std::hash<std::string_view>()(key);
+  const auto hash = static_cast<std::uint32_t>(std::hash<std::string_view>()(key));
   while (true) {
-    Lease& lease = leases_[stretch];
-    const bool has_room = lease.keys.size() < kKeysMost || lease.keys.contains(hash);
-    if (lease.id != 0 && has_room && lease.lives_until >= expires) {
-      lease.keys.insert(hash);
-      co_return lease.id;
-    }
-    if (lease.is_asked_for) {
+    Group& group = groups_[stretch];
+    if (const Lease* const lease = find(group, hash, expires)) co_return lease->id;
+    if (group.is_asked_for) {
       co_await changes_;
     } else if (Status granted = co_await grant(stretch, deadline); !granted) {
       co_return fail(std::move(granted.error()));
@@ -47,10 +46,34 @@ Task<Result<std::int64_t>> Leases::lease_for(std::string_view key, Milliseconds 
   }
 }
 
+const Leases::Lease* Leases::find(Group& group, std::uint32_t hash, SteadyTime expires) {
+  const auto place = std::ranges::lower_bound(group.places, hash, {}, &Place::hash);
+  if (place != group.places.end() && place->hash == hash) {
+    const Lease& lease = group.full[place->lease];
+    if (lease.lives_until >= expires) return &lease;
+  }
+  if (group.open.id == 0 || group.open.lives_until < expires) return nullptr;
+  if (group.keys.size() >= kKeysMost && !group.keys.contains(hash)) return nullptr;
+  group.keys.insert(hash);
+  return &group.open;
+}
+
+void Leases::fill_up(Group& group) {
+  if (group.open.id == 0) return;
+  const auto lease = static_cast<std::uint32_t>(group.full.size());
+  group.full.push_back(std::exchange(group.open, {}));
+  std::vector<Place> added;
+  for (const std::uint32_t hash : std::exchange(group.keys, {})) added.push_back({hash, lease});
+  std::ranges::sort(added);
+  std::vector<Place> all;
+  all.reserve(group.places.size() + added.size());
+  std::ranges::merge(group.places, added, std::back_inserter(all));
+  group.places = std::move(all);
+}
+
 Task<Status> Leases::grant(Stretch stretch, SteadyTime deadline) {
   drop_ended(now());
-  Lease& asked = leases_[stretch];
-  asked.is_asked_for = true;
+  groups_[stretch].is_asked_for = true;
   const SteadyTime asked_at = now();
   const SteadyTime end{std::chrono::seconds((stretch.number + 1) * stretch.width)};
   std::string request;
@@ -60,8 +83,8 @@ Task<Status> Leases::grant(Stretch stretch, SteadyTime deadline) {
                                           .access = Access::write,
                                           .doing = "be granted a lease",
                                           .deadline = deadline});
-  Lease& lease = leases_[stretch];
-  lease.is_asked_for = false;
+  Group& group = groups_[stretch];
+  group.is_asked_for = false;
   changes_.notify();
   if (!answer) {
     // A lease that nobody knows of ends by itself: nothing was written.
@@ -72,31 +95,42 @@ Task<Status> Leases::grant(Stretch stretch, SteadyTime deadline) {
   if (!granted) co_return fail(granted.error());
   if (asked_at + std::chrono::seconds(granted->seconds) < end)
     co_return fail(Errc::internal, fmt::format("{}: a lease that was granted is shorter than it has to be", place_));
-  if (lease.id != 0) full_.emplace_back(lease.id, lease.lives_until);
-  lease.id = granted->lease;
-  lease.lives_until = asked_at + std::chrono::seconds(granted->seconds);
-  lease.keys.clear();
+  fill_up(group);
+  group.open = {granted->lease, asked_at + std::chrono::seconds(granted->seconds)};
   co_return Status();
 }
 
 void Leases::drop_ended(SteadyTime now) {
-  std::erase_if(leases_, [&](const auto& entry) {
-    const Lease& lease = entry.second;
-    return !lease.is_asked_for && (lease.id == 0 || lease.lives_until < now);
+  // All of a group live until much the same time.
+  std::erase_if(groups_, [&](const auto& entry) {
+    const Group& group = entry.second;
+    const auto has_ended = [&](const Lease& lease) { return lease.id == 0 || lease.lives_until < now; };
+    return !group.is_asked_for && has_ended(group.open) && std::ranges::all_of(group.full, has_ended);
   });
-  std::erase_if(full_, [&](const auto& entry) { return entry.second < now; });
 }
 
 void Leases::forget(std::int64_t lease) {
-  std::erase_if(leases_, [&](const auto& entry) { return entry.second.id == lease && !entry.second.is_asked_for; });
+  for (auto& [stretch, group] : groups_) {
+    if (group.open.id == lease) {
+      group.open = {};
+      group.keys.clear();
+    }
+    for (std::uint32_t i = 0; i < group.full.size(); ++i) {
+      if (group.full[i].id != lease) continue;
+      group.full[i] = {};
+      std::erase_if(group.places, [&](const Place& place) { return place.lease == i; });
+    }
+  }
 }
 
 Task<void> Leases::give_back(SteadyTime deadline) {
   drop_ended(now());
   std::vector<std::int64_t> leases;
-  for (const auto& [id, end] : full_) leases.push_back(id);
-  for (const auto& [stretch, lease] : leases_)
-    if (lease.id != 0) leases.push_back(lease.id);
+  for (const auto& [stretch, group] : groups_) {
+    if (group.open.id != 0) leases.push_back(group.open.id);
+    for (const Lease& lease : group.full)
+      if (lease.id != 0) leases.push_back(lease.id);
+  }
   for (const std::int64_t lease : leases) {
     std::string request;
     holdfast::etcd::append_lease_time_to_live(request, lease, true);

@@ -1,11 +1,14 @@
 // Leases for records that expire. etcd counts time in leases, of which a server can carry only so many, so records
-// share them: those that expire within the same stretch of time, a second or a sixteenth of the time to live, have one
-// together. A lease outlives every record on it; when exactly a record expires is written in the record.
+// share them: those that expire within the same stretch of time, a second or up to an eighth of the time to live, have
+// one together. A lease outlives every record on it; when exactly a record expires is written in the record.
 //
 // Of one loop. Leases end by themselves, so that none outlives its records for long, whatever becomes of us.
 #pragma once
 
+#include <cstdint>
 #include <map>
+#include <string>
+#include <string_view>
 #include <unordered_set>
 #include <vector>
 
@@ -37,18 +40,33 @@ class Leases {
   struct Lease {
     std::int64_t id = 0;  // 0: there is none yet
     SteadyTime lives_until;
-    std::unordered_set<std::size_t> keys;  // hashes; what one lease ends, the server deletes at once
+  };
+  // Where the record of a key lies.
+  struct Place {
+    std::uint32_t hash = 0;
+    std::uint32_t lease = 0;  // of the full ones
+    auto operator<=>(const Place&) const = default;
+  };
+  // The leases of a stretch. A key that is written again stays where it is, so that there are only so many as there are
+  // records, however often they are written.
+  struct Group {
+    Lease open;
+    std::unordered_set<std::uint32_t> keys;  // of it, hashes; what one lease ends, the server deletes at once
+    std::vector<Lease> full;
+    std::vector<Place> places;  // of the keys of the full ones, in order
     bool is_asked_for = false;
   };
 
+  // Nothing when there has to be a new one.
+  static const Lease* find(Group& group, std::uint32_t hash, SteadyTime expires);
+  static void fill_up(Group& group);
   Task<Status> grant(Stretch stretch, SteadyTime deadline);
   void drop_ended(SteadyTime now);
 
   Endpoints& endpoints_;
   net::Changes changes_;
   const std::string place_;
-  std::map<Stretch, Lease> leases_;
-  std::vector<std::pair<std::int64_t, SteadyTime>> full_;  // with when they end
+  std::map<Stretch, Group> groups_;
 };
 
 }  // namespace holdfast::stores::etcd
