@@ -80,21 +80,21 @@ Subject remote(Protocol protocol, Calls calls, const RemoteStore& store) {
 std::vector<Subject> subjects() {
   using enum Protocol;
   using enum Calls;
-  // Every way to every store; of those that have several deployments only in the soak.
-  std::vector<RemoteStore> everywhere{kMemory, kSqlite, kRedis};
-  if (test::is_soak())
-    everywhere.insert(everywhere.end(), {kPostgresqlV1, kPostgresqlV2, kEtcdV1On34, kEtcdV2On34, kEtcdV1On35,
-                                         kEtcdV2On35, kEtcdV1OnCluster, kEtcdV2OnCluster, kMemcached, kMemcachedThree});
   std::vector<Subject> all;
-  for (const RemoteStore& store : everywhere)
+  for (const RemoteStore& store : {kMemory, kSqlite, kRedis})
     for (const Protocol protocol : {http, grpc})
       for (const Calls calls : {daprs, ours}) all.push_back(remote(protocol, calls, store));
-  if (test::is_soak()) return all;
-  // Of PostgreSQL each layout over each protocol, and each API on each layout.
-  all.insert(all.end(),
-             {remote(http, daprs, kPostgresqlV1), remote(http, ours, kPostgresqlV2), remote(grpc, daprs, kPostgresqlV2),
-              remote(grpc, ours, kPostgresqlV1), remote(http, daprs, kEtcdV1On34), remote(grpc, ours, kEtcdV2OnCluster),
-              remote(http, daprs, kMemcachedThree)});
+  // Each layout over each protocol, each API on each layout and over each protocol.
+  std::vector<RemoteStore> layouts{kPostgresqlV1, kPostgresqlV2};
+  if (test::is_soak())
+    layouts.insert(layouts.end(), {kEtcdV1On34, kEtcdV2On34, kEtcdV1On35, kEtcdV2On35, kEtcdV1OnCluster,
+                                   kEtcdV2OnCluster, kMemcached, kMemcachedThree});
+  for (std::size_t i = 0; i < layouts.size(); ++i)
+    for (const Protocol protocol : {http, grpc})
+      all.push_back(remote(protocol, (protocol == http) == (i % 2 == 0) ? daprs : ours, layouts[i]));
+  if (!test::is_soak())
+    all.insert(all.end(), {remote(http, daprs, kEtcdV1On34), remote(grpc, ours, kEtcdV2OnCluster),
+                           remote(http, daprs, kMemcachedThree)});
   return all;
 }
 
