@@ -1,6 +1,8 @@
 """A sidecar for each test module, on free loopback ports, with one store in memory, one on SQLite and one on Redis."""
+import collections
 import os
 import pathlib
+import random
 import shutil
 import socket
 import subprocess
@@ -61,10 +63,27 @@ spec:
 FREES_AT_ONCE = {"ASAN_OPTIONS": os.environ.get("ASAN_OPTIONS", "") + ":quarantine_size_mb=1:thread_local_quarantine_size_kb=64"}
 
 
+FIRST_PORT, PORTS = 20000, 12000  # Linux gives connections ports from 32768 on
+CLAIMS = collections.deque()
+
+
 def free_port():
-    with socket.socket() as s:
-        s.bind(("127.0.0.1", 0))
-        return s.getsockname()[1]
+    """One that nobody listens on, and that no other process of tests is given: test/support/port.cc says so in the same way."""
+    while True:
+        port = random.SystemRandom().randrange(FIRST_PORT, FIRST_PORT + PORTS)
+        claim = socket.socket(socket.AF_UNIX)
+        try:
+            claim.bind(f"\0holdfast-test-port-{port}")
+            with socket.socket() as s:
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                s.bind(("127.0.0.1", port))
+        except OSError:
+            claim.close()
+            continue
+        CLAIMS.append(claim)
+        if len(CLAIMS) > 300:  # of tests that have ended long since, or are listened on
+            CLAIMS.popleft().close()
+        return port
 
 
 def wait_until(condition, what, seconds=20):

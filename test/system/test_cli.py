@@ -269,7 +269,7 @@ def test_what_isolation_does_not_allow_is_said(isolated, place, key):
     assert code == 1 and "isolation" in err
     code, _, err = state("put", f"{store}-off", key, "1", "--isolation", "K")
     assert code == 1 and "isolation" in err
-    assert state("ls", f"{store}-required", "--isolation", "K") == (0, b"", "")
+    assert state("ls", f"{store}-required", key, "--isolation", "K") == (0, b"", "")
     assert state("ls", f"{store}-required", "--isolation", "a b")[0] == 2
 
 

@@ -84,7 +84,8 @@ h2spec_binary() {
   [[ ! -x $binary ]] || echo "$binary"
 }
 
-# run_system NAME [PYTEST-ARGUMENT...]
+# run_system NAME [PYTEST-ARGUMENT...]: files of tests side by side, two more than there are cores, because they wait
+# for servers.
 run_system() {
   local results="$RESULTS/$1"
   shift
@@ -97,7 +98,8 @@ run_system() {
   export_store_servers
   HOLDFAST_H2SPEC=${HOLDFAST_H2SPEC:-$(h2spec_binary)} HOLDFAST_ZIPKIN_JAR=$(zipkin_jar) \
     HOLDFAST_PROMETHEUS=$(prometheus_folder) HOLDFAST_BIN=${HOLDFAST_BIN:-$ROOT/build/release/holdfast} \
-    .cache/venv/bin/python -m pytest --rootdir "$ROOT" test/system clients/python/tests -ra --junitxml "$results/pytest.xml" "$@"
+    .cache/venv/bin/python -m pytest --rootdir "$ROOT" -n "$((JOBS + 2))" --dist loadfile test/system clients/python/tests \
+    -ra --junitxml "$results/pytest.xml" "$@"
 }
 
 test_package() {
@@ -265,12 +267,12 @@ soak_sessions() {
 # A million records from SQLite to Redis and back, killed five times each way.
 soak_migration() {
   HOLDFAST_MIGRATE_RECORDS=1000000 HOLDFAST_BIN="$ROOT/build/release/holdfast" \
-    run_system migration -q -s -k test_there_and_back_killed_five_times_each_way
+    run_system migration -n 0 -q -s -k test_there_and_back_killed_five_times_each_way
 }
 
 # A million keys of each store listed page by page: each once, memory that stays, time that does not grow.
 soak_listing() {
-  HOLDFAST_LIST_RECORDS=1000000 HOLDFAST_BIN="$ROOT/build/release/holdfast" run_system listing -q -s -k test_listing
+  HOLDFAST_LIST_RECORDS=1000000 HOLDFAST_BIN="$ROOT/build/release/holdfast" run_system listing -n 0 -q -s -k test_listing
 }
 
 soak_conformance() {
