@@ -26,13 +26,64 @@ test_build() {
   build_preset dev
 }
 
-test_unit() { run_ctest dev unit; }
+# Unit tests wait most of the time. What later steps build and fetch is built and fetched beside them, by processors that
+# nobody else wants just then. Those steps do what is left, and say what fails.
+test_unit() {
+  export_store_servers  # before anybody else asks apt
+  start_ahead
+  run_ctest dev unit
+  end_ahead
+}
 
-test_concurrency() {
-  local pattern
+wants() { [[ " ${WANTED_STEPS:-} " == *" $1 "* ]]; }
+
+build_ahead() {
+  if wants release || wants package || wants system; then test_release; fi
+  if wants concurrency; then build_concurrency; fi
+}
+
+fetch_ahead() {
+  wants system || return 0
+  prepare_system
+  h2spec_binary
+  zipkin_jar
+  prometheus_folder
+}
+
+# ahead FUNCTION: in the background, in a group of processes of its own. Sets AHEAD.
+ahead() {
+  local log="$STEP_LOGS/$1.log"
+  set -m
+  { chrt --idle --pid 0 "$BASHPID" && "$1"; } >"$log" 2>&1 </dev/null &
+  set +m
+  AHEAD=$!
+}
+
+start_ahead() {
+  ahead build_ahead
+  BUILD_AHEAD=$AHEAD
+  ahead fetch_ahead
+  trap end_ahead EXIT
+}
+
+# A build can be ended anywhere, and goes on from there. What installs packages cannot.
+end_ahead() {
+  trap - EXIT
+  kill -- "-$BUILD_AHEAD" 2>/dev/null || true
+  wait "$BUILD_AHEAD" || true
+  wait "$AHEAD" || true
+  grep -h ' built in ' "$STEP_LOGS/build_ahead.log" | sed 's/$/ beside these tests/' || true
+}
+
+build_concurrency() {
   configure tsan -DHOLDFAST_WERROR=ON
   # shellcheck disable=SC2086
   build_preset tsan $TSAN_TESTS
+}
+
+test_concurrency() {
+  local pattern
+  build_concurrency
   pattern="^(${TSAN_TESTS// /|})\$"
   run_ctest tsan concurrency -R "$pattern"
 }
@@ -84,17 +135,22 @@ h2spec_binary() {
   [[ ! -x $binary ]] || echo "$binary"
 }
 
+# What the system tests need beside servers and the sidecar.
+prepare_system() {
+  python_environment system "$ROOT/.cache/venv"
+  python_client "$ROOT/.cache/venv"
+  sdk_clients
+  cpp_client || true  # its tests fail, and say so
+  tool chromium chromium || note "the dashboard's tests will fail without Chromium"
+}
+
 # run_system NAME [PYTEST-ARGUMENT...]: files of tests side by side, two more than there are cores, because they wait
 # for servers.
 run_system() {
   local results="$RESULTS/$1"
   shift
   rm -rf "$results" && mkdir -p "$results"
-  python_environment system "$ROOT/.cache/venv"
-  python_client "$ROOT/.cache/venv"
-  sdk_clients
-  cpp_client || true  # its tests fail, and say so
-  tool chromium chromium || note "the dashboard's tests will fail without Chromium"
+  prepare_system
   export_store_servers
   HOLDFAST_H2SPEC=${HOLDFAST_H2SPEC:-$(h2spec_binary)} HOLDFAST_ZIPKIN_JAR=$(zipkin_jar) \
     HOLDFAST_PROMETHEUS=$(prometheus_folder) HOLDFAST_BIN=${HOLDFAST_BIN:-$ROOT/build/release/holdfast} \
@@ -157,6 +213,7 @@ YAML
 dev_test() {
   local name began wanted=${*:-$TEST_STEPS}
   began=$(now_ms)
+  WANTED_STEPS=$wanted
   for name in $wanted; do
     [[ " $TEST_STEPS " == *" $name "* ]] || fail "there is no step \"$name\"; the steps are: $TEST_STEPS"
   done
