@@ -161,12 +161,13 @@ def test_sessions_hold_at_another_sidecar_while_the_replica_is_behind(tmp_path):
 STATESTORE = "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {{name: statestore}}\nspec: {{type: state.in-memory, version: v1}}\n"
 
 
-def test_the_examples_run_on_the_installed_package(own_sidecar):
+@pytest.mark.parametrize("built", ["examples", "within"], ids=["installed", "within_another_project"])
+def test_the_examples_run(own_sidecar, built):
     sidecar = own_sidecar(components=STATESTORE)
-    printed = run("examples/tour", DAPR_GRPC_PORT=str(sidecar.grpc_port))
+    printed = run(f"{built}/tour", DAPR_GRPC_PORT=str(sidecar.grpc_port))
     assert re.sub(r'"\d+"', "ETAG", printed).splitlines() == [
         '{"total":12.5} test ETAG', "changed meanwhile; now it is ETAG", "1", 'orders/17 {"total":13,"paid":true}', "orders/18 paid"]
-    sold = run("examples/orders", DAPR_GRPC_PORT=str(sidecar.grpc_port)).splitlines()
+    sold = run(f"{built}/orders", DAPR_GRPC_PORT=str(sidecar.grpc_port)).splitlines()
     assert "pen: 3 sold, 2 left" in sold and "ink: 3 sold, 0 left" in sold and sold[-1] == "deleted 9 records of orders", sold  # two are the tour's
 
 

@@ -91,7 +91,8 @@ cpp_client_packages() {
     as_root apt-get install -y -q --no-install-recommends "${missing[@]}"
 }
 
-# The library with its tests, as sanitizers see it; installed; and the examples, which find it where it was installed.
+# The library with its tests, as sanitizers see it; installed; and the examples, which find it where it was installed, and
+# once more with its sources in theirs.
 cpp_client_build() {
   local build="$ROOT/build/cpp-client" wrapper=${HOLDFAST_BUILD_WRAPPER:-} settings=(
     -G Ninja -DCMAKE_BUILD_TYPE=Debug -DCMAKE_CXX_COMPILER=clang++-19 -DCMAKE_CXX_COMPILER_LAUNCHER=ccache
@@ -102,7 +103,9 @@ cpp_client_build() {
     $wrapper ninja -C "$build" -j "$JOBS" &&
     cmake --install "$build" --prefix "$build/prefix" &&
     $wrapper cmake -S clients/cpp/examples -B "$build/examples" "${settings[@]}" -DCMAKE_PREFIX_PATH="$build/prefix" &&
-    $wrapper ninja -C "$build/examples" -j "$JOBS"
+    $wrapper ninja -C "$build/examples" -j "$JOBS" &&
+    $wrapper cmake -S clients/cpp/examples -B "$build/within" "${settings[@]}" -DHOLDFAST_CLIENT_SOURCES="$ROOT/clients/cpp" &&
+    $wrapper ninja -C "$build/within" -j "$JOBS"
 }
 
 # In build/cpp-client, where test/system/test_cpp_client.py looks for its programs.
