@@ -50,6 +50,12 @@ endif()
 if(HOLDFAST_LTO)
   set(CMAKE_CXX_COMPILE_OPTIONS_IPO -flto=thin)
   set(CMAKE_INTERPROCEDURAL_OPTIMIZATION ON)
+  # What the linker has made of a unit before it takes again. HOLDFAST_LTO_CACHE names a folder that builds share.
+  set(lto_cache $ENV{HOLDFAST_LTO_CACHE})
+  if(NOT lto_cache)
+    set(lto_cache ${CMAKE_BINARY_DIR}/lto)
+  endif()
+  target_link_options(holdfast_flags INTERFACE -Wl,--thinlto-cache-dir=${lto_cache})
 endif()
 
 set(CMAKE_POSITION_INDEPENDENT_CODE ON)

@@ -175,7 +175,7 @@ test_newcomer() {
   local clone="$ROOT/build/newcomer" findings
   rm -rf "$clone"
   git clone -q --no-hardlinks "$ROOT" "$clone"
-  (cd "$clone" && CI=true tools/dev run --stop-after)
+  (cd "$clone" && CI=true HOLDFAST_LTO_CACHE=$ROOT/build/release/lto tools/dev run --stop-after)
   (cd "$clone" && examples/run cart)
   mkdir -p "$clone/build/mistakes"
   cat >"$clone/build/mistakes/orders.yaml" <<'YAML'
