@@ -4,8 +4,6 @@
 #include <fmt/format.h>
 #include <net/if.h>
 #include <sched.h>
-#include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -15,6 +13,7 @@
 #include <thread>
 
 #include "support/child_process.h"
+#include "support/claim.h"
 
 namespace holdfast::test {
 namespace {
@@ -27,19 +26,6 @@ constexpr const char* kBridge = "bridge0";
 constexpr const char* kOfHost = "link0";
 
 std::string port_of(std::size_t number) { return "port" + std::to_string(number); }
-
-// The socket that says "this number is mine", -1 when somebody else has said so.
-int claim(std::size_t number) {
-  const std::string name = "holdfast-test-network-" + std::to_string(number);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path + 1, name.data(), name.size());
-  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd >= 0 && ::bind(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0) return fd;
-  if (fd >= 0) ::close(fd);
-  return -1;
-}
 
 // Of no device: a bridge passes it on, and whoever gets it drops it.
 constexpr const char* kNobody = "02:68:66:ff:ff:ff";
@@ -75,7 +61,7 @@ Network::Network(std::size_t hosts) {
   for (unsigned i = 0; i < kNumbers && claim_ < 0; ++i) {
     number_ = (start + i) % kNumbers;
     // The kernel may still be busy with one whose process has just ended.
-    if (::if_nametoindex(device_here().c_str()) == 0) claim_ = claim(number_);
+    if (::if_nametoindex(device_here().c_str()) == 0) claim_ = claim("holdfast-test-network-" + std::to_string(number_));
   }
   if (claim_ < 0) throw std::runtime_error("all numbers of networks are taken");
   try {

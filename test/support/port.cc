@@ -2,33 +2,19 @@
 
 #include <netinet/in.h>
 #include <sys/socket.h>
-#include <sys/un.h>
 #include <unistd.h>
 
-#include <cstddef>
-#include <cstring>
 #include <random>
 #include <stdexcept>
 #include <string>
+
+#include "support/claim.h"
 
 namespace holdfast::test {
 namespace {
 
 constexpr std::uint16_t kFirst = 20000;
 constexpr std::uint16_t kPorts = 12000;  // Linux gives connections ports from 32768 on
-
-// The socket that says "this port is mine", -1 when somebody else has said so.
-int claim(std::uint16_t port) {
-  const std::string name = "holdfast-test-port-" + std::to_string(port);
-  sockaddr_un address{};
-  address.sun_family = AF_UNIX;
-  std::memcpy(address.sun_path + 1, name.data(), name.size());
-  const auto size = static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + 1 + name.size());
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
-  if (fd >= 0 && ::bind(fd, reinterpret_cast<const sockaddr*>(&address), size) == 0) return fd;
-  if (fd >= 0) ::close(fd);
-  return -1;
-}
 
 // Whether nobody listens there who does not ask first.
 bool is_free(std::uint16_t port) {
@@ -50,7 +36,7 @@ Port::Port() {
   const unsigned start = std::random_device()();
   for (unsigned i = 0; i < kPorts; ++i) {
     const auto port = static_cast<std::uint16_t>(kFirst + (start + i) % kPorts);
-    claim_ = claim(port);
+    claim_ = claim("holdfast-test-port-" + std::to_string(port));
     if (claim_ < 0) continue;
     if (is_free(port)) {
       number_ = port;
