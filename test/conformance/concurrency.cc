@@ -58,7 +58,7 @@ Task<void> count_up(state::StateStore& store, Scheduler& loop, std::string key, 
   while (done < times) {
     const auto found = co_await store.get({}, {.key = key});
     if (!found || !*found) {
-      ADD_FAILURE() << "the counter is gone";
+      ADD_FAILURE() << (found ? "the counter is gone" : found.error().message);
       co_return;
     }
     const std::string next = std::to_string(std::stoi((**found).value) + 1);
