@@ -52,7 +52,7 @@ class Sharing {
       bool is_write = false;
     } sharing;
     std::size_t bytes = 0;
-    bool is_done = false;
+    static constexpr bool is_done = false;  // before it was sent
     const Request* request = nullptr;
     Result<Part> result;
     bool is_spoiled = false;
@@ -69,7 +69,6 @@ class Sharing {
   Kind& kind_of(Access access) { return access == Access::read ? readings_ : writings_; }
   void share_soon();
   void share();
-  void share(Kind& kind);
   Task<void> send(Kind& kind, Gathering::Batch batch);
 
   net::Loop& loop_;

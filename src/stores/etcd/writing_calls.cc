@@ -147,13 +147,8 @@ Task<void> EtcdStore::settle(CallContext context, Writing& writing, std::vector<
     wire::Txn txn;
     txn.compares.push_back({item.keys.record, wire::Compare::Of::modified, wire::Compare::Is::equal, revision});
     txn.success.emplace_back(wire::Put{item.keys.created, outcome.making, item.lease});
-    std::string request;
-    wire::append(request, txn);
-    const auto done = co_await endpoints_.call({.method = wire::kTxn,
-                                                .request = request,
-                                                .access = Access::write,
-                                                .doing = "keep who made a record",
-                                                .deadline = deadline_of(context)});
+    const auto done = co_await endpoints_.transact(
+        txn, {.access = Access::write, .doing = "keep who made a record", .deadline = deadline_of(context)});
     if (!done) log::debug("holdfast.etcd", "{}", done.error().message);
   }
 }
