@@ -45,13 +45,13 @@ void DatabaseComparison::add(const std::string& protocol, const std::string& sto
                                 through(protocol, operation, in_flight, plan_.seconds)));
 }
 
-void DatabaseComparison::add_rows(const std::vector<std::string>& by_hand) {
+void DatabaseComparison::add_rows() {
   for (const std::string protocol : {"http", "grpc"})
     for (const std::string& store : database_.stores)
       for (const auto& [name, operation] : operations_.at(store))
         for (const int in_flight : {1, kInFlight, 256})
           if (in_flight == kInFlight || store == database_.stores.front()) add(protocol, store, operation, in_flight);
-  for (const std::string& operation : by_hand)
+  for (const std::string operation : {"get", "save", "bulk-get-100"})
     for (const int in_flight : {1, kInFlight})
       report_.rows.push_back(row_of(by_hand_.server, by_hand_.protocol, database_.stores.front(), operation, in_flight,
                                     by_hand_.run(operation, in_flight, plan_.seconds)));

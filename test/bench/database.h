@@ -73,8 +73,8 @@ class DatabaseComparison {
     return operations_.at(database_.stores.front()).at(name);
   }
 
-  // All operations through the sidecar, and those of the client by hand.
-  void add_rows(const std::vector<std::string>& by_hand);
+  // All operations through the sidecar, and get, save and bulk-get-100 of the client by hand.
+  void add_rows();
   void compare(const std::string& protocol, const std::string& operation, const DatabaseBars& bars);
   // How long one takes whom nobody disturbs.
   void compare_bulk(const std::string& protocol);

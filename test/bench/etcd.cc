@@ -98,7 +98,7 @@ void measure_etcd(const DatabasePlan& plan, Report& report) {
   DatabaseComparison comparison(
       plan, {.name = "etcd", .stores = {"etcd", "etcd-v1"}, .components = components(*server), .pid = server->pid()},
       client(plan, program, *server), report);
-  comparison.add_rows({"get", "save", "bulk-get-100"});
+  comparison.add_rows();
   for (const std::string protocol : {"http", "grpc"}) {
     for (const std::string operation : {"get", "save"})
       comparison.compare(protocol, operation, {.together = 1, .client = 1});

@@ -156,7 +156,7 @@ void measure_postgresql(const DatabasePlan& plan, Report& report) {
                                  .components = components(*server),
                                  .pid = server->pid()},
                                 client(*server), report);
-  comparison.add_rows({"get", "save", "bulk-get-100"});
+  comparison.add_rows();
   for (const std::string protocol : {"http", "grpc"}) {
     comparison.compare(protocol, "get", {.together = 1});
     comparison.compare(protocol, "save", {.rate = 0.9, .together = 1});

@@ -160,21 +160,11 @@ Result<std::vector<Result<std::optional<Record>>>> RemoteGrpcStore::bulk_get(std
   return records;
 }
 
-Task<std::vector<Result<std::optional<Record>>>> RemoteGrpcStore::read_all(CallContext context,
-                                                                           std::span<const GetRequest> requests) {
-  auto found = bulk_get(requests);
-  if (!found) co_return all_failed<std::optional<Record>>(requests.size(), found.error());
-  // Of what fails, and of what is in no bulk answer, that tells a text alone.
-  for (std::size_t i = 0; i < requests.size(); ++i)
-    if (!(*found)[i]) (*found)[i] = co_await get(context, requests[i]);
-  co_return std::move(*found);
-}
-
 Task<std::vector<Result<std::optional<Record>>>> RemoteGrpcStore::get_many(CallContext context,
                                                                            std::span<const GetRequest> requests) {
   for (const GetRequest& request : requests)
     if (request.want_fields || !request.want_value) co_return co_await StateStore::get_many(context, requests);
-  co_return co_await read_all(context, requests);
+  co_return co_await read_alone_what_failed(*this, context, requests, bulk_get(requests));
 }
 
 Task<std::vector<Result<Written>>> RemoteGrpcStore::set_many(CallContext context,
@@ -192,7 +182,7 @@ Task<std::vector<Result<Written>>> RemoteGrpcStore::set_many(CallContext context
   google::protobuf::Empty nothing;
   const Status saved = dapr("SaveState", ask, nothing);
   if (!saved) co_return all_failed<Written>(requests.size(), saved.error());
-  co_return written_as(co_await read_all(context, reads));
+  co_return written_as(co_await read_alone_what_failed(*this, context, reads, bulk_get(reads)));
 }
 
 Task<std::vector<Result<Deleted>>> RemoteGrpcStore::erase_many(CallContext context,

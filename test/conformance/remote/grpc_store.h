@@ -51,8 +51,6 @@ class RemoteGrpcStore : public state::StateStore {
   template <class Request, class Response>
   Status v2(std::string_view method, const Request& request, Response& out);
   Result<std::vector<Result<std::optional<state::Record>>>> bulk_get(std::span<const state::GetRequest> requests);
-  Task<std::vector<Result<std::optional<state::Record>>>> read_all(state::CallContext context,
-                                                                   std::span<const state::GetRequest> requests);
 
   std::unique_ptr<GrpcClient> client_;
   std::string store_;

@@ -51,8 +51,6 @@ class RemoteHttpStore : public state::StateStore {
   std::string v1_target(std::string_view verb) const;
   Result<state::Record> record_of(const HttpAnswer& answer, const state::GetRequest& request);
   Result<std::vector<Result<std::optional<state::Record>>>> bulk_get(std::span<const state::GetRequest> requests);
-  Task<std::vector<Result<std::optional<state::Record>>>> read_all(state::CallContext context,
-                                                                   std::span<const state::GetRequest> requests);
 
   std::unique_ptr<HttpClient> client_;
   std::string store_;

@@ -208,6 +208,15 @@ Errc code_of_text(std::string_view text, Errc otherwise) {
   return otherwise;
 }
 
+Task<std::vector<Result<std::optional<state::Record>>>> read_alone_what_failed(
+    state::StateStore& store, state::CallContext context, std::span<const state::GetRequest> requests,
+    Result<std::vector<Result<std::optional<state::Record>>>> found) {
+  if (!found) co_return all_failed<std::optional<state::Record>>(requests.size(), found.error());
+  for (std::size_t i = 0; i < requests.size(); ++i)
+    if (!(*found)[i]) (*found)[i] = co_await store.get(context, requests[i]);
+  co_return std::move(*found);
+}
+
 std::vector<Result<state::Written>> written_as(const std::vector<Result<std::optional<state::Record>>>& records) {
   std::vector<Result<state::Written>> all;
   for (const auto& record : records) {

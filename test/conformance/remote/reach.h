@@ -66,6 +66,12 @@ std::vector<Result<T>> all_failed(std::size_t count, const Error& error) {
   return std::vector<Result<T>>(count, fail(error));
 }
 
+// What a bulk answer says; of what fails, and of what is in no bulk answer, it has a text alone, and that is read by
+// itself.
+Task<std::vector<Result<std::optional<state::Record>>>> read_alone_what_failed(
+    state::StateStore& store, state::CallContext context, std::span<const state::GetRequest> requests,
+    Result<std::vector<Result<std::optional<state::Record>>>> found);
+
 // What was saved, by what lies there now: Dapr's saves tell no etags.
 std::vector<Result<state::Written>> written_as(const std::vector<Result<std::optional<state::Record>>>& records);
 
