@@ -140,6 +140,7 @@ prepare_system() {
   python_environment system "$ROOT/.cache/venv"
   python_client "$ROOT/.cache/venv"
   sdk_clients
+  "$ROOT/examples/run" --install
   cpp_client || true  # its tests fail, and say so
   tool chromium chromium || note "the dashboard's tests will fail without Chromium"
 }
