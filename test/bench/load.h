@@ -37,8 +37,14 @@ inline LoadResult run_grpc(const Load& load, const std::string& path, const std:
   return run_grpc(load, path, {&message, 1});
 }
 
-// Requests of Redis that have `replies` replies each, `depth` of them under way on every connection.
-LoadResult run_resp(const Load& load, const std::string& request, std::uint32_t replies, int depth);
+struct RespRequest {
+  std::string bytes;
+  std::uint32_t replies = 1;
+  // Where the time of sending stands, 16 digits of microseconds: a script may do less when clocks go on, as they do.
+  std::vector<std::size_t> clocks;
+};
+// Requests of Redis, `depth` of them under way on every connection.
+LoadResult run_resp(const Load& load, RespRequest request, int depth);
 
 // One exchange, whole: what a floor server answers with.
 std::string fetch_http(const Load& load, const std::string& request);

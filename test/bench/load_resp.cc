@@ -2,9 +2,11 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <deque>
 #include <stdexcept>
 
+#include "base/clock.h"
 #include "bench/load.h"
 #include "bench/process.h"
 #include "bench/socket.h"
@@ -23,10 +25,28 @@ struct Client {
   std::deque<double> asked;   // of each request under way
 };
 
+// The request as it is sent now.
+class Stamped {
+ public:
+  explicit Stamped(RespRequest& request) : request_(request) {}
+  const std::string& bytes() {
+    if (request_.clocks.empty()) return request_.bytes;
+    last_ = std::max(last_ + 1, Clock::system().wall().us);
+    const std::string digits = std::to_string(last_);
+    for (const std::size_t at : request_.clocks) request_.bytes.replace(at, digits.size(), digits);
+    return request_.bytes;
+  }
+
+ private:
+  RespRequest& request_;
+  std::int64_t last_ = 0;
+};
+
 }  // namespace
 
-LoadResult run_resp(const Load& load, const std::string& request, std::uint32_t replies, int depth) {
+LoadResult run_resp(const Load& load, RespRequest request, int depth) {
   LoadResult result;
+  Stamped stamped(request);
   std::vector<Client> clients(static_cast<std::size_t>(std::max(1, load.in_flight / depth)));
   const int poll = epoll_create1(0);
   for (std::size_t i = 0; i < clients.size(); ++i) {
@@ -39,7 +59,7 @@ LoadResult run_resp(const Load& load, const std::string& request, std::uint32_t 
   for (Client& client : clients) {
     std::string all;
     for (int i = 0; i < depth; ++i) {
-      all += request;
+      all += stamped.bytes();
       client.asked.push_back(now);
     }
     send_all(client.fd, all.data(), all.size());
@@ -63,13 +83,13 @@ LoadResult run_resp(const Load& load, const std::string& request, std::uint32_t 
         if (*length == 0) break;
         if (resp::is_error(rest)) ++result.errors;
         at += *length;
-        if (++client.replies < replies) continue;
+        if (++client.replies < request.replies) continue;
         client.replies = 0;
         ++result.requests;
         if (result.requests % 4 == 0 || load.in_flight == 1)
           result.latencies_us.push_back(static_cast<std::uint32_t>((now - client.asked.front()) * 1e6));
         client.asked.pop_front();
-        again += request;
+        again += stamped.bytes();
       }
       client.in.erase(0, at);
       if (again.empty()) continue;

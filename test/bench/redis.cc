@@ -21,18 +21,13 @@ namespace {
 constexpr int kInFlight = 32;
 
 // A request of a direct client.
-struct Direct {
-  std::string bytes;
-  std::uint32_t replies = 1;
-};
-
-Direct direct_get() {
-  Direct direct{{}, redis::kGetReplies};
+RespRequest direct_get() {
+  RespRequest direct{{}, redis::kGetReplies, {}};
   redis::append_get(direct.bytes, {.key = "bench||key-0"}, redis::Expiry::at);
   return direct;
 }
 
-Direct direct_save(redis::Sending sending) {
+RespRequest direct_save(redis::Sending sending) {
   const std::string value = value_text();
   state::SetRequest request;
   request.key = "bench||key-0";
@@ -43,14 +38,17 @@ Direct direct_save(redis::Sending sending) {
   context.principal = "bench";
   context.write_id = "abcdefgh1234567";
   context.sending = sending;
-  Direct direct;
+  RespRequest direct;
   if (auto appended = redis::append_set(direct.bytes, request, context); !appended)
     throw std::runtime_error(appended.error().message);
+  const std::string clock = std::to_string(context.now.us);
+  for (std::size_t at = 0; (at = direct.bytes.find(clock, at)) != std::string::npos; at += clock.size())
+    direct.clocks.push_back(at);
   return direct;
 }
 
-Direct direct_bulk() {
-  Direct direct{{}, 100 * redis::kGetReplies};
+RespRequest direct_bulk() {
+  RespRequest direct{{}, 100 * redis::kGetReplies, {}};
   std::vector<std::string> keys;
   for (int i = 0; i < 100; ++i) keys.push_back(fmt::format("bench||key-{}", i));
   for (const std::string& key : keys) redis::append_get(direct.bytes, {.key = key}, redis::Expiry::at);
@@ -61,7 +59,7 @@ Direct direct_bulk() {
 class Relay {
  public:
   Relay(const RedisUnderTest& redis, const SidecarUnderTest& sidecar, const std::string& protocol,
-        const Operation& operation, const Direct& direct)
+        const Operation& operation, const RespRequest& direct)
       : port_(free_port()),
         process_({"/proc/self/exe", "--relay", protocol, std::to_string(port_),
                   file_of(sidecar, "relay.answer", answer(sidecar, protocol, operation)), std::to_string(redis.port()),
@@ -99,9 +97,9 @@ class Comparison {
 
   void run() {
     (void)direct(direct_save(redis::Sending::in_full), 1, 1, 0.05);  // loads the script
-    const Direct get = direct_get();
-    const Direct save = direct_save(redis::Sending::by_hash);
-    const Direct bulk = direct_bulk();
+    const RespRequest get = direct_get();
+    const RespRequest save = direct_save(redis::Sending::by_hash);
+    const RespRequest bulk = direct_bulk();
     add_direct("direct", "get", get, 1);
     add_direct("pipelined", "get", get, kInFlight);
     add_direct("direct", "save", save, 1);
@@ -115,9 +113,9 @@ class Comparison {
   }
 
  private:
-  Measured direct(const Direct& request, int in_flight, int depth, double seconds) {
+  Measured direct(const RespRequest& request, int in_flight, int depth, double seconds) {
     const Load load{"127.0.0.1", redis_.port(), in_flight, seconds};
-    return measure(redis_.pid(), redis_.pid(), [&] { return run_resp(load, request.bytes, request.replies, depth); });
+    return measure(redis_.pid(), redis_.pid(), [&] { return run_resp(load, request, depth); });
   }
   Measured through(const std::string& protocol, const Operation& operation, int in_flight, double seconds) {
     const Load load{"127.0.0.1", protocol == "http" ? sidecar_.http : sidecar_.grpc, in_flight, seconds};
@@ -126,7 +124,7 @@ class Comparison {
   static Measured through(const Relay& relay, const std::string& protocol, const Operation& operation, int in_flight) {
     return measure_operation(relay.pid(), 0, {"127.0.0.1", relay.port(), in_flight, kTurnSeconds}, protocol, operation);
   }
-  void add_direct(const std::string& client, const std::string& operation, const Direct& request, int depth) {
+  void add_direct(const std::string& client, const std::string& operation, const RespRequest& request, int depth) {
     for (const int in_flight : {1, kInFlight}) {
       if (in_flight < depth) continue;
       Measured measured = direct(request, in_flight, depth, seconds_);
@@ -138,7 +136,7 @@ class Comparison {
     report_.facts.push_back({std::move(name), value, std::move(unit), limit, false});
   }
 
-  void compare(const std::string& protocol, const std::string& operation, const Direct& request, double most) {
+  void compare(const std::string& protocol, const std::string& operation, const RespRequest& request, double most) {
     const Relay relay(redis_, sidecar_, protocol, operations_[operation], request);
     std::vector<double> database;
     std::vector<double> ours;
@@ -158,7 +156,7 @@ class Comparison {
     bar(name + ": CPU over a bare relay's", middle(bare, name + ", relay"), "x", 1.6);
   }
 
-  void compare_latency(const std::string& protocol, const std::string& operation, const Direct& request) {
+  void compare_latency(const std::string& protocol, const std::string& operation, const RespRequest& request) {
     const Relay relay(redis_, sidecar_, protocol, operations_[operation], request);
     std::vector<double> more;
     std::vector<double> bare;
@@ -174,7 +172,7 @@ class Comparison {
     bar(name + ": p50 beyond a bare relay's", middle(bare, name + ", relay"), "us", 20);
   }
 
-  void compare_bulk(const std::string& protocol, const Direct& request) {
+  void compare_bulk(const std::string& protocol, const RespRequest& request) {
     const Relay relay(redis_, sidecar_, protocol, operations_["bulk-get-100"], request);
     std::vector<double> times;
     std::vector<double> bare;

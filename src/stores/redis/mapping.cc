@@ -44,8 +44,8 @@ std::unexpected<Error> refused(const Place& place, const Doing& doing, Value rep
 
 // ---- Preconditions as arguments of a script
 
-// Versions are decimal numbers, and Dapr reads "+7" and "007" as 7: so do we where we are as lax; else they are etags of
-// no record. Nothing for what Dapr calls invalid.
+// Versions are decimal numbers, and Dapr reads "+7" and "007" as 7: so do we where we are as lax; else they are etags
+// of no record. Nothing for what Dapr calls invalid.
 std::optional<std::string> canonical_etag(std::string_view etag) {
   const bool is_negative = etag.starts_with('-');
   std::string_view digits = etag;
@@ -152,6 +152,23 @@ state::Written written_of(const state::SetRequest& request, const WriteContext& 
     written.expires_at = WallTime{context.now.us + ttl * 1000};
   if (request.want_record) written.fields = read_fields(created_text, arguments_of(request, context).tail);
   return written;
+}
+
+// What stands before the next blank, which is taken away with it.
+std::string_view take_word(std::string_view& text) {
+  const std::string_view word = text.substr(0, text.find(' '));
+  text.remove_prefix(std::min(text.size(), word.size() + 1));
+  return word;
+}
+
+// "version created left fields", the last of which may hold anything; nothing where it is not that.
+std::optional<state::Written> read_written(const state::SetRequest& request, const WriteContext& context,
+                                           std::string_view text) {
+  const std::string_view version = take_word(text);
+  const std::string_view created = take_word(text);
+  std::int64_t left = 0;
+  if (version.empty() || (created != "0" && created != "1") || !read_number(take_word(text), left)) return std::nullopt;
+  return written_of(request, context, version, created == "1", text, left);
 }
 
 bool is_flag(Value value) { return value.kind() == Kind::integer && (value.integer() == 0 || value.integer() == 1); }
@@ -270,7 +287,8 @@ Result<std::optional<state::Record>> read_get_other(const Place& place, const st
   } else if (type.text() == "none" || type.text() == "hash") {
     return std::nullopt;  // deleted, or written anew, between the two trips
   }
-  if (!record) return fail(describe(place, doing.text(), "WRONGTYPE no record: the key holds a " + std::string(type.text())));
+  if (!record)
+    return fail(describe(place, doing.text(), "WRONGTYPE no record: the key holds a " + std::string(type.text())));
   auto is_there = read_expiry(place, doing, replies[3], expiry, now, *record);
   if (!is_there) return fail(std::move(is_there.error()));
   return *is_there ? std::move(record) : std::nullopt;
@@ -291,15 +309,18 @@ Status append_set(std::string& out, const state::SetRequest& request, const Writ
     if (Status status = check_document(request); !status) return status;
   const WriteArguments write = arguments_of(request, context);
   const std::vector<std::string> entries = entry_keys_of(request, context);
+  const bool is_plain = condition->when == When::any && !context.is_repeat && write.ttl == "0";
   begin_script(out, as_document ? set_json_script() : set_hash_script(), context.sending, 1 + entries.size(),
-               5 + condition->etags.size());
+               is_plain ? 4 : 6 + condition->etags.size());
   resp::append_argument(out, request.key);
   for (const std::string& entry : entries) resp::append_argument(out, entry);
-  append_when(out, *condition, context.is_repeat);
   resp::append_argument(out, request.value);
-  resp::append_argument(out, write.ttl);
   resp::append_argument(out, write.tail);
   resp::append_argument(out, write.created);
+  resp::append_argument(out, context.now.us);
+  if (is_plain) return {};
+  append_when(out, *condition, context.is_repeat);
+  resp::append_argument(out, write.ttl);
   for (const std::string& etag : condition->etags) resp::append_argument(out, etag);
   return {};
 }
@@ -307,6 +328,10 @@ Status append_set(std::string& out, const state::SetRequest& request, const Writ
 Result<state::Written> read_set(const Place& place, const state::SetRequest& request, const WriteContext& context,
                                 Value reply) {
   const Doing doing{"save", request.key};
+  if (reply.kind() == Kind::text) {
+    if (auto written = read_written(request, context, reply.text())) return std::move(*written);
+    return fail(describe_nonsense(place, doing.text()));
+  }
   if (reply.kind() != Kind::array || reply[0].kind() != Kind::integer) {
     auto failed = refused(place, doing, reply);
     // What was sent first may stand, whatever the server has against the second.
@@ -316,10 +341,6 @@ Result<state::Written> read_set(const Place& place, const state::SetRequest& req
   switch (reply[0].integer()) {
     case 0:
       return fail(precondition_failed(request.key, request.when, reply[1].text()));
-    case 1:
-      if (reply.size() != 5 || !is_flag(reply[2])) break;
-      return written_of(request, context, reply[1].text(), reply[2].integer() == 1, reply[3].text(),
-                        reply[4].integer());
     case 2:
       return fail(
           Errc::outcome_unknown,

@@ -1,5 +1,6 @@
 #include "stores/redis/mapping.h"
 
+#include <fmt/format.h>
 #include <gmock/gmock.h>
 
 #include "state/keys.h"
@@ -247,12 +248,26 @@ TEST(Document, TextThatIsNoneIsNoRecord) {
 
 TEST(Set, IsOneScriptWithItsArguments) {
   state::SetRequest request = put("k", "v");
-  request.ttl = Milliseconds(1500);
   request.created_by = "you";
   std::string out;
   ASSERT_TRUE(append_set(out, request, context_at()));
-  EXPECT_THAT(words_of(out), ElementsAre("EVALSHA", set_hash_script().sha1, "1", "k", "a", "v", "1500",
-                                         "b:1700000000000000:4:app10:0:0:0:", "1700000000000000:you"));
+  EXPECT_THAT(words_of(out),
+              ElementsAre("EVALSHA", set_hash_script().sha1, "1", "k", "v",
+                          "b:1700000000000000:4:app10:0:0:0:", "1700000000000000:you", "1700000000000000"));
+  out.clear();
+  request.ttl = Milliseconds(1500);
+  ASSERT_TRUE(append_set(out, request, context_at()));
+  EXPECT_THAT(words_of(out), ElementsAre("EVALSHA", set_hash_script().sha1, "1", "k", "v",
+                                         "b:1700000000000000:4:app10:0:0:0:", "1700000000000000:you",
+                                         "1700000000000000", "a", "1500"));
+  out.clear();
+  request.ttl.reset();
+  WriteContext again = context_at();
+  again.is_repeat = true;
+  ASSERT_TRUE(append_set(out, request, again));
+  EXPECT_THAT(words_of(out),
+              ElementsAre("EVALSHA", set_hash_script().sha1, "1", "k", "v",
+                          "b:1700000000000000:4:app10:0:0:0:", "1700000000000000:you", "1700000000000000", "A", "0"));
 }
 
 TEST(Set, EtagsFollowTheArgumentsAndOneThatIsNoNumberMatchesNothing) {
@@ -262,12 +277,12 @@ TEST(Set, EtagsFollowTheArgumentsAndOneThatIsNoNumberMatchesNothing) {
   std::string out;
   ASSERT_TRUE(append_set(out, request, context));
   auto words = words_of(out);
-  EXPECT_EQ(words[4], "o");
-  EXPECT_THAT(std::vector(words.begin() + 9, words.end()), ElementsAre("7", "+08", "-0"));
+  EXPECT_EQ(words[8], "o");
+  EXPECT_THAT(std::vector(words.begin() + 10, words.end()), ElementsAre("7", "+08", "-0"));
   out.clear();
   context.is_repeat = true;
   ASSERT_TRUE(append_set(out, request, context));
-  EXPECT_EQ(words_of(out)[4], "O");
+  EXPECT_EQ(words_of(out)[8], "O");
 }
 
 TEST(Set, AnEtagThatIsNoNumberIsInvalidAndChangesNothingInTheBuffer) {
@@ -305,9 +320,10 @@ TEST(Set, DaprsLaxityTakesZeroForNoEtagAndDoesNotCheckWhereNothingIs) {
   const auto letter_for = [&](std::string_view etag) {
     std::string out;
     EXPECT_TRUE(append_set(out, put("k", "v", Precondition::one_of({&etag, 1})), context));
-    return words_of(out)[4];
+    const auto words = words_of(out);
+    return words.size() == 8 ? std::string("none") : std::string(words[8]);
   };
-  EXPECT_EQ(letter_for("0"), "a");
+  EXPECT_EQ(letter_for("0"), "none");
   EXPECT_EQ(letter_for("7"), "l");
 }
 
@@ -337,12 +353,13 @@ TEST(Set, TimesToLiveAreBoundedAndZeroIsNone) {
     request.ttl = given;
     std::string out;
     EXPECT_TRUE(append_set(out, request, context));
-    return words_of(out)[6];
+    const auto words = words_of(out);
+    return words.size() == 8 ? std::string("none") : std::string(words[9]);
   };
-  EXPECT_EQ(ttl({}, {}), "0");
+  EXPECT_EQ(ttl({}, {}), "none");
   EXPECT_EQ(ttl({}, Milliseconds(5)), "5");
-  EXPECT_EQ(ttl(Milliseconds(0), Milliseconds(5)), "0") << "the caller asks for none";
-  EXPECT_EQ(ttl(Milliseconds(-1), {}), "0");
+  EXPECT_EQ(ttl(Milliseconds(0), Milliseconds(5)), "none") << "the caller asks for none";
+  EXPECT_EQ(ttl(Milliseconds(-1), {}), "none");
   EXPECT_EQ(ttl(Milliseconds::max(), {}), "316224000000000");
 }
 
@@ -365,23 +382,22 @@ TEST(Set, WhatItKeepsIsReportedAsItWasFound) {
   request.keep_expiry = true;
   std::string out;
   ASSERT_TRUE(append_set(out, request, context_at()));
-  EXPECT_EQ(words_of(out)[6], "k");
-  EXPECT_EQ(written("*5\r\n:1\r\n$1\r\n8\r\n:0\r\n$5\r\n5:you\r\n:70\r\n", request)->expires_at,
-            WallTime{kNow.us + 70'000});
-  EXPECT_EQ(written("*5\r\n:1\r\n$1\r\n8\r\n:0\r\n$5\r\n5:you\r\n:-1\r\n", request)->expires_at, std::nullopt);
+  EXPECT_EQ(words_of(out)[9], "k");
+  EXPECT_EQ(written("$12\r\n8 0 70 5:you\r\n", request)->expires_at, WallTime{kNow.us + 70'000});
+  EXPECT_EQ(written("$12\r\n8 0 -1 5:you\r\n", request)->expires_at, std::nullopt);
 }
 
 TEST(Set, ItsReplyIsTheNewRecord) {
   state::SetRequest request = put("k", "v");
   request.ttl = Milliseconds(10);
   request.want_record = true;
-  const auto result = written("*5\r\n:1\r\n$1\r\n8\r\n:0\r\n$5\r\n5:you\r\n:0\r\n", request);
+  const auto result = written("$15\r\n8 0 0 5:you too\r\n", request);
   ASSERT_TRUE(result);
   EXPECT_EQ(result->etag, "8");
   EXPECT_EQ(result->created, false);
   EXPECT_EQ(result->expires_at, WallTime{kNow.us + 10'000});
   ASSERT_TRUE(result->fields);
-  EXPECT_EQ(result->fields->created_by, "you");
+  EXPECT_EQ(result->fields->created_by, "you too");
   EXPECT_EQ(result->fields->modified_by, "app1");
 }
 
@@ -402,6 +418,10 @@ TEST(Set, AFailedConditionTellsTheCurrentEtag) {
   EXPECT_EQ(written("*2\r\n:2\r\n$1\r\n9\r\n", put("k", "")).error().code, Errc::outcome_unknown);
   EXPECT_EQ(written("*1\r\n:1\r\n", put("k", "")).error().code, Errc::internal);
   EXPECT_EQ(written("*0\r\n", put("k", "")).error().code, Errc::internal);
+  for (const std::string_view text : {"", "8", "8 0", "8 0 ", "8 2 0 5:you", "8 0 x 5:you", " 0 0 5:you"}) {
+    const std::string reply = fmt::format("${}\r\n{}\r\n", text.size(), text);
+    EXPECT_EQ(written(reply, put("k", "")).error().code, Errc::internal) << reply;
+  }
 }
 
 TEST(Erase, WithoutAConditionIsNoScript) {

@@ -57,31 +57,47 @@ end
 // key away cannot touch it again, not even to put it back. So what has to do that, because a key changes its type, asks
 // first whether the slot moves, and tries again later if so. It asks with a key that nobody has, of the same slot:
 // leading zero bytes do not change a CRC that begins with 0, nor what stands in braces. A user who may not touch such a
-// key is not told, and goes ahead.
-constexpr std::string_view kSettled = R"(
-local function moves(k)
-local p=redis.pcall('EXISTS',string.rep('\0',8)..k)
-return type(p)=='table' and p.err and string.find(p.err,'non local key',1,true)
+// key is not told, and goes ahead. `key` is the script's expression.
+std::string settled_source(std::string_view key) {
+  return fmt::format(R"(
+local e=redis.pcall('EXISTS',string.rep('\0',8)..{0})
+if type(e)=='table' and e.err and string.find(e.err,'non local key',1,true) then
+return {{err='TRYAGAIN The slot moves, and the key changes its type'}}
 end
-local moving={err='TRYAGAIN The slot moves, and the key changes its type'}
+)",
+                     key);
+}
+
+// Whether hf:m carries the version, so that the record's fields are to be believed. No text is made for it. Both names
+// are the script's expressions, of text.
+std::string believed_source(std::string_view version, std::string_view fields) {
+  return fmt::format("string.find({1},{0},1,true)==1 and string.byte({1},#{0}+1)==58", version, fields);
+}
+
+// A save's arguments. What most saves need comes first, and the rest is not sent for them: Lua makes a string and a
+// place in a table of each.
+constexpr std::string_view kSetArguments = R"(
+local k,a=KEYS[1],ARGV
+local w,ttl=a[5] or 'a',a[6] or '0'
 )";
 
 // The condition of a write. A repeat (capital letter) looks first whether the record, or what Dapr made of it since,
 // still carries the tail of the first try: then its outcome is told again.
 constexpr std::string_view kJudgeWrite = R"(
-local w=a[1]
 if w~='a' then
 local again=string.byte(w)<97
 if again then
 w=string.lower(w)
 local e=m and string.find(m,':',1,true)
 local tail=e and string.sub(m,e+1)
-if tail==a[4] or tail==a[4]..'+' then return {1,string.sub(m,1,e-1),tail==a[4] and 0 or 1,c or '',redis.call('PTTL',k)} end
+if tail==a[2] or tail==a[2]..'+' then
+return string.sub(m,1,e-1)..(tail==a[2] and ' 0 ' or ' 1 ')..string.format('%.0f',redis.call('PTTL',k))..' '..(c or '')
+end
 end
 local ok=true
 if w=='o' or w=='l' then
 ok=not live and w=='l'
-if live then for i=6,#a do if a[i]==v then ok=true break end end end
+if live then for i=7,#a do if a[i]==v then ok=true break end end end
 elseif w=='n' then ok=not live
 elseif w=='p' then ok=live end
 if again and not (ok and live and (w=='o' or w=='l')) then return {2,v or ''} end
@@ -89,31 +105,40 @@ if not ok then return {0,v or ''} end
 end
 )";
 
-// The next version n of a record whose version is `version`: one more or the writer's clock in microseconds, which
-// stands in `tail`, whichever is larger; for a fresh key the server's time. So no etag of an earlier record under this
-// key comes back, and two primaries that both take writes for a moment, in a fail-over, do not count up to the same
-// one. Versions beyond 2^53 would lose digits, so they start afresh too. Numbers are printed by %.0f: Lua's own way
-// turns to exponents. Both names are the script's expressions.
-std::string next_version_source(std::string_view version, std::string_view tail) {
+// The next version n of a record whose version is `version`: one more or the writer's clock in microseconds, whichever
+// is larger; for a fresh key the server's time. So no etag of an earlier record under this key comes back, and two
+// primaries that both take writes for a moment, in a fail-over, do not count up to the same one. Versions beyond 2^53
+// would lose digits, so they start afresh too. Numbers are printed by %.0f: Lua's own way turns to exponents. Where the
+// clock is ahead, which is nearly always, digits are compared as text and no number is made. Both names are the
+// script's expressions, of text or nil.
+std::string next_version_source(std::string_view version, std::string_view clock) {
   return fmt::format(R"(
-local n=tonumber({0})
+local n,x={0},{1}
+if n and x and #n==16 and #x==16 and x>n then
+n=x
+else
+n=tonumber(n)
 if n and n>=0 and n<9007199254740991 then
-n=string.format('%.0f',math.max(n+1,tonumber(string.match({1},'^.:(%d+)')) or 0))
+n=string.format('%.0f',math.max(n+1,tonumber(x) or 0))
 else
 local t=redis.call('TIME')
 n=t[1]..string.format('%06d',t[2])
 end
+end
 )",
-                     version, tail);
+                     version, clock);
 }
 
-// The record stays the one that was created as long as its fields are believed, which is when hf:m carries the version.
-// A + at the end of hf:m says that this write made the record.
-constexpr std::string_view kFields = R"(
-local kept=live and c and m and string.sub(m,1,#v+1)==v..':'
-if not kept then c=a[5] end
-m=n..':'..a[4]..(live and '' or '+')
-)";
+// The record stays the one that was created as long as its fields are believed. A + at the end of hf:m says that this
+// write made the record.
+std::string fields_source() {
+  return fmt::format(R"(
+local kept=live and c and m and {}
+if not kept then c=a[3] end
+m=n..':'..a[2]..(live and '' or '+')
+)",
+                     believed_source("v", "m"));
+}
 
 // The time to live is 0 for none, or "k" to keep what there is. A hash keeps it by itself; RedisJSON, and replacing a
 // key, drop it. Then it is set again as the moment that it is, because a time to live that is read and set again would
@@ -145,14 +170,18 @@ end
 // Before the record is written, so that a set that cannot take it is told while nothing is done yet.
 constexpr std::string_view kIndex = "for i=2,#KEYS do redis.call('ZADD',KEYS[i],0,k) end\n";
 
-constexpr std::string_view kWritten = "return {1,n,live and 0 or 1,c,left}\n";
+// One text instead of a table: every element of it would be made twice.
+constexpr std::string_view kWritten = R"(
+if left~=0 then left=string.format('%.0f',left) end
+return n..(live and ' 0 ' or ' 1 ')..left..' '..c
+)";
 
+// A record with fields to be believed was written by us last, which took first-write away.
 std::string set_hash_source() {
-  std::string lua(kSettled);
+  std::string lua(kSetArguments);
   lua += R"(
-local k,a=KEYS[1],ARGV
-local s=redis.pcall('HMGET',k,'version','first-write','hf:c','hf:m')
-local v,f,c,m=s[1],s[2],s[3],s[4]
+local s=redis.pcall('HMGET',k,'version','hf:c','hf:m')
+local v,c,m=s[1],s[2],s[3]
 local live,other=v and v~='',false
 if s.err then
 )";
@@ -160,18 +189,20 @@ if s.err then
   lua += "end\n";
   lua += kJudgeWrite;
   lua += next_version_source("v", "a[4]");
-  lua += kFields;
-  lua += left_source("a[3]", "live");
-  lua += "if other and moves(k) then return moving end\n";
+  lua += fields_source();
+  lua += left_source("ttl", "live");
+  lua += "if other then\n" + settled_source("k") + "end\n";
   lua += kIndex;
   lua += R"(
 local dropped=other
 if other then redis.call('UNLINK',k) kept=false end
-if kept then redis.call('HSET',k,'data',a[2],'version',n,'hf:m',m)
-else redis.call('HSET',k,'data',a[2],'version',n,'hf:m',m,'hf:c',c) end
-if f then redis.call('HDEL',k,'first-write') end
+if kept then redis.call('HSET',k,'data',a[1],'version',n,'hf:m',m)
+else
+redis.call('HSET',k,'data',a[1],'version',n,'hf:m',m,'hf:c',c)
+if v then redis.call('HDEL',k,'first-write') end
+end
 )";
-  lua += expire_source("a[3]");
+  lua += expire_source("ttl");
   lua += kWritten;
   return lua;
 }
@@ -179,14 +210,13 @@ if f then redis.call('HDEL',k,'first-write') end
 // RedisJSON may refuse a document that we thought well-formed (nesting, numbers beyond its range), and cannot replace a
 // key of another type: such a key is put back when the document is refused.
 std::string set_json_source() {
-  std::string lua(kSettled);
-  lua += "local k,a=KEYS[1],ARGV\n";
+  std::string lua(kSetArguments);
   lua += kReadDocument;
   lua += kJudgeWrite;
   lua += next_version_source("v", "a[4]");
-  lua += kFields;
-  lua += left_source("a[3]", "live");
-  lua += "if other and moves(k) then return moving end\n";
+  lua += fields_source();
+  lua += left_source("ttl", "live");
+  lua += "if other then\n" + settled_source("k") + "end\n";
   lua += kIndex;
   lua += R"(
 local dropped=true
@@ -195,14 +225,14 @@ if other then
 dump,rest=redis.call('DUMP',k),redis.call('PTTL',k)
 redis.call('UNLINK',k)
 end
-local r=redis.pcall('JSON.SET',k,'$','{"data":'..a[2]..',"version":'..n..',"hf:c":'..cjson.encode(c)..
+local r=redis.pcall('JSON.SET',k,'$','{"data":'..a[1]..',"version":'..n..',"hf:c":'..cjson.encode(c)..
 ',"hf:m":'..cjson.encode(m)..'}')
 if r.err then
 if dump then redis.call('RESTORE',k,rest>0 and rest or 0,dump) end
 return r
 end
 )";
-  lua += expire_source("a[3]");
+  lua += expire_source("ttl");
   lua += kWritten;
   return lua;
 }
@@ -235,8 +265,7 @@ return {1,redis.call('UNLINK',k)}
 // JSON.SET (see above): where a transaction has documents, all its keys are saved first and put back then. A key is
 // taken away at the very end, and only if no later operation writes it.
 std::string transaction_source() {
-  std::string lua(kSettled);
-  lua += R"(
+  std::string lua = R"(
 local a,states,ops,documents,last,types=ARGV,{},{},false,{},{}
 local function read(k)
 local s=redis.pcall('HMGET',k,'version','first-write','hf:c','hf:m')
@@ -276,7 +305,11 @@ if kind~='c' then last[i]=#ops end
 p=p+4+count
 if kind=='h' or kind=='j' then
 p=p+5+tonumber(a[p+4])
-if changes(types[i],kind) and moves(KEYS[i]) then return moving end
+if changes(types[i],kind) then
+)";
+  lua += settled_source("KEYS[i]");
+  lua += R"(
+end
 types[i]=kind
 end
 documents=documents or kind=='j'
@@ -302,10 +335,12 @@ if last[i]==at then gone[#gone+1]=k end
 states[i]={v=false,f=s.f,live=false,t=s.t,away=true}
 elseif kind~='c' then
 )";
-  lua += next_version_source("s.v", "a[p+2]");
+  lua += next_version_source("s.v", "string.match(a[p+2],'^.:(%d+)')");
   lua += R"(
 local c=s.c
-if not (s.live and c and s.m and string.sub(s.m,1,#s.v+1)==s.v..':') then c=a[p+3] end
+if not (s.live and c and s.m and )";
+  lua += believed_source("s.v", "s.m");
+  lua += R"() then c=a[p+3] end
 local m=n..':'..a[p+2]
 local ttl=s.away and a[p+1]=='k' and '0' or a[p+1]
 )";
@@ -360,7 +395,9 @@ if s.err then
   lua += kReadOther;
   lua += R"(
 end
-if not (v and m and string.sub(m,1,#v+1)==v..':' and string.find(m,ARGV[1],1,true)) then
+if not (v and m and )";
+  lua += believed_source("v", "m");
+  lua += R"( and string.find(m,ARGV[1],1,true)) then
 gone=gone+redis.call('ZREM',KEYS[1],k)
 end
 end

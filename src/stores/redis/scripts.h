@@ -21,8 +21,9 @@ struct Script {
 
 // SET, the hash form.
 //   KEYS: the key, then the sets of its index entries (entries.h).
-//   ARGV: when, value, ttl_ms (0: none), tail, created, etag...
-//   -> {1, version, created 0|1, hf:c} | {0, current version or ""} | {2, current version or ""} (a repeat: not known)
+//   ARGV: value, tail, created, clock (microseconds), when ("a" if left out), ttl_ms (0: none, and if left out), etag...
+//   -> "version created:0|1 left hf:c" | {0, current version or ""} | {2, current version or ""} (a repeat: not known);
+//      left: milliseconds to live that a request for keeping them found, else 0
 const Script& set_hash_script();
 // SET, the JSON form: a document {"data":value,"version":n,...}. Arguments and replies as above.
 const Script& set_json_script();

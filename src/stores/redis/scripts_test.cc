@@ -102,7 +102,8 @@ TEST_P(RedisScripts, ADeletedAndRecreatedKeyNeverHasAnEarlierEtag) {
 }
 
 TEST_P(RedisScripts, AVersionThatIsNoCounterStartsAfresh) {
-  for (const char* version : {"abc", "9007199254740991", "9223372036854775807", "-5", "inf", "nan"}) {
+  for (const char* version :
+       {"abc", "9007199254740991", "9223372036854775807", "-5", "inf", "nan", "twelve and a bit", "-999999999999999"}) {
     redis().command({"DEL", "k"});
     redis().command({"HSET", "k", "data", "old", "version", version});
     const auto written = redis().set(put("k", "v"));
