@@ -20,6 +20,11 @@ class Scheduler {
   // Any thread. Runs `work` on the loop, after the current callback; never inside the call.
   virtual void post(Work work) = 0;
 
+  // Loop thread only. Runs `work` once the callback has ended that runs now, before others that are ready, where the loop
+  // can; else as post() does. Cheaper than post(), after which a loop looks for what else has happened; but what waits in
+  // the same turn and could be done together with it is not yet there.
+  virtual void soon(Work work) { post(std::move(work)); }
+
   // Loop thread only. `work` runs on the loop once, not before `delay` has passed.
   virtual TimerId after(std::chrono::milliseconds delay, Work work) = 0;
   // Loop thread only. A timer that already fired is ignored.

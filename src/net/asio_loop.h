@@ -6,11 +6,11 @@
 #include <boost/asio/io_context.hpp>
 #include <boost/asio/post.hpp>
 #include <boost/asio/steady_timer.hpp>
-
 #include <coroutine>
 #include <string>
 #include <thread>
 #include <unordered_map>
+#include <vector>
 
 #include "net/loop.h"
 
@@ -21,8 +21,8 @@ using ErrorCode = boost::system::error_code;
 using Executor = asio::io_context::executor_type;
 // TCP and Unix sockets alike.
 using Socket = asio::basic_stream_socket<asio::generic::stream_protocol, Executor>;
-using Timer = asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>,
-                                         Executor>;
+using Timer =
+    asio::basic_waitable_timer<std::chrono::steady_clock, asio::wait_traits<std::chrono::steady_clock>, Executor>;
 
 struct Loop::Impl {
   asio::io_context context{1};
@@ -34,8 +34,33 @@ struct Loop::Impl {
   std::string date_line;
   std::int64_t date_second = 0;
   std::thread::id thread;
+  bool in_turn = false;    // inside a Turn
+  std::vector<Work> soon;  // until it ends
 
   void on_tick();
+};
+
+// A callback of the loop that runs on this thread, at whose end soon() runs.
+class Turn {
+ public:
+  Turn() : loop_(current_) {
+    if (loop_ != nullptr) loop_->in_turn = true;
+  }
+  ~Turn() {
+    if (loop_ == nullptr) return;
+    if (!loop_->soon.empty()) run_soon(*loop_);
+    loop_->in_turn = false;
+  }
+  Turn(const Turn&) = delete;
+  Turn& operator=(const Turn&) = delete;
+
+  static void of_this_thread(Loop::Impl* loop) { current_ = loop; }
+
+ private:
+  static void run_soon(Loop::Impl& loop);
+
+  static thread_local Loop::Impl* current_;
+  Loop::Impl* const loop_;
 };
 
 struct Transfer {
@@ -51,6 +76,7 @@ class read_some {
   void await_suspend(std::coroutine_handle<> waiter) {
     socket_.async_read_some(asio::buffer(data_, size_), [this, waiter](ErrorCode error, std::size_t bytes) {
       result_ = {error, bytes};
+      const Turn turn;
       waiter.resume();
     });
   }

@@ -26,8 +26,10 @@ void Loop::Impl::on_tick() {
 
 void Loop::run() {
   impl_->thread = std::this_thread::get_id();
+  Turn::of_this_thread(impl_.get());
   impl_->on_tick();
   impl_->context.run();
+  Turn::of_this_thread(nullptr);
 }
 
 void Loop::stop() {
@@ -40,6 +42,19 @@ void Loop::stop() {
 }
 
 void Loop::post(Work work) { asio::post(impl_->context, std::move(work)); }
+
+void Loop::soon(Work work) {
+  if (!impl_->in_turn) return post(std::move(work));
+  impl_->soon.push_back(std::move(work));
+}
+
+thread_local Loop::Impl* Turn::current_ = nullptr;
+
+void Turn::run_soon(Loop::Impl& loop) {
+  // What runs may ask for more, which runs too.
+  for (std::size_t i = 0; i < loop.soon.size(); ++i) std::exchange(loop.soon[i], nullptr)();
+  loop.soon.clear();
+}
 
 Scheduler::TimerId Loop::after(std::chrono::milliseconds delay, Work work) {
   const TimerId id = ++impl_->last_timer;

@@ -22,6 +22,8 @@ class Loop final : public Scheduler {
   void stop();
 
   void post(Work work) override;
+  // Before others inside the callbacks of what a socket has received.
+  void soon(Work work) override;
   TimerId after(std::chrono::milliseconds delay, Work work) override;
   void cancel(TimerId timer) override;
   bool is_current() const override;

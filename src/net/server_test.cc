@@ -56,6 +56,15 @@ TEST(Http1, AnAnswerMayComeByATimer) {
   EXPECT_EQ(client.read_answer().body, "/later");
 }
 
+TEST(Http1, WhatIsToRunSoonRunsBehindTheCallAndBeforeWhatIsPosted) {
+  TestServer server;
+  Client client(server.port());
+  client.send(get("/order"));
+  EXPECT_EQ(client.read_answer().body, "");
+  client.send(get("/order"));
+  EXPECT_EQ(client.read_answer().body, " soon soon-of-soon posted soon-of-posted");
+}
+
 TEST(Http1, HeadHasTheLengthAndNoBody) {
   TestServer server;
   Client client(server.port());

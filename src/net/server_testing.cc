@@ -79,12 +79,26 @@ Task<void> EchoHandler::handle(http::Request& request, http::Response& response)
     response.body.resize(std::stoul(request.target.substr(kBytes.size())), 'x');
   } else if (request.target == "/loop") {
     response.body = std::to_string(number_);
+  } else if (request.target == "/order") {
+    response.body = std::exchange(order_, {});
+    ask_in_order();
   } else if (request.target == "/peer") {
     static constexpr std::array<std::string_view, 3> kNames{"elsewhere", "loopback", "unix socket"};
     response.body = kNames.at(static_cast<std::size_t>(request.peer));
   } else if (response.status == 200) {
     response.body = request.body.empty() ? request.target : request.body;
   }
+}
+
+void EchoHandler::ask_in_order() {
+  loop_.post([this] {
+    loop_.soon([this] { order_ += " soon-of-posted"; });
+    order_ += " posted";
+  });
+  loop_.soon([this] {
+    loop_.soon([this] { order_ += " soon-of-soon"; });
+    order_ += " soon";
+  });
 }
 
 Task<void> EchoHandler::events(BodyStream& stream) {

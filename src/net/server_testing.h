@@ -24,17 +24,18 @@ inline constexpr std::chrono::seconds kPatience{20};
 
 // What the handlers of all loops have in hand. Thread-safe.
 struct Tally {
-  std::atomic<int> held = 0;       // handlers that wait for `released`
-  std::atomic<int> cancelled = 0;  // of those, whose client has gone
-  std::atomic<int> reading = 0;    // streams that are being read
-  std::atomic<int> telling = 0;    // "/events" and "/flood" that go on
+  std::atomic<int> held = 0;               // handlers that wait for `released`
+  std::atomic<int> cancelled = 0;          // of those, whose client has gone
+  std::atomic<int> reading = 0;            // streams that are being read
+  std::atomic<int> telling = 0;            // "/events" and "/flood" that go on
   std::atomic<std::uint64_t> flooded = 0;  // pieces that "/flood" has written
   std::atomic<bool> released = false;
 };
 
 // Answers with the request's body or, without one, its target. "/held" waits for Tally::released, "/later" answers by
-// a timer, "/throw" throws, "/bytes/N" is N bytes, "/loop" names the loop, "/peer" where the client is, "/stream" wraps
-// what comes in <>, "/events" sends "event\n" until it is to end, "/flood" as much as is taken, in pieces of 16 KiB.
+// a timer, "/throw" throws, "/bytes/N" is N bytes, "/loop" names the loop, "/peer" where the client is, "/order" in
+// which order ran what the call before has asked of the loop, "/stream" wraps what comes in <>, "/events" sends
+// "event\n" until it is to end, "/flood" as much as is taken, in pieces of 16 KiB.
 class EchoHandler final : public Handler {
  public:
   explicit EchoHandler(Loop& loop, Tally* tally = nullptr, int number = 0)
@@ -47,6 +48,7 @@ class EchoHandler final : public Handler {
   Task<void> handle_stream(http::Request& head, BodyStream& stream, http::Response& response) override;
 
  private:
+  void ask_in_order();
   Task<void> hold(const http::Request& request);
   Task<void> events(BodyStream& stream);
   Task<void> flood(BodyStream& stream);
@@ -54,6 +56,7 @@ class EchoHandler final : public Handler {
   Loop& loop_;
   Tally* tally_;
   int number_;
+  std::string order_;
 };
 
 class TestServer {

@@ -13,6 +13,12 @@
 
 namespace holdfast::state {
 
+namespace {
+
+constexpr std::size_t kKeptPlaces = 4;  // of a watcher's queue
+
+}  // namespace
+
 std::string Feed::random_id() { return fmt::format("{:016x}", random_u64()); }
 
 Feed::Feed(FeedLimits limits, std::string id, std::uint64_t head)
@@ -169,8 +175,9 @@ bool FeedWatcher::take(WatchEvent& event) {
   if (queue_at_ == queue_.size()) return false;
   const FeedEvent* from = listener_->at(queue_[queue_at_++]);
   if (from == nullptr || queue_at_ == queue_.size()) {
-    queue_ = {};  // an idle watcher holds nothing
+    queue_.clear();
     queue_at_ = 0;
+    if (queue_.capacity() > kKeptPlaces) queue_ = {};  // an idle watcher holds next to nothing
   }
   if (from == nullptr) {
     mark(event, WatchEvent::Kind::resync, listener_->position_);
@@ -255,7 +262,12 @@ bool FeedWatcher::has_something() const {
 
 void Listener::wake() {
   if (awake_.load(std::memory_order_relaxed) || awake_.exchange(true)) return;
-  loop_.post([self = shared_from_this()] { self->drain(); });
+  if (loop_.is_current() && alone_ > 0) {
+    --alone_;
+    loop_.soon([self = shared_from_this()] { self->drain(); });
+  } else {
+    loop_.post([self = shared_from_this()] { self->drain_turn(); });
+  }
 }
 
 std::unique_ptr<FeedWatcher> Listener::watch(const WatchRequest& request, const std::function<void()>& settle) {
@@ -292,14 +304,17 @@ std::unique_ptr<FeedWatcher> Listener::watch(const WatchRequest& request, const 
   return watcher;
 }
 
-void Listener::drain() {
+std::size_t Listener::drain() {
   awake_.store(false);
-  if (closed_ || !listening_) return;
-  take();
+  if (closed_ || !listening_) return 0;
+  const std::size_t count = take();
   resume_ready();
+  return count;
 }
 
-void Listener::take() {
+void Listener::drain_turn() { alone_ = drain() == 1 ? kAlone : 0; }
+
+std::size_t Listener::take() {
   std::optional<FeedEvents> events = feed_.since(position_);
   if (!events) {
     position_ = feed_.head();
@@ -309,12 +324,13 @@ void Listener::take() {
           watcher->lose(position_);
           make_ready(*watcher);
         }
-    return;
+    return 0;
   }
   for (auto& event : *events) {
     position_ = event->number;
     note(std::move(event));
   }
+  return events->size();
 }
 
 // Finds the prefixes of the key among those that are watched, from the longest to the shortest: each step cuts off what

@@ -171,7 +171,8 @@ class Listener : public std::enable_shared_from_this<Listener> {
   Listener(Feed& feed, Scheduler& loop) : feed_(feed), loop_(loop) {}
 
   // Any thread, while the listener is in the feed's list, with the feed's lock held: a drain that has begun has not
-  // taken the events yet.
+  // taken the events yet. What comes in one turn of the loop is drained together, since a watcher is told of many at
+  // hardly more than the cost of one; but where they come one by one, a turn is not waited for.
   void wake();
 
   // `settle` is called once the feed wants the keys: it returns when every write that may not know has ended.
@@ -185,10 +186,13 @@ class Listener : public std::enable_shared_from_this<Listener> {
   using Groups = std::map<std::string, Group, std::less<>>;
   // Watchers that are woken in one turn of the loop, so that others get their turn.
   static constexpr std::size_t kTurn = 256;
+  // Drains at once after one that was waited for and found one event.
+  static constexpr int kAlone = 16;
 
-  void drain();
-  // Notes what the feed has for each watcher.
-  void take();
+  std::size_t drain();  // how many events
+  void drain_turn();    // of everything that came in a turn
+  // Notes what the feed has for each watcher, and says how many events that was.
+  std::size_t take();
   void note(std::shared_ptr<const FeedEvent> noted);
   void offer_to(Group& group, const FeedEvent& event);
   void make_ready(FeedWatcher& watcher);
@@ -201,6 +205,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
   Feed& feed_;
   Scheduler& loop_;
   std::atomic<bool> awake_{false};  // a drain is posted
+  int alone_ = 0;                   // so many more drains need not wait for others' events
   bool listening_ = false;
   bool closed_ = false;
   bool resuming_ = false;       // resume_ready() is posted

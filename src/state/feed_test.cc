@@ -178,10 +178,72 @@ TEST_F(FeedTest, ManyWatchersAreWokenInTurns) {
   for (int i = 0; i < 1000; ++i) {
     watchers.push_back(watch("a/"));
     watchers.back()->poll();
-    start(watchers.back()->next(), [&told](const Result<std::optional<WatchEvent>>& event) { told += event && *event; });
+    start(watchers.back()->next(),
+          [&told](const Result<std::optional<WatchEvent>>& event) { told += event && *event; });
   }
   ASSERT_TRUE(put("a/1"));
   loop_.run_until([&told] { return told == 1000; });
+}
+
+// A loop that counts what it is asked for.
+class CountingLoop final : public Scheduler {
+ public:
+  void post(Work work) override {
+    ++posted;
+    loop.post(std::move(work));
+  }
+  void soon(Work work) override {
+    ++soons;
+    loop.post(std::move(work));
+  }
+  TimerId after(std::chrono::milliseconds delay, Work work) override { return loop.after(delay, std::move(work)); }
+  void cancel(TimerId timer) override { loop.cancel(timer); }
+  bool is_current() const override { return is_here && loop.is_current(); }
+
+  test::TestLoop loop;
+  bool is_here = true;
+  int posted = 0;
+  int soons = 0;
+};
+
+TEST(FeedWaking, EventsThatComeOneByOneAreNotWaitedForAndThoseOfOneTurnComeTogether) {
+  CountingLoop counting;
+  Feed feed({});
+  const auto listener = std::make_shared<Listener>(feed, counting);
+  WatchRequest request;
+  request.prefix = "a/";
+  const auto watcher = listener->watch(request, [] {});
+  const auto publish = [&feed] { feed.publish({.kind = Kind::put, .key = "a/1", .record = Record()}); };
+  int told = 0;
+  WatchEvent event;
+  const auto drain = [&](int events) {
+    told = 0;
+    counting.loop.run_until([&] {
+      while (watcher->take(event)) told += event.kind == Kind::put ? 1 : 0;
+      return told == events;
+    });
+  };
+  const auto alone = [&] {
+    publish();
+    drain(1);
+  };
+  alone();
+  EXPECT_EQ(counting.posted, 1) << "nothing is known yet";
+  for (int i = 0; i < 16; ++i) alone();
+  EXPECT_EQ(counting.soons, 16);
+  EXPECT_EQ(counting.posted, 1);
+  publish();
+  publish();
+  drain(2);
+  EXPECT_EQ(counting.posted, 2) << "looks again whether they come together";
+  alone();
+  EXPECT_EQ(counting.posted, 3) << "they did";
+  alone();
+  EXPECT_EQ(counting.soons, 17);
+  counting.is_here = false;
+  alone();
+  EXPECT_EQ(counting.posted, 4) << "another thread can only post";
+  listener->close();
 }
 
 TEST_F(FeedTest, AWatcherAfterTheLastOneHasLeftMissesNothing) {
