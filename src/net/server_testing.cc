@@ -80,8 +80,9 @@ Task<void> EchoHandler::handle(http::Request& request, http::Response& response)
   } else if (request.target == "/loop") {
     response.body = std::to_string(number_);
   } else if (request.target == "/order") {
-    response.body = std::exchange(order_, {});
     ask_in_order();
+  } else if (request.target == "/ordered") {
+    response.body = order_;
   } else if (request.target == "/peer") {
     static constexpr std::array<std::string_view, 3> kNames{"elsewhere", "loopback", "unix socket"};
     response.body = kNames.at(static_cast<std::size_t>(request.peer));

@@ -33,8 +33,8 @@ struct Tally {
 };
 
 // Answers with the request's body or, without one, its target. "/held" waits for Tally::released, "/later" answers by
-// a timer, "/throw" throws, "/bytes/N" is N bytes, "/loop" names the loop, "/peer" where the client is, "/order" in
-// which order ran what the call before has asked of the loop, "/stream" wraps what comes in <>, "/events" sends
+// a timer, "/throw" throws, "/bytes/N" is N bytes, "/loop" names the loop, "/peer" where the client is, "/order" asks
+// the loop for work, "/ordered" tells in which order it ran, "/stream" wraps what comes in <>, "/events" sends
 // "event\n" until it is to end, "/flood" as much as is taken, in pieces of 16 KiB.
 class EchoHandler final : public Handler {
  public:

@@ -323,10 +323,10 @@ TEST(SqliteWriter, IndexEntriesOfWhatIsNoMoreAreRemoved) {
     if (request.key == "expires") request.ttl = Milliseconds(500);
     ASSERT_TRUE(db.set(request));
   }
+  EXPECT_EQ(sql(file, "SELECT count(*) FROM state_holdfast_index"), "4");
   sql(file,
       "DELETE FROM state WHERE key = 'dapr deletes it';"
       "UPDATE state SET etag = 'e2' WHERE key = 'dapr rewrites it'");
-  EXPECT_EQ(sql(file, "SELECT count(*) FROM state_holdfast_index"), "4");
   db.clock.advance(Milliseconds(5000));
   wait_for(file, "SELECT count(*) FROM state WHERE key = 'expires'", "0");
   db.clock.advance(Milliseconds(5000));
