@@ -14,12 +14,13 @@ template <class Number>
   requires std::integral<Number> || std::floating_point<Number>
 bool read_number(std::string_view text, Number& out, int base = 10) {
   Number number = 0;
-  const char* const end = text.data() + text.size();
+  const char* const begin = text.data();
+  const char* const end = begin + text.size();
   std::from_chars_result read;
   if constexpr (std::integral<Number>)
-    read = std::from_chars(text.data(), end, number, base);
+    read = std::from_chars(begin, end, number, base);
   else
-    read = std::from_chars(text.data(), end, number);
+    read = std::from_chars(begin, end, number);
   if (read.ec != std::errc() || read.ptr != end) return false;
   out = number;
   return true;
