@@ -364,12 +364,15 @@ SteadyTime Components::next_tick(SteadyTime now) const {
   return next;
 }
 
+// Metadata lets go of it first, as it takes up what is new last: what is listed is served.
 void Components::remove(std::string_view name) {
+  const auto place = std::ranges::find(stores_, name, [](const Store& one) { return one.component.name; });
+  Store store = std::move(*place);
+  stores_.erase(place);
+  publish();
   for (std::size_t i = 0; i < loops_.size(); ++i) run_on(*loops_[i], [&, i] { tables_[i]->remove(name); });
-  Store* const store = find(name);
-  log::info(kScope, "Component removed: {}", config::log_name(store->component));
-  retire(*store);
-  std::erase_if(stores_, [name](const Store& one) { return one.component.name == name; });
+  log::info(kScope, "Component removed: {}", config::log_name(store.component));
+  retire(store);
 }
 
 void Components::retire(Store& store) {
