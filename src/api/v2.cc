@@ -12,6 +12,8 @@
 
 namespace holdfast::api {
 
+using namespace std::string_view_literals;
+
 using namespace state;
 using service::Call;
 using service::CallContext;
@@ -48,9 +50,9 @@ void append_entity_tag(std::string& out, std::string_view etag) {
 
 void append_entity_tag_json(std::string& out, std::string_view etag) {
   std::string room;
-  out += R"("\")";
+  out += R"("\")"sv;
   json::append_escaped(out, opaque_tag(etag, room));
-  out += R"(\"")";
+  out += R"(\"")"sv;
 }
 
 std::string entity_tag(std::string_view etag) {

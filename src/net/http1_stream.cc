@@ -35,10 +35,11 @@ bool Http1Stream::write(std::string bytes, std::string_view content_type) {
     ++tasks_;
     start(listen());
   }
-  if (!chunked_) {
+  if (chunked_ && !bytes.empty()) http::wrap_http1_chunk(bytes);
+  if (out_.empty()) {
+    out_ = std::move(bytes);
+  } else {
     out_ += bytes;
-  } else if (!bytes.empty()) {
-    http::append_http1_chunk(out_, bytes);
   }
   send();
   return !gone_;
@@ -98,7 +99,7 @@ void Http1Stream::gone() {
 }
 
 Task<void> Http1Stream::listen() {
-  std::array<char, 64> unasked;
+  std::array<char, 16> unasked;  // in the frame, which lasts
   for (;;) {
     Transfer got;
     if (connection_.is_tls()) {

@@ -15,7 +15,8 @@ namespace holdfast::state {
 
 namespace {
 
-constexpr std::size_t kKeptPlaces = 4;  // of a watcher's queue
+constexpr std::size_t kKeptPlaces = 4;    // of a watcher's queue
+constexpr std::size_t kTakenPlaces = 64;  // of a listener's
 
 }  // namespace
 
@@ -54,12 +55,13 @@ std::uint64_t Feed::head() const {
   return head_;
 }
 
-std::optional<FeedEvents> Feed::since(std::uint64_t number) const {
+bool Feed::since(std::uint64_t number, FeedEvents& events) const {
   const std::lock_guard lock(mutex_);
-  if (number < gone_ || number > head_) return std::nullopt;
+  if (number < gone_ || number > head_) return false;
   auto first = ring_.end();  // mostly, only the last few are new
   while (first != ring_.begin() && (*std::prev(first))->number > number) --first;
-  return FeedEvents(first, ring_.end());
+  events.assign(first, ring_.end());
+  return true;
 }
 
 std::string Feed::token(std::uint64_t number) const {
@@ -287,13 +289,14 @@ std::unique_ptr<FeedWatcher> Listener::watch(const WatchRequest& request, const 
   watcher->ready_after_ = position_;
   if (!request.resume.empty()) {
     const std::optional<std::uint64_t> number = feed_.parse_token(request.resume);
-    auto missed = number && *number >= since && *number <= position_ ? feed_.since(*number) : std::nullopt;
+    FeedEvents missed;
+    const bool complete = number && *number >= since && *number <= position_ && feed_.since(*number, missed);
     const auto lacks_value = [&](const auto& event) {
       return request.want_values && event->record && !event->has_value && watcher->covers(*event);
     };
     if (number && *number <= position_) watcher->ready_after_ = *number;
-    if (missed && std::ranges::none_of(*missed, lacks_value)) {
-      watcher->take_backlog(std::move(*missed));
+    if (complete && std::ranges::none_of(missed, lacks_value)) {
+      watcher->take_backlog(std::move(missed));
     } else {
       watcher->lose(position_);
     }
@@ -315,8 +318,7 @@ std::size_t Listener::drain() {
 void Listener::drain_turn() { alone_ = drain() == 1 ? kAlone : 0; }
 
 std::size_t Listener::take() {
-  std::optional<FeedEvents> events = feed_.since(position_);
-  if (!events) {
+  if (!feed_.since(position_, taken_)) {
     position_ = feed_.head();
     for (Groups* groups : {&prefixes_, &exact_})
       for (auto& [prefix, group] : *groups)
@@ -326,11 +328,14 @@ std::size_t Listener::take() {
         }
     return 0;
   }
-  for (auto& event : *events) {
+  const std::size_t count = taken_.size();
+  for (auto& event : taken_) {
     position_ = event->number;
     note(std::move(event));
   }
-  return events->size();
+  taken_.clear();
+  if (taken_.capacity() > kTakenPlaces) taken_ = {};
+  return count;
 }
 
 // Finds the prefixes of the key among those that are watched, from the longest to the shortest: each step cuts off what

@@ -64,8 +64,8 @@ class Feed {
   void advance(std::uint64_t number);
 
   std::uint64_t head() const;  // number of the newest event
-  // The events after `number`, oldest first; nothing when some of them are gone.
-  std::optional<FeedEvents> since(std::uint64_t number) const;
+  // Makes `events` those after `number`, oldest first. False when some of them are gone.
+  bool since(std::uint64_t number, FeedEvents& events) const;
 
   std::string token(std::uint64_t number) const;
   void append_token(std::string& out, std::uint64_t number) const;
@@ -210,6 +210,7 @@ class Listener : public std::enable_shared_from_this<Listener> {
   bool closed_ = false;
   bool resuming_ = false;       // resume_ready() is posted
   std::uint64_t position_ = 0;  // the last event noted
+  FeedEvents taken_;            // empty between calls of take(), for its memory
   Groups prefixes_;
   Groups exact_;
   std::deque<std::shared_ptr<const FeedEvent>> window_;  // events that some watcher wanted, bounded as the ring is

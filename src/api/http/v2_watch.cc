@@ -8,24 +8,26 @@
 
 namespace holdfast::api {
 
+using namespace std::string_view_literals;
+
 namespace {
 
 constexpr std::string_view kVerb = ":watch";
 
-// The first line of an event.
-std::string_view line_of(state::WatchEvent::Kind kind) {
+// The first line of an event, with its end and the name of the next field.
+std::string_view line_before_id(state::WatchEvent::Kind kind) {
   using Kind = state::WatchEvent::Kind;
   switch (kind) {
     case Kind::put:
-      return "event: put\n";
+      return "event: put\nid: ";
     case Kind::erase:
-      return "event: delete\n";
+      return "event: delete\nid: ";
     case Kind::expire:
-      return "event: expire\n";
+      return "event: expire\nid: ";
     case Kind::resync:
-      return "event: resync\n";
+      return "event: resync\nid: ";
     case Kind::ready:
-      return "event: ready\n";
+      return "event: ready\nid: ";
   }
   return "";
 }
@@ -36,15 +38,16 @@ class ServerSentEvents final : public WatchForm {
       : place_(place), want_values_(want_values), clock_(clock) {}
 
   void append(std::string& out, const state::WatchEvent& event) override {
-    out += line_of(event.kind);
-    if (!event.resume.empty()) {
-      out += "id: ";
+    out += line_before_id(event.kind);
+    if (event.resume.empty()) {
+      out.resize(out.size() - "id: "sv.size());
+      out += "data: "sv;
+    } else {
       out += event.resume;
-      out += '\n';
+      out += "\ndata: "sv;
     }
-    out += "data: ";
     append_data(out, event);
-    out += "\n\n";
+    out += "\n\n"sv;
   }
   std::string_view heartbeat() const override { return ":\n\n"; }
   std::string_view content_type() const override { return "text/event-stream"; }
@@ -55,13 +58,13 @@ class ServerSentEvents final : public WatchForm {
     if (event.record && want_values_)
       return append_record_json(out, place_, event.key, *event.record, event.record->value, clock_.wall());
     if (event.key.empty()) {
-      out += "{}";
+      out += "{}"sv;
       return;
     }
-    out += R"({"key":)";
+    out += R"({"key":)"sv;
     json::append_string(out, event.key);
     if (event.record) {
-      out += R"(,"etag":)";
+      out += R"(,"etag":)"sv;
       append_entity_tag_json(out, event.record->etag);
     }
     out += '}';

@@ -13,6 +13,8 @@
 
 namespace holdfast::http {
 
+using namespace std::string_view_literals;
+
 namespace beast = boost::beast::http;
 using ErrorCode = boost::system::error_code;
 
@@ -243,11 +245,13 @@ void append_http1_stream_head(std::string& out, const Response& response, bool c
   out += "Connection: close\r\n\r\n";
 }
 
-void append_http1_chunk(std::string& out, std::string_view bytes) {
-  std::array<char, 16> hex;
-  const std::string_view digits(hex.data(), std::to_chars(hex.data(), hex.data() + hex.size(), bytes.size(), 16).ptr);
-  out.reserve(out.size() + digits.size() + bytes.size() + 4);
-  out.append(digits).append("\r\n").append(bytes).append("\r\n");
+void wrap_http1_chunk(std::string& bytes) {
+  std::array<char, 18> size;
+  char* end = std::to_chars(size.data(), size.data() + size.size(), bytes.size(), 16).ptr;
+  *end++ = '\r';
+  *end++ = '\n';
+  bytes.insert(0, size.data(), static_cast<std::size_t>(end - size.data()));
+  bytes += "\r\n"sv;
 }
 
 }  // namespace holdfast::http

@@ -75,8 +75,8 @@ class Http1Parser {
 void append_http1_head(std::string& out, const Response& response, bool keep_alive, bool http10, std::string_view date);
 // The same without a length, for a body that comes in pieces: `chunked`, or until the connection ends, which it does.
 void append_http1_stream_head(std::string& out, const Response& response, bool chunked, std::string_view date);
-// One piece of a chunked body, not empty; and its end.
-void append_http1_chunk(std::string& out, std::string_view bytes);
+// Makes one piece of a chunked body of bytes, which are not empty, where they are; and its end.
+void wrap_http1_chunk(std::string& bytes);
 inline constexpr std::string_view kLastChunk = "0\r\n\r\n";
 // Whether a body follows the head: not with HEAD, nor with a status that has none.
 bool has_http1_body(const Response& response, bool head_only);
