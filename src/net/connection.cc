@@ -45,7 +45,8 @@ constexpr std::string_view kWantsTls =
     "This port speaks TLS only; use https:// (gRPC: with TLS) here\n";
 
 // Settles whether the connection is TLS, by its first bytes and the server's options. False when it is over.
-Task<bool> settle_tls(Connection& connection, std::string& received) {
+// Not inlined, so that its frame does not become a part of the connection's, which lasts.
+[[gnu::noinline]] Task<bool> settle_tls(Connection& connection, std::string& received) {
   const bool has_tls = connection.options().tls != nullptr;
   if (is_tls(received)) {
     if (!has_tls) {

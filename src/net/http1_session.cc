@@ -28,12 +28,12 @@ bool speaks_http(std::string_view received) {
   return received.substr(0, received.find('\n')).find(" HTTP/") != std::string_view::npos;
 }
 
-http::Response failed(const std::exception& e) {
+// Not inlined: a coroutine keeps no place for what it makes in a frame that lasts.
+[[gnu::noinline]] void make_failure(http::Response& response, const std::exception& e) {
   log::error("holdfast.net", "a request handler failed: {}", e.what());
-  http::Response response;
+  response = {};
   response.status = 500;
   response.close = true;
-  return response;
 }
 
 class Session {
@@ -51,6 +51,8 @@ class Session {
   Task<Next> consume();
   Task<bool> answer(http::Response* ready = nullptr);
   Task<bool> stream_answer();
+  Task<bool> begin_stream();
+  Task<bool> end_stream(Http1Stream& stream, http::Response& response);
   Task<bool> send_large(std::string_view body);
   Task<bool> flush();
   Task<void> refuse(int status, std::string_view text);
@@ -131,7 +133,7 @@ Task<bool> Session::answer(http::Response* ready) {
     try {
       co_await connection_.handler().handle(request, response);
     } catch (const std::exception& e) {
-      response = failed(e);
+      make_failure(response, e);
     }
   }
   if (!charge_.cover(request.body.size() + response.body.size() + out_.size()))
@@ -158,30 +160,40 @@ Task<bool> Session::answer(http::Response* ready) {
   co_return true;
 }
 
-// An answer that comes in pieces, behind which the connection is done; or else in one. False when it is done.
-Task<bool> Session::stream_answer() {
+// Leaves as little as it can: the answer may take days. False when the connection is done. Not inlined, so that the
+// frames of what it calls do not become a part of the frame that lasts.
+[[gnu::noinline]] Task<bool> Session::begin_stream() {
   if (wants_upgrade() && co_await upgrade()) co_return false;
   connection_.expect_nothing();
   if (!out_.empty() && !co_await flush()) co_return false;
-  http::Request& request = parser_.request();
-  request.peer = connection_.peer();
-  http::Response response;
-  Cancellation cancel;
-  request.cancel = &cancel;
-  request.headers.shrink();
+  parser_.request().peer = connection_.peer();
+  parser_.request().headers.shrink();
   if (at_ == in_.size()) {
-    // It may be long until something comes.
     std::string().swap(in_);
     std::string().swap(out_);
     at_ = 0;
   }
+  co_return true;
+}
+
+// An answer that comes in pieces, behind which the connection is done; or else in one. False when it is done.
+Task<bool> Session::stream_answer() {
+  if (!co_await begin_stream()) co_return false;
+  http::Request& request = parser_.request();
+  http::Response response;
+  Cancellation cancel;
+  request.cancel = &cancel;
   Http1Stream stream(connection_, request, !parser_.is_http10(), cancel);
   try {
     co_await connection_.handler().handle_stream(request, stream, response);
   } catch (const std::exception& e) {
-    response = failed(e);
+    make_failure(response, e);
   }
   request.cancel = nullptr;
+  co_return co_await end_stream(stream, response);
+}
+
+[[gnu::noinline]] Task<bool> Session::end_stream(Http1Stream& stream, http::Response& response) {
   if (!stream.has_begun()) co_return co_await answer(&response);
   co_await stream.finish();
   co_return false;

@@ -71,21 +71,26 @@ Task<void> HttpFront::handle_stream(http::Request& head, net::BodyStream& stream
 // Told of as a request where it was refused. One that flowed has no length and no latency.
 Task<void> HttpFront::watch(http::Request& request, net::BodyStream& stream, http::Response& response) {
   const SteadyTime began = std::chrono::steady_clock::now();
-  response = begin_watch(request, stream);
+  begin_watch(request, stream, response);
   if (response.status == 200) co_await v2_.watch(request, stream, response);
   if (response.status == 200) co_return;
   add_cors_headers(context_.allowed_origins, request, response);
   if (context_.observes()) observe(request, Target::split(request.target).raw_path, 0, response, began);
 }
 
-// The refusal, or 200.
-http::Response HttpFront::begin_watch(http::Request& request, net::BodyStream& stream) {
-  if (auto refused = refusal(request, Target::split(request.target).raw_path)) return std::move(*refused);
-  if (auto refused = refusal_of_page(request)) return std::move(*refused);
+// Makes the refusal of `response`, or leaves it 200. Not inlined, so that what it makes does not become a part of the
+// watch's frame, which lasts.
+[[gnu::noinline]] void HttpFront::begin_watch(http::Request& request, net::BodyStream& stream,
+                                              http::Response& response) {
+  auto refused = refusal(request, Target::split(request.target).raw_path);
+  if (!refused) refused = refusal_of_page(request);
+  if (refused) {
+    response = std::move(*refused);
+    return;
+  }
   http::Response head;
   add_cors_headers(context_.allowed_origins, request, head);
   stream.head_fields() = head.headers;
-  return {};
 }
 
 http::Response HttpFront::overloaded(const http::Request& head) {

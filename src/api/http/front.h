@@ -27,7 +27,7 @@ class HttpFront final : public net::Handler {
 
  private:
   Task<void> watch(http::Request& request, net::BodyStream& stream, http::Response& response);
-  http::Response begin_watch(http::Request& request, net::BodyStream& stream);
+  void begin_watch(http::Request& request, net::BodyStream& stream, http::Response& response);
   Task<void> route(http::Request& request, http::Response& response);
   Task<http::Response> answer(http::Request& request, const Target& target, std::string_view path,
                               service::Session& session);
