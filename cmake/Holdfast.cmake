@@ -33,13 +33,14 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
 endif()
 # doc/adr/0019. What changed since the profile was recorded is compiled as if there were none for it.
 if(HOLDFAST_PROFILE STREQUAL "use")
-  # Named by its content, so that another profile compiles everything again.
+  # Named by its content, so that another profile compiles everything again; and from the folder in which the compiler
+  # runs, so that ccache takes two trees for the same.
   set(recorded ${CMAKE_SOURCE_DIR}/cmake/profile/release.profdata)
   set_property(DIRECTORY ${CMAKE_SOURCE_DIR} APPEND PROPERTY CMAKE_CONFIGURE_DEPENDS ${recorded})
   file(SHA256 ${recorded} content)
   string(SUBSTRING ${content} 0 16 content)
   configure_file(${recorded} ${CMAKE_BINARY_DIR}/${content}.profdata COPYONLY)
-  target_compile_options(holdfast_flags INTERFACE -fprofile-use=${CMAKE_BINARY_DIR}/${content}.profdata
+  target_compile_options(holdfast_flags INTERFACE -fprofile-use=${content}.profdata
     -Wno-profile-instr-out-of-date -Wno-profile-instr-unprofiled -Wno-backend-plugin)
 elseif(HOLDFAST_PROFILE STREQUAL "record")
   target_compile_options(holdfast_flags INTERFACE -fprofile-generate=${CMAKE_BINARY_DIR}/recorded -fprofile-update=atomic)
