@@ -176,7 +176,8 @@ test_newcomer() {
   local clone="$ROOT/build/newcomer" findings
   rm -rf "$clone"
   git clone -q --no-hardlinks "$ROOT" "$clone"
-  (cd "$clone" && CI=true HOLDFAST_LTO_CACHE=$ROOT/build/release/lto tools/dev run --stop-after)
+  # With the options of step `release`, so that what that one has compiled is found in ccache.
+  (cd "$clone" && CI=true HOLDFAST_WERROR=ON HOLDFAST_LTO_CACHE=$ROOT/build/release/lto tools/dev run --stop-after)
   (cd "$clone" && examples/run cart)
   mkdir -p "$clone/build/mistakes"
   cat >"$clone/build/mistakes/orders.yaml" <<'YAML'
