@@ -120,14 +120,21 @@ void Pipeline::Core::reset(std::string reason) {
 }
 
 void Pipeline::Core::post_flush() {
+  come_in_company_ = flush_posted_;
   if (std::exchange(flush_posted_, true)) return;
   ++background_;
   loop_.post([this] {
-    flush_posted_ = false;
-    flush();
-    --background_;
-    if (closing_) changes_.notify();
+    // Where requests come in company, the loop has found more by now, which it has not come to: they go along.
+    if (come_in_company_) return loop_.post([this] { flush_turn(); });
+    flush_turn();
   });
+}
+
+void Pipeline::Core::flush_turn() {
+  flush_posted_ = false;
+  flush();
+  --background_;
+  if (closing_) changes_.notify();
 }
 
 bool Pipeline::Core::has_more_to_send() const {

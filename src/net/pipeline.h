@@ -1,8 +1,9 @@
 // A connection to a server that answers requests in the order they came; any number of callers share it.
 //
 // The connection is made when it is first asked for, and made again when it was lost: callers see errors, never a
-// connection. What is asked during one turn of the loop leaves in one write. Requests and replies are bytes; what they
-// mean is the caller's, where a reply ends is said by a ReplyFraming (doc/adr/0010-one-pipelined-client.md).
+// connection. What is asked during one turn of the loop leaves in one write, and where that was more than one request,
+// what the loop finds ready next goes along. Requests and replies are bytes; what they mean is the caller's, where a
+// reply ends is said by a ReplyFraming (doc/adr/0010-one-pipelined-client.md).
 //
 // All of it belongs to one loop and is used on its thread only.
 #pragma once

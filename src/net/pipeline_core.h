@@ -51,6 +51,7 @@ class Pipeline::Core {
   std::optional<Error> refusal(std::size_t bytes, SteadyTime deadline) const;
   void want_connection();
   void post_flush();
+  void flush_turn();
   void flush();
   void send_all();
   void send(RequestQueue& queue);
@@ -101,6 +102,7 @@ class Pipeline::Core {
   bool running_ = false;
   bool is_greeting_ = false;
   bool flush_posted_ = false;
+  bool come_in_company_ = false;  // more than one request waits for the flush
   bool flushing_rest_ = false;
 
   bool closing_ = false;

@@ -38,6 +38,19 @@ TEST_F(PipelineTest, WhatIsAskedInOneTurnOfTheLoopLeavesInOneWrite) {
   EXPECT_EQ(ask_all({"a\n", "b\n", "c\n", "d\n", "e\n"})[4], "5\n");
 }
 
+TEST_F(PipelineTest, WhatTheLoopFindsReadyGoesAlongWhereRequestsComeInCompany) {
+  ScriptedPeer peer({{expect("hello\n"), answer("hi\n"), expect_at_once("a\nb\nc\n"), answer("1\n2\n3\n")}});
+  make(peer);
+  EXPECT_EQ(ask("hello\n"), "hi\n");
+  std::promise<Answer> last;
+  loop_.post([&] {
+    start(testing::ask_all(*pipeline_, {"a\n", "b\n"}, in(kAmple)), [](const std::vector<Answer>&) {});
+    loop_.post(
+        [&] { start(testing::ask(*pipeline_, "c\n", in(kAmple)), [&](Answer a) { last.set_value(std::move(a)); }); });
+  });
+  EXPECT_EQ(last.get_future().get(), "3\n");
+}
+
 Task<std::vector<Answer>> await_in_reverse(Pipeline& pipeline) {
   auto first = pipeline.call("a\n", 3, in(kAmple));
   auto second = pipeline.call("b\n", 1, in(kAmple));
