@@ -34,6 +34,8 @@ if(CMAKE_BUILD_TYPE STREQUAL "Release")
   target_compile_options(holdfast_flags INTERFACE -O2 -ffunction-sections -fdata-sections)
   # Addresses of functions of libraries are looked up at the start, and nobody can write to them afterwards.
   target_link_options(holdfast_flags INTERFACE -Wl,-z,relro,-z,now)
+  # What the profile says is hot, cold or only for the start stands together: a start then maps less of it.
+  target_link_options(holdfast_flags INTERFACE -Wl,-z,keep-text-section-prefix)
 endif()
 # doc/adr/0019. What changed since the profile was recorded is compiled as if there were none for it.
 if(HOLDFAST_PROFILE STREQUAL "use")
