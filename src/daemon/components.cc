@@ -179,11 +179,7 @@ std::unexpected<Error> Components::failed(const state::Component& component, con
 }
 
 Status Components::apply(const std::vector<state::Component>& wanted, const PolicyOf& policy_of, Failures failures) {
-  std::vector<std::string> gone;
-  for (const Store& store : stores_)
-    if (std::ranges::none_of(wanted, [&](const auto& one) { return one.name == store.component.name; }))
-      gone.push_back(store.component.name);
-  for (const std::string& name : gone) remove(name);
+  remove_all_but(wanted);
   for (const state::Component& component : wanted) {
     auto opened = open_or_change(component, policy_of(component.name));
     if (opened) continue;
@@ -364,14 +360,27 @@ SteadyTime Components::next_tick(SteadyTime now) const {
   return next;
 }
 
-// Metadata lets go of it first, as it takes up what is new last: what is listed is served.
-void Components::remove(std::string_view name) {
-  const auto place = std::ranges::find(stores_, name, [](const Store& one) { return one.component.name; });
-  Store store = std::move(*place);
-  stores_.erase(place);
-  publish();
-  for (std::size_t i = 0; i < loops_.size(); ++i) run_on(*loops_[i], [&, i] { tables_[i]->remove(name); });
-  log::info(kScope, "Component removed: {}", config::log_name(store.component));
+// Metadata lets go of them first, as it takes up what is new last: what is listed is served.
+void Components::remove_all_but(const std::vector<state::Component>& wanted) {
+  std::vector<Store> kept;
+  std::vector<Store> removed;
+  for (Store& store : stores_) {
+    const bool is_wanted =
+        std::ranges::any_of(wanted, [&store](const auto& one) { return one.name == store.component.name; });
+    (is_wanted ? kept : removed).push_back(std::move(store));
+  }
+  stores_ = std::move(kept);
+  if (!removed.empty()) publish();
+  for (Store& store : removed) {
+    withdraw(store);
+    log::info(kScope, "Component removed: {}", config::log_name(store.component));
+  }
+}
+
+// Out of every loop's table: no new request finds it.
+void Components::withdraw(Store& store) {
+  for (std::size_t i = 0; i < loops_.size(); ++i)
+    run_on(*loops_[i], [&, i] { tables_[i]->remove(store.component.name); });
   retire(store);
 }
 
@@ -392,9 +401,7 @@ void Components::publish() {
 void Components::close_all(Milliseconds grace) {
   const SteadyTime until = std::chrono::steady_clock::now() + grace + std::chrono::seconds(1);
   while (!stores_.empty()) {
-    const std::string name = stores_.back().component.name;
-    for (std::size_t i = 0; i < loops_.size(); ++i) run_on(*loops_[i], [&, i] { tables_[i]->remove(name); });
-    retire(stores_.back());
+    withdraw(stores_.back());
     stores_.pop_back();
   }
   for (const auto& handles : retired_)

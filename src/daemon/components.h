@@ -77,7 +77,8 @@ class Components {
   std::unique_ptr<service::StoreEntry> entry_of(const Store& store) const;
   void place(const Store& store, std::vector<std::unique_ptr<service::StoreEntry>> entries);
   void place_pending(Store& store, const Error& why);
-  void remove(std::string_view name);
+  void remove_all_but(const std::vector<state::Component>& wanted);
+  void withdraw(Store& store);
   void retire(Store& store);
   std::unexpected<Error> failed(const state::Component& component, const Error& cause, std::string_view stage);
 
