@@ -1,6 +1,7 @@
 // What a server calls for each request. One Handler object per loop, called only on it.
 #pragma once
 
+#include <exception>
 #include <functional>
 #include <optional>
 #include <string>
@@ -52,5 +53,9 @@ class Handler {
   // The whole answer when a bound was reached before the handler could be called.
   virtual http::Response overloaded(const http::Request& head);
 };
+
+// The answer where a handler threw, of which the log is told. Not inlined: a coroutine that lasts would keep room for
+// what it makes.
+[[gnu::noinline]] void answer_failure(http::Response& response, const std::exception& e);
 
 }  // namespace holdfast::net

@@ -1,7 +1,6 @@
 // HTTP/1.1 on one connection: requests are read as they come, answered in order, and the answers to everything
 // that arrived together leave in one write.
 #include "base/encoding.h"
-#include "base/log.h"
 #include "net/connection.h"
 #include "net/http1_stream.h"
 #include "wire/http/http1.h"
@@ -26,14 +25,6 @@ Milliseconds body_time(std::uint64_t announced) {
 // Whether the first line could be HTTP's at all; a peer that speaks something else is hung up on, not answered.
 bool speaks_http(std::string_view received) {
   return received.substr(0, received.find('\n')).find(" HTTP/") != std::string_view::npos;
-}
-
-// Not inlined: a coroutine keeps no place for what it makes in a frame that lasts.
-[[gnu::noinline]] void make_failure(http::Response& response, const std::exception& e) {
-  log::error("holdfast.net", "a request handler failed: {}", e.what());
-  response = {};
-  response.status = 500;
-  response.close = true;
 }
 
 class Session {
@@ -133,7 +124,7 @@ Task<bool> Session::answer(http::Response* ready) {
     try {
       co_await connection_.handler().handle(request, response);
     } catch (const std::exception& e) {
-      make_failure(response, e);
+      answer_failure(response, e);
     }
   }
   if (!charge_.cover(request.body.size() + response.body.size() + out_.size()))
@@ -187,7 +178,7 @@ Task<bool> Session::stream_answer() {
   try {
     co_await connection_.handler().handle_stream(request, stream, response);
   } catch (const std::exception& e) {
-    make_failure(response, e);
+    answer_failure(response, e);
   }
   request.cancel = nullptr;
   co_return co_await end_stream(stream, response);

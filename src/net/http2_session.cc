@@ -6,7 +6,6 @@
 // as bodies are accepted, so a peer cannot push more than we agreed to hold.
 #include "net/http2_session.h"
 
-#include "base/log.h"
 #include "net/http2_memory.h"
 
 namespace holdfast::net {
@@ -162,9 +161,7 @@ Task<void> run_handler(Http2Session& session, Http2Stream& stream) {
   try {
     co_await session.connection.handler().handle(stream.request, stream.response);
   } catch (const std::exception& e) {
-    log::error("holdfast.net", "a request handler failed: {}", e.what());
-    stream.response.clear();
-    stream.response.status = 500;
+    answer_failure(stream.response, e);
   }
   session.answer(stream);
 }
@@ -174,9 +171,7 @@ Task<void> run_stream_handler(Http2Session& session, Http2Stream& stream) {
   try {
     co_await session.connection.handler().handle_stream(stream.request, stream, response);
   } catch (const std::exception& e) {
-    log::error("holdfast.net", "a request handler failed: {}", e.what());
-    response.clear();
-    response.status = 500;
+    answer_failure(response, e);
   }
   session.finish_stream(stream, std::move(response));
 }
