@@ -14,20 +14,20 @@ namespace {
 
 constexpr std::string_view kVerb = ":watch";
 
-// The first line of an event, with its end and the name of the next field.
-std::string_view line_before_id(state::WatchEvent::Kind kind) {
+// The first line of an event.
+std::string_view line_of(state::WatchEvent::Kind kind) {
   using Kind = state::WatchEvent::Kind;
   switch (kind) {
     case Kind::put:
-      return "event: put\nid: ";
+      return "event: put\n";
     case Kind::erase:
-      return "event: delete\nid: ";
+      return "event: delete\n";
     case Kind::expire:
-      return "event: expire\nid: ";
+      return "event: expire\n";
     case Kind::resync:
-      return "event: resync\nid: ";
+      return "event: resync\n";
     case Kind::ready:
-      return "event: ready\nid: ";
+      return "event: ready\n";
   }
   return "";
 }
@@ -38,14 +38,13 @@ class ServerSentEvents final : public WatchForm {
       : place_(place), want_values_(want_values), clock_(clock) {}
 
   void append(std::string& out, const state::WatchEvent& event) override {
-    out += line_before_id(event.kind);
-    if (event.resume.empty()) {
-      out.resize(out.size() - "id: "sv.size());
-      out += "data: "sv;
-    } else {
+    out += line_of(event.kind);
+    if (!event.resume.empty()) {
+      out += "id: "sv;
       out += event.resume;
-      out += "\ndata: "sv;
+      out += '\n';
     }
+    out += "data: "sv;
     append_data(out, event);
     out += "\n\n"sv;
   }
