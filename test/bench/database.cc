@@ -27,13 +27,13 @@ DatabaseComparison::DatabaseComparison(const DatabasePlan& plan, Database databa
       database_(std::move(database)),
       by_hand_(std::move(by_hand)),
       report_(report),
-      sidecar_(plan.command(http_, grpc_, write_components(plan, database_)), plan.load_core,
-               plan.workspace + "/" + database_.stores.front() + ".log") {
-  wait_for_port(http_);
+      sidecar_([&, folder = write_components(plan, database_)](int http,
+                                                               int grpc) { return plan.command(http, grpc, folder); },
+               plan.load_core, plan.workspace + "/" + database_.stores.front() + ".log") {
   std::vector<std::string> stores = database_.stores;
   stores.emplace_back("memory");
   for (const std::string& store : stores) {
-    fetch_http({"127.0.0.1", http_, 1, 1}, seed_request(store, kSpreadKeys));
+    fetch_http({"127.0.0.1", sidecar_.http(), 1, 1}, seed_request(store, kSpreadKeys));
     for (SpreadOperation& operation : spread_operations_on(store))
       operations_[store][operation.name] = std::move(operation);
   }

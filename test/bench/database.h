@@ -68,7 +68,7 @@ class DatabaseComparison {
   // Starts the sidecar, and writes what all operations read. The others outlive it.
   DatabaseComparison(const DatabasePlan& plan, Database database, ByHand by_hand, Report& report);
 
-  int port(const std::string& protocol) const { return protocol == "http" ? http_ : grpc_; }
+  int port(const std::string& protocol) const { return sidecar_.port(protocol); }
   const SpreadOperation& operation(const std::string& name) const {
     return operations_.at(database_.stores.front()).at(name);
   }
@@ -93,9 +93,7 @@ class DatabaseComparison {
   const Database database_;
   const ByHand by_hand_;
   Report& report_;
-  const int http_ = free_port();
-  const int grpc_ = free_port();
-  Process sidecar_;
+  SidecarProcess sidecar_;
   std::map<std::string, std::map<std::string, SpreadOperation>> operations_;  // by store and name
 };
 

@@ -1,12 +1,10 @@
 #include "bench/floors.h"
 
 #include <fcntl.h>
-#include <sqlite3.h>
 #include <unistd.h>
 
 #include <boost/asio/post.hpp>
 #include <memory>
-#include <stdexcept>
 
 #include "bench/bare.h"
 #include "bench/process.h"
@@ -105,57 +103,6 @@ double syncs_per_second(const std::string& directory, double seconds) {
   close(fd);
   unlink(file.c_str());
   return count / took;
-}
-
-namespace {
-
-void must(int code, sqlite3* db) {
-  if (code != SQLITE_OK && code != SQLITE_DONE) throw std::runtime_error(sqlite3_errmsg(db));
-}
-
-}  // namespace
-
-BareSqlite::BareSqlite(const std::string& directory) {
-  must(sqlite3_open((directory + "/floor.db").c_str(), &db_), db_);
-  must(sqlite3_exec(db_,
-                    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-                    "CREATE TABLE state(key TEXT NOT NULL PRIMARY KEY, value TEXT NOT NULL, is_binary BOOLEAN NOT NULL,"
-                    "etag TEXT NOT NULL, expiration_time TIMESTAMP DEFAULT NULL,"
-                    "update_time TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)",
-                    nullptr, nullptr, nullptr),
-       db_);
-  must(sqlite3_prepare_v2(db_,
-                          "INSERT INTO state(key,value,is_binary,etag) VALUES(?,?,0,?) ON CONFLICT(key) DO UPDATE SET "
-                          "value=excluded.value,is_binary=excluded.is_binary,etag=excluded.etag,expiration_time=NULL,"
-                          "update_time=CURRENT_TIMESTAMP",
-                          -1, &upsert_, nullptr),
-       db_);
-}
-
-BareSqlite::~BareSqlite() {
-  sqlite3_finalize(upsert_);
-  sqlite3_close(db_);
-}
-
-BareSqlite::Rows BareSqlite::measure(double seconds, const std::string& value) {
-  const double began = now_seconds();
-  const double cpu = cpu_seconds(getpid());
-  const std::uint64_t before = rows_;
-  while (now_seconds() - began < seconds) {
-    must(sqlite3_exec(db_, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), db_);
-    for (int i = 0; i < 16; ++i, ++rows_) {
-      const std::string key = "bench||key-" + std::to_string(rows_ % 1000);
-      const std::string etag = "6f1c1a0e-9a34-4f0e-8d4e-" + std::to_string(100000000000 + rows_);
-      sqlite3_bind_text(upsert_, 1, key.data(), static_cast<int>(key.size()), SQLITE_STATIC);
-      sqlite3_bind_text(upsert_, 2, value.data(), static_cast<int>(value.size()), SQLITE_STATIC);
-      sqlite3_bind_text(upsert_, 3, etag.data(), static_cast<int>(etag.size()), SQLITE_STATIC);
-      must(sqlite3_step(upsert_), db_);
-      sqlite3_reset(upsert_);
-    }
-    must(sqlite3_exec(db_, "COMMIT", nullptr, nullptr, nullptr), db_);
-  }
-  const auto rows = static_cast<double>(rows_ - before);
-  return {rows / (now_seconds() - began), (cpu_seconds(getpid()) - cpu) * 1e6 / rows};
 }
 
 }  // namespace holdfast::bench

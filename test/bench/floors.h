@@ -5,9 +5,6 @@
 #include <cstdint>
 #include <string>
 
-struct sqlite3;
-struct sqlite3_stmt;
-
 namespace holdfast::bench {
 
 // A bare Asio coroutine per connection: read until the request is whole, write the canned response.
@@ -29,25 +26,6 @@ struct RelayTo {
 [[noreturn]] void serve_http_relay(int port, const std::string& response, const RelayTo& to);
 [[noreturn]] void serve_grpc_relay(int port, const std::string& framed_message, const RelayTo& to);
 
-// Upserts into Dapr's table in batches of 16, WAL, synchronous=FULL: what SQLite itself costs.
-class BareSqlite {
- public:
-  explicit BareSqlite(const std::string& directory);
-  ~BareSqlite();
-  BareSqlite(const BareSqlite&) = delete;
-  BareSqlite& operator=(const BareSqlite&) = delete;
-
-  struct Rows {
-    double per_second = 0;
-    double cpu_us = 0;  // each
-  };
-  Rows measure(double seconds, const std::string& value);
-
- private:
-  sqlite3* db_ = nullptr;
-  sqlite3_stmt* upsert_ = nullptr;
-  std::uint64_t rows_ = 0;
-};
 // fdatasync of a small append to a file of this directory.
 double syncs_per_second(const std::string& directory, double seconds);
 

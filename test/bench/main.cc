@@ -15,6 +15,7 @@
 #include <optional>
 #include <thread>
 
+#include "bench/bare_sqlite.h"
 #include "bench/etcd.h"
 #include "bench/floors.h"
 #include "bench/load.h"
@@ -104,7 +105,7 @@ class Bench {
   }
   void measure_watchers() {
     const auto command = [this](int http, int grpc) {
-      std::vector<std::string> words = sidecar_command(http, grpc);
+      std::vector<std::string> words = sidecar_command()(http, grpc);
       words.insert(words.end(), {"--loops", "1"});
       return words;
     };
@@ -116,8 +117,14 @@ class Bench {
   void bar(std::string name, double value, std::string unit, double limit, bool at_least = false) {
     report_.facts.push_back({std::move(name), value, std::move(unit), limit, at_least});
   }
-  std::vector<std::string> sidecar_command(int http, int grpc) const {
-    return sidecar_command(http, grpc, (workspace_.path / "components").string());
+  // With the components of this folder, or with those of write_components().
+  SidecarProcess::Command sidecar_command(std::string folder) const {
+    return [this, folder = std::move(folder)](int http, int grpc) { return sidecar_command(http, grpc, folder); };
+  }
+  SidecarProcess::Command sidecar_command() const { return sidecar_command((workspace_.path / "components").string()); }
+  // Saves what the operations on this store read.
+  static void seed(const SidecarProcess& sidecar, const std::string& store) {
+    fetch_http(Load{"127.0.0.1", sidecar.http(), 1, 1}, seed_request(store));
   }
   std::vector<std::string> sidecar_command(int http, int grpc, const std::string& folder) const {
     return {options_.holdfast,
@@ -152,7 +159,7 @@ void Bench::measure_start() {
   for (int i = 0; i < 5; ++i) {
     const int http = free_port();
     const double began = now_seconds();
-    const Process sidecar(sidecar_command(http, free_port()), -1, "");
+    const Process sidecar(sidecar_command()(http, free_port()), -1, "");
     wait_for_port(http);
     best = std::min(best, (now_seconds() - began) * 1e3);
     Load load;
@@ -189,13 +196,11 @@ void Bench::measure_server(const std::string& name, pid_t pid, int http_port, in
 }
 
 void Bench::measure_sidecar() {
-  const int http = free_port();
-  const int grpc = free_port();
-  const Process sidecar(sidecar_command(http, grpc), kServerCore, (workspace_.path / "holdfast.log").string());
-  wait_for_port(http);
+  const SidecarProcess sidecar(sidecar_command(), kServerCore, (workspace_.path / "holdfast.log").string());
   for (const std::string store : {"memory", "sqlite"})
-    measure_server("holdfast", sidecar.pid(), http, grpc, store, store);
-  if (redis_) measure_server("holdfast", sidecar.pid(), http, grpc, "redis", "redis", redis_->pid());
+    measure_server("holdfast", sidecar.pid(), sidecar.http(), sidecar.grpc(), store, store);
+  if (redis_)
+    measure_server("holdfast", sidecar.pid(), sidecar.http(), sidecar.grpc(), "redis", "redis", redis_->pid());
   bar("resident after the load", resident_mib(sidecar.pid()), "MiB", 0);
 }
 
@@ -220,18 +225,15 @@ double Bench::ratio_in_turns(const std::string& protocol, const Side& side, cons
 
 // Our own API beside Dapr's.
 void Bench::compare_v2() {
-  const int http = free_port();
-  const int grpc = free_port();
-  const Process sidecar(sidecar_command(http, grpc), kServerCore, "");
-  wait_for_port(http);
-  fetch_http(Load{"127.0.0.1", http, 1, 1}, seed_request("memory"));
+  const SidecarProcess sidecar(sidecar_command(), kServerCore);
+  seed(sidecar, "memory");
   std::map<std::string, Operation> v1;
   for (const Operation& operation : operations_on("memory")) v1[operation.name] = operation;
   for (const Operation& operation : v2_operations_on("memory")) {
-    fetch_http(Load{"127.0.0.1", http, 1, 1}, operation.http);
-    fetch_grpc(Load{"127.0.0.1", grpc, 1, 1}, operation.grpc_path, operation.grpc_message);
+    fetch_http(Load{"127.0.0.1", sidecar.http(), 1, 1}, operation.http);
+    fetch_grpc(Load{"127.0.0.1", sidecar.grpc(), 1, 1}, operation.grpc_path, operation.grpc_message);
     for (const std::string protocol : {"http", "grpc"}) {
-      const int port = protocol == "http" ? http : grpc;
+      const int port = sidecar.port(protocol);
       bar(fmt::format("{} {} in memory by v2: CPU over the same by v1", protocol, operation.name),
           ratio_in_turns(protocol, {sidecar.pid(), port, operation}, {sidecar.pid(), port, v1[operation.name]}), "x",
           1.15);
@@ -250,15 +252,12 @@ void Bench::compare_near_cache() {
          "apiVersion: dapr.io/v1alpha1\nkind: Component\nmetadata: {name: nearby}\nspec:\n  type: state.in-memory\n"
          "  version: v1\n  metadata:\n  - {name: nearCache, value: \"true\"}\n  - {name: consistency, value: "
          "eventual}\n";
-  const int http = free_port();
-  const int grpc = free_port();
-  const Process sidecar(sidecar_command(http, grpc, folder.string()), kServerCore, "");
-  wait_for_port(http);
-  for (const std::string store : {"memory", "nearby"}) fetch_http(Load{"127.0.0.1", http, 1, 1}, seed_request(store));
+  const SidecarProcess sidecar(sidecar_command(folder.string()), kServerCore);
+  for (const std::string store : {"memory", "nearby"}) seed(sidecar, store);
   const Operation memory = operations_on("memory").front();
   const Operation nearby = operations_on("nearby").front();
   for (const std::string protocol : {"http", "grpc"}) {
-    const int port = protocol == "http" ? http : grpc;
+    const int port = sidecar.port(protocol);
     // What two runs of one program differ by on a quiet machine.
     constexpr double kNoise = 0.03;
     bar(fmt::format("{} get from the near cache: CPU over the same from memory", protocol),
@@ -268,11 +267,8 @@ void Bench::compare_near_cache() {
 
 // The same bytes in and out, for the operations that the bars are about.
 void Bench::measure_floors() {
-  const int http = free_port();
-  const int grpc = free_port();
-  const Process sidecar(sidecar_command(http, grpc), kServerCore, "");
-  wait_for_port(http);
-  fetch_http(Load{"127.0.0.1", http, 1, 1}, seed_request("memory"));
+  const SidecarProcess sidecar(sidecar_command(), kServerCore);
+  seed(sidecar, "memory");
   for (const Operation& operation : operations_on("memory")) {
     const std::string key = "memory/" + operation.name;
     const std::string http_file = (workspace_.path / "answer.http").string();
@@ -292,7 +288,7 @@ void Bench::measure_floors() {
       }
       if (operation.name == "get" || operation.name == "save")
         bar(fmt::format("{} {} in memory, 32 in flight: CPU over the bare loop", protocol, operation.name),
-            ratio_in_turns(protocol, {sidecar.pid(), protocol == "http" ? http : grpc, operation},
+            ratio_in_turns(protocol, {sidecar.pid(), sidecar.port(protocol), operation},
                            {floor.pid(), port, operation}),
             "x", 1.6);
     }
@@ -304,38 +300,50 @@ void Bench::measure_redis() {
     std::cerr << "  there is no redis-server here: Redis is left out. tools/dev bench fetches one\n";
     return;
   }
-  const int http = free_port();
-  const int grpc = free_port();
-  const Process sidecar(sidecar_command(http, grpc), kServerCore, "");
-  wait_for_port(http);
-  for (const std::string store : {"memory", "redis"}) fetch_http(Load{"127.0.0.1", http, 1, 1}, seed_request(store));
-  compare_redis(*redis_, {sidecar.pid(), http, grpc, kServerCore, workspace_.path.string()}, options_.seconds, report_);
+  const SidecarProcess sidecar(sidecar_command(), kServerCore);
+  for (const std::string store : {"memory", "redis"}) seed(sidecar, store);
+  compare_redis(*redis_, {sidecar.pid(), sidecar.http(), sidecar.grpc(), kServerCore, workspace_.path.string()},
+                options_.seconds, report_);
+}
+
+Measured measure_bare(BareSqlite& bare, double seconds) {
+  return measure(getpid(), 0, [&] {
+    LoadResult result;
+    const double began = now_seconds();
+    while (now_seconds() - began < seconds) {
+      bare.save_batch([&] {
+        const std::uint64_t row = result.requests++;
+        return BareSqlite::Row{.key = "bench||key-" + std::to_string(row % 1000),
+                               .value = value_text(),
+                               .etag = "6f1c1a0e-9a34-4f0e-8d4e-" + std::to_string(100000000000 + row)};
+      });
+    }
+    result.seconds = now_seconds() - began;
+    return result;
+  });
 }
 
 // Durable saves beside what SQLite and the disk do alone, in turns, because disks stall.
 void Bench::measure_sqlite() {
-  const int http = free_port();
-  const int grpc = free_port();
-  const Process sidecar(sidecar_command(http, grpc), kServerCore, "");
-  wait_for_port(http);
-  fetch_http(Load{"127.0.0.1", http, 1, 1}, seed_request("sqlite"));
+  const SidecarProcess sidecar(sidecar_command(), kServerCore);
+  seed(sidecar, "sqlite");
   const std::vector<Operation> operations = operations_on("sqlite");
   const Operation& save = *std::ranges::find(operations, "save", &Operation::name);
   const std::string directory = workspace_.path.string();
-  BareSqlite bare(directory);
+  BareSqlite bare(directory + "/floor.db");
   std::map<std::string, std::vector<double>> of;
   for (int turn = 0; turn < kTurns; ++turn) {
     const double syncs = syncs_per_second(directory, kTurnSeconds);
-    const BareSqlite::Rows rows = bare.measure(kTurnSeconds, value_text());
+    const Measured rows = measure_bare(bare, kTurnSeconds);
     of["syncs"].push_back(syncs);
-    of["rows"].push_back(rows.per_second);
+    of["rows"].push_back(rows.load.per_second());
     of["row CPU"].push_back(rows.cpu_us);
     for (const std::string protocol : {"http", "grpc"}) {
-      const Load load{"127.0.0.1", protocol == "http" ? http : grpc, 32, kTurnSeconds};
+      const Load load{"127.0.0.1", sidecar.port(protocol), 32, kTurnSeconds};
       const Measured measured = measure_operation(sidecar.pid(), 0, load, protocol, save);
       of[protocol + " CPU"].push_back(measured.cpu_us);
       of[protocol + " rate"].push_back(measured.load.per_second());
-      of[protocol + " share"].push_back(measured.load.per_second() / std::min(8 * syncs, 0.4 * rows.per_second));
+      of[protocol + " share"].push_back(measured.load.per_second() / std::min(8 * syncs, 0.4 * rows.load.per_second()));
     }
   }
   const auto middle_of = [&of](const std::string& name) { return middle(of[name], name); };

@@ -103,4 +103,9 @@ double wait_for_port(int port) {
   throw std::runtime_error("nothing listens on port " + std::to_string(port));
 }
 
+SidecarProcess::SidecarProcess(const Command& command, int cpu, const std::string& log)
+    : process_(command(http_, grpc_), cpu, log) {
+  wait_for_port(http_);
+}
+
 }  // namespace holdfast::bench

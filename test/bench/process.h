@@ -3,7 +3,9 @@
 
 #include <sys/types.h>
 
+#include <functional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 namespace holdfast::bench {
@@ -31,5 +33,24 @@ int free_port();
 // Seconds until the port accepts a connection; throws after ten.
 double wait_for_port(int port);
 double now_seconds();
+
+// A sidecar on two ports of its own, which listens.
+class SidecarProcess {
+ public:
+  // Makes its command line of its ports.
+  using Command = std::function<std::vector<std::string>(int http, int grpc)>;
+  // `cpu` and `log` as of Process.
+  SidecarProcess(const Command& command, int cpu, const std::string& log = "");
+
+  pid_t pid() const { return process_.pid(); }
+  int http() const { return http_; }
+  int grpc() const { return grpc_; }
+  int port(std::string_view protocol) const { return protocol == "http" ? http_ : grpc_; }
+
+ private:
+  const int http_ = free_port();
+  const int grpc_ = free_port();
+  Process process_;
+};
 
 }  // namespace holdfast::bench

@@ -4,7 +4,6 @@
 //   sqlite_store_bench FOLDER [saves=40000] [in flight=32] [keys=10000] [value bytes=100] [?query
 //   of the connection string]
 #include <fmt/format.h>
-#include <sqlite3.h>
 #include <sys/resource.h>
 
 #include <chrono>
@@ -15,6 +14,7 @@
 
 #include "base/encoding.h"
 #include "base/random.h"
+#include "bench/bare_sqlite.h"
 #include "state/component.h"
 #include "stores/sqlite/type.h"
 #include "support/test_loop.h"
@@ -109,56 +109,20 @@ Cost store_saves(const Plan& plan) {
   return cost;
 }
 
-void must(int code, sqlite3* db) {
-  if (code == SQLITE_OK || code == SQLITE_DONE) return;
-  fmt::print("bare SQLite failed: {}\n", sqlite3_errmsg(db));
-  std::exit(1);
-}
-
-// The least that can be done for the same durability: one thread, a prepared upsert, 16 to a
-// transaction.
 Cost bare_saves(const Plan& plan) {
-  sqlite3* db = nullptr;
-  must(sqlite3_open((plan.folder + "/bare.db").c_str(), &db), db);
-  must(sqlite3_exec(db,
-                    "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; CREATE TABLE state (key "
-                    "TEXT NOT NULL PRIMARY "
-                    "KEY, value TEXT NOT NULL, is_binary BOOLEAN NOT NULL, etag TEXT NOT NULL, "
-                    "expiration_time TIMESTAMP "
-                    "DEFAULT NULL, update_time TIMESTAMP NOT NULL DEFAULT CURRENT_TIMESTAMP)",
-                    nullptr, nullptr, nullptr),
-       db);
-  sqlite3_stmt* upsert = nullptr;
-  must(sqlite3_prepare_v2(db,
-                          "INSERT INTO state (key, value, is_binary, etag, expiration_time, update_time) VALUES "
-                          "(?, ?, 1, "
-                          "?, NULL, CURRENT_TIMESTAMP) ON CONFLICT (key) DO UPDATE SET value = excluded.value, "
-                          "is_binary "
-                          "= 1, etag = excluded.etag, expiration_time = NULL, update_time = excluded.update_time",
-                          -1, &upsert, nullptr),
-       db);
+  bench::BareSqlite bare(plan.folder + "/bare.db");
   const auto run = [&] {
     std::mt19937 random(1);
-    for (int i = 0; i < plan.saves; i += 16) {
-      must(sqlite3_exec(db, "BEGIN IMMEDIATE", nullptr, nullptr, nullptr), db);
-      for (int j = 0; j < 16; ++j) {
-        const std::string key = key_of(random, plan);
-        const std::string value = base64_encode(plan.value);
-        const std::string etag = uuid_v4();
-        sqlite3_bind_text(upsert, 1, key.data(), static_cast<int>(key.size()), SQLITE_STATIC);
-        sqlite3_bind_text(upsert, 2, value.data(), static_cast<int>(value.size()), SQLITE_STATIC);
-        sqlite3_bind_text(upsert, 3, etag.data(), static_cast<int>(etag.size()), SQLITE_STATIC);
-        must(sqlite3_step(upsert), db);
-        sqlite3_reset(upsert);
-      }
-      must(sqlite3_exec(db, "COMMIT", nullptr, nullptr, nullptr), db);
-    }
+    for (int i = 0; i < plan.saves; i += bench::BareSqlite::kBatch)
+      bare.save_batch([&] {
+        return bench::BareSqlite::Row{.key = key_of(random, plan),
+                                      .value = base64_encode(plan.value),
+                                      .etag = uuid_v4(),
+                                      .is_binary = true};
+      });
   };
   run();
-  const Cost cost = measure(run);
-  sqlite3_finalize(upsert);
-  sqlite3_close(db);
-  return cost;
+  return measure(run);
 }
 
 }  // namespace

@@ -28,14 +28,12 @@ constexpr std::size_t kTogether = 20;  // events of one wake-up
 
 class Sidecar {
  public:
-  Sidecar(const std::function<std::vector<std::string>(int, int)>& command, int core)
-      : process_(command(http_, grpc_), core, "") {
-    wait_for_port(http_);
+  Sidecar(const SidecarProcess::Command& command, int core) : process_(command, core) {
     for (int i = 0; i < 100; ++i) fetch_http(load(), http_request("POST", "/v1.0/state/memory", body("k", 1)));
   }
   pid_t pid() const { return process_.pid(); }
-  Load load() const { return {"127.0.0.1", http_, 1, 1}; }
-  Load grpc() const { return {"127.0.0.1", grpc_, 1, 1}; }
+  Load load() const { return {"127.0.0.1", process_.http(), 1, 1}; }
+  Load grpc() const { return {"127.0.0.1", process_.grpc(), 1, 1}; }
   double kib() const { return resident_mib(pid()) * 1024; }
   // So many saves in one request, of keys that begin with `key`.
   static std::string body(std::string_view key, std::size_t items) {
@@ -46,9 +44,7 @@ class Sidecar {
   }
 
  private:
-  const int http_ = free_port();
-  const int grpc_ = free_port();
-  Process process_;
+  SidecarProcess process_;
 };
 
 // Sends a request and reads what comes until `count` times `mark` has come.
